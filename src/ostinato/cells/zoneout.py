@@ -1,0 +1,50 @@
+"""Zoneout: units that keep their old value by chance."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.cell import Cell, State
+
+
+class Zoneout(Cell[Any]):
+    """Any cell with zoneout (Krueger et al. 2017, eq. 2): ``s_t = m * s_{t-1} + (1 - m) * step(x_t, s_{t-1})``.
+
+    The mask m comes in behind the features of `x`, one column a state unit: 1 keeps the old value, 0 takes the new one.
+    At evaluation it is the probability itself, which gives the expected state. An output that is one of the state's
+    tensors (as in LSTM and GRU) is zoned out with it.
+
+    Args:
+        cell: The cell to wrap. ``input_size`` grows by the sum of its state's sizes.
+    """
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        self.state_sizes = [tensor.shape[1] for tensor in cell.initial_state(1)]
+        super().__init__(cell.input_size + sum(self.state_sizes), cell.output_size)
+        self.cell = cell
+
+    @property
+    def recurrent_weights(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The wrapped cell's, by their names in this module."""
+        return tuple(f"cell.{name}" for name in self.cell.recurrent_weights)
+
+    @property
+    def drops_state(self) -> bool:  # type: ignore[override]
+        """Whether the wrapped cell can drop its recurrent input; that mask stands before zoneout's."""
+        return self.cell.drops_state
+
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        return self.cell.initial_state(batch_size, device, dtype)  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        features = x.shape[-1] - sum(self.state_sizes)
+        x, *masks = torch.split(x, [features, *self.state_sizes], dim=-1)
+        y, new = self.cell(x, state)
+        mixed = [keep * old + (1 - keep) * fresh for keep, old, fresh in zip(masks, state, new, strict=True)]
+        for fresh, zoned in zip(new, mixed, strict=True):
+            if y is fresh:
+                y = zoned
+        return y, type(state)(*mixed)

@@ -1,0 +1,78 @@
+"""The aten backend: torch's own kernels (oneDNN on the CPU, cuDNN on CUDA), for the cells that torch has."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from ostinato.cells import GRU, LSTM, Cell, Elman, State
+
+
+def why_not(cell: Cell[Any], x: Tensor) -> str | None:
+    """Why torch has no kernel for this cell and input; None if it has one."""
+    if x.shape[-1] != cell.input_size:
+        return "torch's kernels take no recurrent dropout mask"
+    if type(cell) is LSTM:
+        return None if cell.plain else "torch's LSTM has no peephole, coupled gates or layer norm"
+    if type(cell) is GRU:
+        return None if cell.reset_after else "torch's GRU resets after the recurrent multiplication"
+    if type(cell) is Elman:
+        return None if cell.activation in ("tanh", "relu") else f"torch's RNN has no activation {cell.activation!r}"
+    return f"torch has no kernel for {type(cell).__name__}"
+
+
+def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
+    """Runs `cell` over ``(batch, time, features)`` in one kernel call; see `ostinato.engine.scan`."""
+    if reverse:
+        x = _reversed(x, lengths)
+    y, new = _dense(cell, x, state) if lengths is None else _ragged(cell, x, state, lengths)
+    return _reversed(y, lengths) if reverse else y, new
+
+
+def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Each row's valid steps in reverse; the padding stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    steps = torch.arange(x.shape[1], device=x.device)
+    last = lengths[:, None] - 1
+    index = torch.where(steps <= last, last - steps, steps)
+    return x.gather(1, index[..., None].expand_as(x))
+
+
+def _dense(cell: Cell[Any], x: Tensor, state: State) -> tuple[Tensor, State]:
+    y, *new = _kernel(cell)(x, _layered(state), *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False, True)
+    return y, type(state)(*(tensor[0] for tensor in new))
+
+
+def _ragged(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
+    # Torch packs no empty rows: they run one step, and their results are put back afterwards.
+    packed = pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    data, sizes, order, back = packed
+    assert order is not None
+    assert back is not None
+    hx = _layered(type(state)(*(tensor[order] for tensor in state)))
+    out, *new = _kernel(cell)(data, sizes, hx, *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False)
+    y, _ = pad_packed_sequence(PackedSequence(out, sizes, order, back), batch_first=True, total_length=x.shape[1])
+    some = (lengths > 0)[:, None]
+    final = (torch.where(some, fresh[0][back], old) for fresh, old in zip(new, state, strict=True))
+    return torch.where(some[..., None], y, 0), type(state)(*final)
+
+
+def _kernel(cell: Cell[Any]) -> Any:
+    if isinstance(cell, LSTM):
+        return torch.lstm
+    if isinstance(cell, GRU):
+        return torch.gru
+    return torch.rnn_tanh if cell.activation == "tanh" else torch.rnn_relu
+
+
+def _layered(state: State) -> Tensor | list[Tensor]:
+    layered = [tensor[None].contiguous() for tensor in state]
+    return layered if len(layered) > 1 else layered[0]
+
+
+def _weights(cell: Any) -> tuple[list[Tensor], bool]:
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    weights = [weight for name in names if (weight := getattr(cell, name, None)) is not None]
+    return weights, cell.bias_ih is not None

@@ -1,0 +1,24 @@
+"""The reference backend: a Python loop over time, the definition of correct."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.cells import Cell, State
+
+
+def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
+    """Runs `cell` over ``(batch, time, features)`` one step at a time; see `ostinato.engine.scan`."""
+    steps = range(x.shape[1])
+    outputs: list[Tensor] = []
+    valid = None if lengths is None else torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+    for t in reversed(steps) if reverse else steps:
+        y, new = cell(x[:, t], state)
+        if valid is not None:
+            row = valid[:, t, None]
+            y = torch.where(row, y, 0)
+            new = type(state)(*(torch.where(row, fresh, old) for fresh, old in zip(new, state, strict=True)))
+        state = new
+        outputs.append(y)
+    return torch.stack(outputs[::-1] if reverse else outputs, dim=1), state

@@ -1,0 +1,148 @@
+"""The one door of the engine: a cell over time."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
+
+import torch
+from torch import Tensor
+
+from ostinato.cells import Cell, State
+from ostinato.engine import aten, reference
+
+BackendName = Literal["auto", "reference", "aten"]
+S = TypeVar("S", bound=State)
+
+_RUNS: dict[str, Callable[..., tuple[Tensor, State]]] = {"aten": aten.run, "reference": reference.run}
+
+
+class Explanation(NamedTuple):
+    """Which backend a scan uses, and why.
+
+    Attributes:
+        backend: The backend that runs.
+        because: Why it is the one.
+        others: Why each backend that cannot run this scan cannot, by name.
+    """
+
+    backend: str
+    because: str
+    others: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.backend}: {self.because}"]
+        return "\n".join(lines + [f"  not {name}: {why}" for name, why in self.others.items()])
+
+
+def scan(
+    cell: Cell[S],
+    x: Tensor,
+    state: S | None = None,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    backend: BackendName = "auto",
+) -> tuple[Tensor, S]:
+    """Runs a cell over time, the same weights at every step.
+
+    Rows end at their own length: outputs past it are zero, and the final state is the state at the last valid step.
+    A row of length 0 keeps the initial state. A reversed scan starts at each row's last valid step and ends at step 0.
+    A final state, detached, is a valid initial state for the steps that follow: truncated backpropagation through time
+    (see `detach`).
+
+    Args:
+        cell: One time step.
+        x: Input ``(batch, time, cell.input_size)``; a recurrent dropout mask may stand behind it (`Cell.drop`).
+        state: State before the first step, tensors ``(batch, size)``; ``cell.initial_state`` unless given.
+        lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time; all steps unless given.
+        reverse: Whether to run from the last step to the first; outputs stay in the order of the input.
+        backend: "auto" picks the fastest that applies (see `explain`), "reference" is the plain loop, "aten" torch's
+            own kernels.
+
+    Returns:
+        The outputs ``(batch, time, cell.output_size)`` and the final state.
+
+    Raises:
+        ValueError: For shapes that do not fit, lengths out of range, or a backend that cannot run this cell.
+    """
+    _check(cell, x, state, lengths)
+    chosen = explain(cell, x, backend=backend).backend
+    first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        return x.new_zeros(x.shape[0], x.shape[1], cell.output_size), first
+    if lengths is not None:
+        lengths = lengths.to(x.device)
+        # Whatever stands in the padding, NaN too, must not reach a gradient.
+        x = torch.where(torch.arange(x.shape[1], device=x.device)[:, None] < lengths[:, None, None], x, 0)
+    y, final = _RUNS[chosen](cell, x, first, lengths, reverse)
+    return y, final  # type: ignore[return-value]
+
+
+def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Explanation:
+    """Says which backend `scan` uses for this cell and input, and why.
+
+    Args:
+        cell: One time step.
+        x: Input ``(batch, time, features)`` as `scan` would get it.
+        backend: As for `scan`.
+
+    Returns:
+        The backend, the reason, and why each other backend cannot run; `print` it.
+
+    Raises:
+        ValueError: For an unknown backend, or one asked for by name that cannot run.
+    """
+    if backend not in get_args(BackendName):
+        raise ValueError(f"backend must be one of {', '.join(get_args(BackendName))}, got {backend!r}")
+    obstacle = aten.why_not(cell, x)
+    others = {"aten": obstacle} if obstacle else {}
+    if backend == "aten" and obstacle:
+        raise ValueError(f"backend 'aten' cannot run this scan: {obstacle}; use backend='auto' or 'reference'")
+    if backend != "auto":
+        return Explanation(backend, "asked for by name", others)
+    if obstacle:
+        return Explanation("reference", "the plain loop runs every cell, and no faster backend applies", others)
+    return Explanation("aten", f"torch's own kernel for {type(cell).__name__}", others)
+
+
+def detach(state: Any) -> Any:
+    """A state (or a nested tuple of states) cut off from its history: the start of the next chunk.
+
+    Args:
+        state: Tensors in tuples and NamedTuples, or None.
+
+    Returns:
+        The same structure; values are shared, gradients stop here.
+    """
+    if state is None or isinstance(state, Tensor):
+        return state if state is None else state.detach()
+    parts = [detach(part) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+
+
+def _check(cell: Cell[Any], x: Tensor, state: State | None, lengths: Tensor | None) -> None:
+    if x.dim() != 3:
+        raise ValueError(f"x must be (batch, time, features), got shape {tuple(x.shape)}")
+    widths = [cell.input_size] + ([cell.input_size + cell.output_size] if cell.drops_state else [])
+    if x.shape[2] not in widths:
+        raise ValueError(f"x has {x.shape[2]} features, {type(cell).__name__} takes {cell.input_size}")
+    if state is not None:
+        _check_state(cell, x, state)
+    if lengths is not None:
+        _check_lengths(x, lengths)
+
+
+def _check_state(cell: Cell[Any], x: Tensor, state: State) -> None:
+    expected = cell.initial_state(x.shape[0], torch.device("meta"), x.dtype)
+    if type(state) is not type(expected):
+        raise ValueError(f"state must be a {type(expected).__name__}, got {type(state).__name__}")
+    names: tuple[str, ...] = expected._fields  # type: ignore[attr-defined]
+    for name, tensor, model in zip(names, state, expected, strict=True):
+        if tensor.shape != model.shape:
+            raise ValueError(f"state.{name} must be {tuple(model.shape)}, got {tuple(tensor.shape)}")
+
+
+def _check_lengths(x: Tensor, lengths: Tensor) -> None:
+    if lengths.shape != x.shape[:1] or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise ValueError(f"lengths must be {x.shape[0]} integers, got {lengths.dtype} {tuple(lengths.shape)}")
+    if x.shape[0] and not (int(lengths.min()) >= 0 and int(lengths.max()) <= x.shape[1]):
+        raise ValueError(f"lengths must lie between 0 and {x.shape[1]}, got {int(lengths.min())}..{int(lengths.max())}")
