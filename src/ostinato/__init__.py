@@ -1,7 +1,21 @@
 """Ostinato: recurrent neural networks on PyTorch."""
 
+from typing import TYPE_CHECKING, Any
+
 from ostinato.errors import OstinatoError
+
+if TYPE_CHECKING:
+    from ostinato.tasks import Forecaster, load
 
 __version__ = "0.1.0"
 
-__all__ = ["OstinatoError", "__version__"]
+__all__ = ["Forecaster", "OstinatoError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Estimators are imported when first asked for: who only wants a layer waits for neither pandas nor matplotlib."""
+    if name in ("Forecaster", "load"):
+        from ostinato import tasks
+
+        return getattr(tasks, name)
+    raise AttributeError(f"module 'ostinato' has no attribute {name!r}")

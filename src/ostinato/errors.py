@@ -2,4 +2,4 @@
 
 
 class OstinatoError(ValueError):
-    """Bad input: the message says what is wrong, where, and how to mend it. The command line prints it and exits with 2."""
+    """Bad input: the message says what is wrong, where, and how to mend it. The command line exits with 2."""

@@ -5,13 +5,16 @@ from ostinato.cells.chain import Chain
 from ostinato.cells.elman import Elman, ElmanState, Jordan, JordanState
 from ostinato.cells.gru import GRU, MGU, GRUState
 from ostinato.cells.lstm import LSTM, LSTMState
+from ostinato.cells.names import CELLS, CellFactory
 from ostinato.cells.zoneout import Zoneout
 
 __all__ = [
+    "CELLS",
     "GRU",
     "LSTM",
     "MGU",
     "Cell",
+    "CellFactory",
     "Chain",
     "Elman",
     "ElmanState",

@@ -133,6 +133,8 @@ class Jordan(Cell[JordanState]):
         self, input_size: int, hidden_size: int, *, output_size: int | None = None, activation: Activation = "tanh"
     ) -> None:
         super().__init__(input_size, hidden_size if output_size is None else output_size)
+        if hidden_size < 1:
+            raise ValueError(f"Jordan: hidden_size must be at least 1, got {hidden_size}")
         _check_activation(activation)
         self.activation = activation
         self.weight_ih = self.matrix(hidden_size, input_size)

@@ -70,7 +70,7 @@ def scan(
     if x.shape[0] == 0 or x.shape[1] == 0:
         return x.new_zeros(x.shape[0], x.shape[1], cell.output_size), first
     if lengths is not None:
-        lengths = lengths.to(x.device)
+        lengths = lengths.to(x.device, torch.int64)  # in uint8, one step before 0 would be 255
         # Whatever stands in the padding, NaN too, must not reach a gradient.
         x = torch.where(torch.arange(x.shape[1], device=x.device)[:, None] < lengths[:, None, None], x, 0)
     y, final = _RUNS[chosen](cell, x, first, lengths, reverse)

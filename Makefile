@@ -1,0 +1,31 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: they set up .venv with pinned versions first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/ready  ## train a forecaster on an embedded series, print its scores, save model and plot under demo/
+	$(BIN)/ostinato demo --out demo
+
+test: lint  ## every check: lint, types, tests
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src/ostinato
+
+bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with the public data sets
+	$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96
+	$(BIN)/python benchmarks/forecast.py --dataset exchange_rate --horizon 96
+	$(BIN)/python benchmarks/panel.py
+
+# Torch first and by its pin, so that no other package's range can bring in another build of it.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

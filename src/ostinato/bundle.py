@@ -1,0 +1,260 @@
+"""A trained model as a folder: `bundle.json` and one safetensors file. Nothing in it can run code.
+
+`bundle.json` says what the model is and names the weights file, which carries a part of its own digest in its name.
+Saving over an older bundle writes the new weights beside the old ones and then renames the new `bundle.json` over the
+old, so that at every moment the folder holds a whole bundle.
+"""
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ostinato.errors import OstinatoError
+from ostinato.storage import misfits, remove_leftovers, sync_folder, tensor_bytes, write_durably
+
+FORMAT = "ostinato bundle"
+FORMAT_VERSION = 1
+MANIFEST = "bundle.json"
+WEIGHTS = r"weights-[0-9a-f]{12}\.safetensors"
+# What may lie in a folder before its first bundle is saved: what training left there, and a save that was killed.
+COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|{WEIGHTS}|\..*\.tmp")
+
+
+class _TensorForm(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    shape: list[int]
+    dtype: str
+
+
+class _Weights(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    file: str = Field(pattern=f"^{WEIGHTS}$")
+    size: int
+    sha256: str
+    tensors: dict[str, _TensorForm]
+
+
+class _Manifest(BaseModel):
+    """The content of `bundle.json`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    format: Literal["ostinato bundle"]
+    format_version: int
+    kind: str
+    settings: dict[str, Any]
+    extras: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    created: str
+    weights: _Weights
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model as read from a folder.
+
+    Args:
+        folder: where it was read.
+        kind: which estimator it is of.
+        settings: of the estimator.
+        tensors: of the model, by name, on the CPU.
+        metrics: measured when it was trained.
+        extras: what is learnt from data and no tensor: vocabulary, scaler, columns.
+        versions: of ostinato, torch and python that wrote it.
+        created: when, in ISO 8601.
+    """
+
+    folder: Path
+    kind: str
+    settings: dict[str, Any]
+    tensors: dict[str, Tensor]
+    metrics: dict[str, Any]
+    extras: dict[str, Any]
+    versions: dict[str, str]
+    created: str
+
+    def load_into(self, module: nn.Module, prefix: str = "") -> None:
+        """Give the module these weights.
+
+        Args:
+            module: whose state they are.
+            prefix: of the names of the module's tensors in the bundle; others are left alone.
+
+        Raises:
+            OstinatoError: a tensor is missing, unexpected, or of another shape or dtype than the module's.
+        """
+        own = {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
+        if wrong := misfits(own, module.state_dict()):
+            raise OstinatoError(
+                f"the weights in {self.folder} do not fit its settings: {'; '.join(wrong)}. Save the model again"
+            )
+        module.load_state_dict(own)
+
+
+def save_bundle(
+    folder: Path,
+    *,
+    kind: str,
+    settings: dict[str, Any],
+    tensors: Mapping[str, Tensor],
+    metrics: dict[str, Any] | None = None,
+    extras: dict[str, Any] | None = None,
+) -> None:
+    """Save a trained model. Killed at any moment, the folder holds the old bundle or the new one.
+
+    Args:
+        folder: a bundle already, whose other files are left as they are; or new, or empty, or with nothing in it but
+            what training writes (checkpoints, metrics).
+        kind: which estimator it is of.
+        settings: of the estimator, as JSON.
+        tensors: of the model, by name.
+        metrics: measured when it was trained, as JSON.
+        extras: what is learnt from data and no tensor (vocabulary, scaler, columns), as JSON.
+
+    Raises:
+        OstinatoError: the folder holds other things.
+    """
+    _refuse_foreign(folder)
+    content = tensor_bytes(tensors)
+    digest = hashlib.sha256(content).hexdigest()
+    weights = _Weights(
+        file=f"weights-{digest[:12]}.safetensors",
+        size=len(content),
+        sha256=digest,
+        tensors={
+            name: _TensorForm(shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+            for name, tensor in tensors.items()
+        },
+    )
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        "settings": settings,
+        "extras": extras or {},
+        "metrics": metrics or {},
+        "versions": {
+            "ostinato": version("ostinato"),
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "weights": weights.model_dump(),
+    }
+    text = json.dumps({**manifest, "sha256": _digest(manifest)}, indent=2)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        sync_folder(folder.parent)
+    for name in (MANIFEST, "weights-*"):
+        remove_leftovers(folder, name)
+    write_durably(folder / weights.file, content)
+    write_durably(folder / MANIFEST, text.encode())
+    for old in folder.glob("weights-*.safetensors"):
+        if re.fullmatch(WEIGHTS, old.name) and old.name != weights.file:
+            old.unlink()
+
+
+def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
+    """Read a trained model, whole and unchanged since it was saved.
+
+    Args:
+        folder: where it is.
+        kinds: those that the caller knows.
+
+    Raises:
+        OstinatoError: there is none, it is of a newer version or of a kind not in `kinds`, or a file is damaged.
+    """
+    manifest = _read_manifest(folder)
+    if manifest.kind not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise OstinatoError(f"{folder / MANIFEST} is of kind {manifest.kind!r}, not one of {known}: update ostinato")
+    return Bundle(
+        folder=folder,
+        kind=manifest.kind,
+        settings=manifest.settings,
+        tensors=_read_weights(folder / manifest.weights.file, manifest.weights),
+        metrics=manifest.metrics,
+        extras=manifest.extras,
+        versions=manifest.versions,
+        created=manifest.created,
+    )
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether the folder holds a `bundle.json` of ours, in order or damaged in its details."""
+    try:
+        content = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OstinatoError(f"{folder} is a file: give another folder to save to")
+    if not folder.exists() or is_bundle(folder):
+        return
+    foreign = sorted(entry.name for entry in folder.iterdir() if not COMPANIONS.fullmatch(entry.name))
+    if foreign:
+        raise OstinatoError(f"{folder} holds {foreign[0]} and is no saved model: give a new or empty folder to save to")
+
+
+def _read_manifest(folder: Path) -> _Manifest:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise OstinatoError(f"{folder} is not a folder: give the folder that a model was saved to")
+    if not path.is_file():
+        raise OstinatoError(f"{folder} has no {MANIFEST}: give the folder that a model was saved to")
+    try:
+        content = json.loads(path.read_bytes())
+        digest = _digest(content)
+    except (ValueError, RecursionError) as error:
+        raise OstinatoError(f"{path} is not JSON ({error}): it is damaged, take it from a backup") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise OstinatoError(f"{path} is not of a saved model: give the folder that a model was saved to")
+    number = content.get("format_version")
+    if isinstance(number, int) and number > FORMAT_VERSION:
+        raise OstinatoError(f"{path} is of format {number}, newer than {FORMAT_VERSION} that is known: update ostinato")
+    if content.get("sha256") != digest:
+        raise OstinatoError(f"{path} was changed since it was saved: take it from a backup, or train again")
+    try:
+        return _Manifest.model_validate(content)
+    except ValidationError as error:
+        raise OstinatoError(f"{path} does not describe a model ({error}): take it from a backup") from error
+
+
+def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise OstinatoError(f"{path} is missing: take it from a backup, its name must not be changed")
+    content = path.read_bytes()
+    if len(content) != weights.size:
+        raise OstinatoError(f"{path} has {len(content)} bytes instead of {weights.size}: copy it again")
+    if hashlib.sha256(content).hexdigest() != weights.sha256:
+        raise OstinatoError(f"{path} was changed since it was saved: take it from a backup, or train again")
+    try:
+        return dict(safetensors.torch.load(content))
+    except SafetensorError as error:
+        raise OstinatoError(f"{path} is not a safetensors file ({error}): take it from a backup") from error
+
+
+def _digest(content: Any) -> str:
+    """Of what a reader gets but the digest itself, whatever the white space and the order of keys."""
+    read = json.loads(json.dumps(content))  # keys are text now, as a reader has them
+    if isinstance(read, dict):
+        read.pop("sha256", None)
+    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

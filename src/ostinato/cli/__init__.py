@@ -1,0 +1,5 @@
+"""The `ostinato` command."""
+
+from ostinato.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,158 @@
+"""The order of batches: the same for a resumed run as for an uninterrupted one, and shared out among processes."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from ostinato.errors import OstinatoError
+
+B = TypeVar("B")
+B_co = TypeVar("B_co", covariant=True)
+
+
+class Batches(Protocol[B_co]):
+    """What a training loop reads: epochs of batches, each in an order that depends on nothing but (seed, number)."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[B_co]:
+        """The batches of epoch `number` (counted from 0), from index `start` on."""
+        ...
+
+    def continues(self, index: int) -> bool:
+        """Whether batch `index` continues the one before it: the same rows, later time steps, so state is carried."""
+        ...
+
+
+class IndexBatches(Generic[B]):
+    """Batches of rows chosen by index, shuffled anew each epoch.
+
+    With `world` processes each one takes an equal part of every *global* batch of `batch_size` rows, so that the mean
+    over processes of their mean losses is the mean over the global batch. For that a global batch is trimmed to a
+    multiple of `world` rows: up to `world - 1` rows of a batch are left out of an epoch, other ones each time.
+
+    Args:
+        size: rows there are.
+        batch_size: rows of a global batch; the last batch of an epoch may hold fewer.
+        gather: makes the batch of the given row indices, an int64 array.
+        shuffle: whether to draw the rows of an epoch in random order.
+        seed: of the order.
+        rank: number of this process.
+        world: number of processes.
+        limit: at most this many batches an epoch (a random subset of the rows when shuffled); None for all.
+
+    Raises:
+        OstinatoError: there are no rows for every process, or a batch is smaller than the number of processes.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        gather: Callable[[np.ndarray], B],
+        *,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        limit: int | None = None,
+    ) -> None:
+        if size < world:
+            raise OstinatoError(f"{size} rows to train on for {world} processes: each needs at least one row")
+        if batch_size < world:
+            raise OstinatoError(f"batch_size={batch_size} is less than the number of processes, {world}: raise it")
+        self.size, self.batch_size, self.gather = size, batch_size, gather
+        self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
+        full, rest = divmod(size, batch_size)
+        whole = full + (rest >= world)
+        self._length = whole if limit is None else min(whole, limit)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[B]:
+        """The batches of an epoch from index `start` on."""
+        order = (
+            np.random.default_rng((self.seed, number)).permutation(self.size) if self.shuffle else np.arange(self.size)
+        )
+        for index in range(start, len(self)):
+            rows = order[index * self.batch_size : (index + 1) * self.batch_size]
+            part = len(rows) // self.world
+            yield self.gather(rows[self.rank * part : (self.rank + 1) * part])
+
+    def continues(self, index: int) -> bool:
+        """Never: every batch holds other rows."""
+        return False
+
+
+class StreamBatches:
+    """Truncated backpropagation through time over parallel streams: consecutive chunks, each continuing the last.
+
+    Every epoch runs through the streams from their beginning. With `world` processes each takes an equal number of
+    streams; up to `world - 1` streams are left out.
+
+    Args:
+        tensors: one or more of shape (batch, time, ...), alike in both; a batch is the tuple of their chunks.
+        chunk: time steps of a batch; the last of an epoch may be shorter.
+        rank: number of this process.
+        world: number of processes.
+
+    Raises:
+        OstinatoError: the tensors differ in batch or time, hold nothing, or there are fewer streams than processes.
+    """
+
+    def __init__(self, *tensors: Tensor, chunk: int, rank: int = 0, world: int = 1) -> None:
+        shapes = {tuple(tensor.shape[:2]) for tensor in tensors}
+        if len(shapes) != 1:
+            raise OstinatoError(f"streams must agree in (batch, time), these have {sorted(shapes)}")
+        streams, self.steps = shapes.pop()
+        if streams < world or not self.steps:
+            raise OstinatoError(f"{streams} streams of {self.steps} steps for {world} processes: too few to train on")
+        part = streams // world
+        self.tensors = tuple(tensor[rank * part : (rank + 1) * part] for tensor in tensors)
+        self.chunk = chunk
+
+    def __len__(self) -> int:
+        return -(-self.steps // self.chunk)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """The chunks of the streams from index `start` on, the same in every epoch."""
+        for begin in range(start * self.chunk, self.steps, self.chunk):
+            yield tuple(tensor[:, begin : begin + self.chunk] for tensor in self.tensors)
+
+    def continues(self, index: int) -> bool:
+        """All but the first of an epoch."""
+        return index > 0
+
+
+class ChunkedBatches(Generic[B]):
+    """Truncated backpropagation through time over batches of whole sequences, each cut into consecutive chunks.
+
+    Args:
+        source: batches of whole sequences, all of them with `steps` time steps.
+        steps: time steps of every batch of `source`.
+        chunk: time steps of a piece; the last of a batch may be shorter.
+        cut: the piece of a batch at a slice of time.
+    """
+
+    def __init__(self, source: Batches[B], steps: int, chunk: int, cut: Callable[[B, slice], B]) -> None:
+        self.source, self.cut = source, cut
+        self.pieces = [slice(begin, min(begin + chunk, steps)) for begin in range(0, steps, chunk)]
+
+    def __len__(self) -> int:
+        return len(self.source) * len(self.pieces)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[B]:
+        """The pieces of an epoch from index `start` on."""
+        whole, skip = divmod(start, len(self.pieces))
+        pieces = (self.cut(batch, piece) for batch in self.source.epoch(number, whole) for piece in self.pieces)
+        return islice(pieces, skip, None)
+
+    def continues(self, index: int) -> bool:
+        """All but the first piece of each batch."""
+        return index % len(self.pieces) > 0

@@ -1,0 +1,65 @@
+"""Calendar features: where a time lies in its hour, day, week, month and year. They are known into the future."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.data.frequency import Frequency
+from ostinato.data.times import Moments
+
+_HOUR = 3600 * 10**9
+_DAY = 24 * _HOUR
+
+
+def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+    """Sine and cosine of the positions in the calendar periods that are longer than a step.
+
+    Args:
+        times: int64 or datetime64[ns], shape (rows,).
+        frequency: the step; it chooses the periods. Below an hour: minute of hour, hour of day, day of week, day of
+            year. Below a day: the same without the minute. Days and business days: day of week, day of month, day of
+            year. Weeks: day of year. Months and quarters: month of year. Years and integer time: none.
+
+    Returns:
+        The features, float32 of shape (rows, 2 * periods), a pair of columns for each period, and their names.
+    """
+    periods = _periods(frequency)
+    if not periods:
+        return np.zeros((len(times), 0), np.float32), ()
+    phases = np.stack([_phase(np.asarray(times, "datetime64[ns]"), period) for period in periods], axis=1)
+    pairs = np.stack([np.sin(2 * np.pi * phases), np.cos(2 * np.pi * phases)], axis=2)
+    names = tuple(f"{period}_{wave}" for period in periods for wave in ("sin", "cos"))
+    return pairs.reshape(len(times), len(names)).astype(np.float32), names
+
+
+def _periods(frequency: Frequency) -> list[str]:
+    if frequency.kind == "integer":
+        return []
+    if frequency.kind == "months":
+        return ["month_of_year"] if frequency.step % 12 else []
+    if frequency.kind == "business" or (frequency.step >= _DAY and frequency.step < 7 * _DAY):
+        return ["day_of_week", "day_of_month", "day_of_year"]
+    if frequency.step >= _DAY:
+        return ["day_of_year"] if frequency.step < 183 * _DAY else []
+    return (["minute_of_hour"] if frequency.step < _HOUR else []) + ["hour_of_day", "day_of_week", "day_of_year"]
+
+
+def _phase(times: npt.NDArray[np.datetime64], period: str) -> npt.NDArray[np.float64]:
+    """The position in the period, from 0 to just below 1."""
+    day, month, year = (np.asarray(times.astype(f"datetime64[{unit}]")) for unit in "DMY")
+    if period == "minute_of_hour":
+        return np.asarray(times.astype(np.int64) % _HOUR / _HOUR)
+    if period == "hour_of_day":
+        return np.asarray(times.astype(np.int64) % _DAY / _DAY)
+    if period == "day_of_week":
+        return np.asarray((day.astype(np.int64) + 3) % 7 / 7)  # 1970-01-01 was a Thursday; Monday is 0
+    if period == "day_of_month":
+        return _fraction(day, month)
+    if period == "day_of_year":
+        return _fraction(day, year)
+    return np.asarray((month - year).astype(np.float64) / 12)
+
+
+def _fraction(day: Moments, period: Moments) -> npt.NDArray[np.float64]:
+    """How far into its month or year a day lies; 29 February counts as a day of a longer year."""
+    first, after = period.astype("datetime64[D]"), (period + 1).astype("datetime64[D]")
+    return np.asarray((day - first).astype(np.float64) / (after - first).astype(np.float64))

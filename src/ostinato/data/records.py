@@ -1,0 +1,248 @@
+"""Tables -> records: which column plays which part, and every row as one typed observation of one series."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ostinato.data.spec import PanelColumns, PanelSpec
+from ostinato.data.table import Table
+from ostinato.data.times import Moments, Times, looks_like_dates, read_times, spell
+
+_TIME_NAMES = ["ds", "date", "datetime", "timestamp", "time", "day", "week", "month", "quarter", "year", "period"]
+_TIME_NAMES += ["step", "index"]
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Observations in series order, each series' rows in the order of the table.
+
+    Attributes:
+        ids: (series,) text.
+        codes: (rows,) the series of each observation, non-decreasing.
+        rows: (rows,) the table row each observation came from.
+        times, target, past, future: (rows, ...) what was observed; NaN where a value is missing.
+        static: (series, columns).
+        names: the columns' names.
+        notes: statements about how the table was read.
+    """
+
+    ids: npt.NDArray[np.str_]
+    codes: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    times: Moments
+    target: npt.NDArray[np.float64]
+    past: npt.NDArray[np.float64]
+    future: npt.NDArray[np.float64]
+    static: npt.NDArray[np.float64]
+    names: PanelColumns
+    notes: tuple[str, ...]
+
+    @property
+    def firsts(self) -> npt.NDArray[np.int64]:
+        """Where each series starts among the observations, shape (series,)."""
+        return np.searchsorted(self.codes, np.arange(len(self.ids)))
+
+
+def read_records(table: Table, spec: PanelSpec) -> Records:
+    """Type every column that has a part and put the observations in series order.
+
+    Raises:
+        OstinatoError: a missing column, one column in two parts, text among numbers, a row without an id or a time,
+            times that do not increase within a series, static columns that change.
+    """
+    identity = spec.id if spec.id is not None else ("unique_id" if "unique_id" in table.columns else None)
+    named = [] if spec.target is None else [spec.target] if isinstance(spec.target, str) else list(spec.target)
+    parts = [identity, spec.time, *named, *spec.past, *spec.future, *spec.static]
+    taken = [name for name in parts if name is not None]
+    table.require(*taken)
+    twice = [name for name in taken if taken.count(name) > 1] if len(set(taken)) < len(taken) else []
+    if twice:
+        raise table.error("named for two parts (time, id, target, past, future, static): name it once", column=twice[0])
+    time = spec.time or _find_time(table, taken)
+    notes = [] if time else [f"{table.origin} has no time column: its rows are steps 0, 1, 2, ..."]
+    targets, left_out = _targets(table, named, [*taken, *([time] if time else [])], long=identity is not None)
+    notes += left_out
+    if identity is None:
+        ids, codes = np.array(targets, np.str_), np.repeat(np.arange(len(targets)), len(table))
+        rows = np.tile(np.arange(len(table)), len(targets))
+        target = table.numbers(targets).T.ravel()
+    else:
+        ids, codes, rows = _series_order(table, identity)
+        target = table.numbers(targets)[rows, 0]
+    firsts = np.searchsorted(codes, np.arange(len(ids)))
+    times = read_times(table, time) if time else Times(np.arange(len(rows), dtype=np.int64) - firsts[codes])
+    statics = [_static(table, name, spec, ids, codes, rows) for name in spec.static]
+    names = PanelColumns(
+        time=time,
+        id=identity,
+        target=targets[0] if len(targets) == 1 else "y",
+        past=spec.past,
+        future=spec.future,
+        static=spec.static,
+        categories={name: found for name, (_, found) in zip(spec.static, statics, strict=True) if found is not None},
+    )
+    records = Records(
+        ids=ids,
+        codes=codes,
+        rows=rows,
+        times=times.values[rows] if time else times.values,
+        target=target,
+        past=table.numbers(spec.past)[rows],
+        future=table.numbers(spec.future)[rows],
+        static=np.stack([values for values, _ in statics], axis=1) if statics else np.zeros((len(ids), 0)),
+        names=names,
+        notes=(*notes, *times.notes),
+    )
+    _check_order(table, records)
+    return records
+
+
+def read_future(
+    table: Table, names: PanelColumns, ids: npt.NDArray[np.str_], times: Moments
+) -> npt.NDArray[np.float64]:
+    """The future covariates at given times.
+
+    Args:
+        table: holds the time column, the future covariates and, for a long panel, the id column; it may hold more rows.
+        names: the panel's columns.
+        ids: (series,) the panel's series.
+        times: (series, horizon) the times wanted.
+
+    Returns:
+        float64 of shape (series * horizon, future covariates).
+
+    Raises:
+        OstinatoError: a time that has no row or two rows, or a value that is missing.
+    """
+    table.require(*filter(None, [names.id, names.time, *names.future]))
+    found = read_times(table, names.time).values if names.time else np.arange(len(table), dtype=np.int64)
+    if found.dtype.kind != times.dtype.kind:
+        raise table.error(f"times such as {spell(found[0])} are of another kind than the panel's", column=names.time)
+    wanted = np.repeat(np.arange(len(ids)), times.shape[1])
+    if names.id is None:
+        codes, wanted_codes = np.zeros(len(table), np.int64), np.zeros_like(wanted)
+    else:
+        codes, wanted_codes = pd.Index(ids.astype(object)).get_indexer(pd.Index(table.texts(names.id))), wanted
+    index = pd.MultiIndex.from_arrays([codes, found])
+    repeated = np.flatnonzero(index.duplicated() & (codes >= 0))
+    if repeated.size:
+        row = int(repeated[0])
+        raise table.error(f"{spell(found[row])} appears twice: keep one row", row=row, column=names.time)
+    known = np.flatnonzero(codes >= 0)
+    place = index[known].get_indexer(pd.MultiIndex.from_arrays([wanted_codes, times.ravel()]))
+    if (place < 0).any():
+        lost = int(np.argmax(place < 0))
+        raise table.error(
+            f"no row for {spell(times.ravel()[lost])} of series {str(ids[wanted[lost]])!r}: the covariates "
+            f"{', '.join(names.future)} must be given for the {times.shape[1]} steps after the end of the target"
+        )
+    rows = known[place]
+    values = table.numbers(names.future)[rows]
+    gaps = np.argwhere(np.isnan(values))
+    if gaps.size:
+        at, column = gaps[0]
+        what = "a covariate that is known into the future has no value here: fill it in"
+        raise table.error(what, row=int(rows[at]), column=names.future[column])
+    return values
+
+
+def _find_time(table: Table, taken: list[str]) -> str | None:
+    free = [name for name in table.columns if name not in taken]
+    folded = {name.casefold(): name for name in reversed(free)}
+    for candidate in _TIME_NAMES:
+        if candidate in folded:
+            return folded[candidate]
+    return next((name for name in free if looks_like_dates(table, name)), None)
+
+
+def _targets(table: Table, named: list[str], taken: list[str], *, long: bool) -> tuple[list[str], list[str]]:
+    """The target columns and statements about columns left out."""
+    if named:
+        if long and len(named) > 1:
+            raise table.error(f"a table with an id column has one target, not {len(named)}: name one")
+        return named, []
+    free = [name for name in table.columns if name not in taken]
+    if "y" in free:
+        return ["y"], []
+    numeric = table.number_columns(free)
+    if not numeric:
+        listed = ", ".join(table.columns[:20])
+        raise table.error(f"no column of numbers to forecast (columns: {listed}): name the target")
+    if long and len(numeric) > 1:
+        raise table.error(f"several columns could be the target ({', '.join(numeric[:20])}): name one")
+    rest = [name for name in free if name not in set(numeric)]
+    notes = [f"columns without numbers are left out: {', '.join(rest)}"] if rest else []
+    return numeric, notes
+
+
+def _series_order(
+    table: Table, identity: str
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Ids in order of appearance, and the code and table row of each observation, a series after the other."""
+    codes, ids = table.distinct(identity)
+    if "" in ids:
+        row = int(np.argmax(codes == list(ids).index("")))
+        raise table.error("no id in this row: name its series or remove the row", row=row, column=identity)
+    order = np.argsort(codes, kind="stable")
+    return np.asarray(ids, np.str_), codes[order], order
+
+
+def _static(
+    table: Table,
+    column: str,
+    spec: PanelSpec,
+    ids: npt.NDArray[np.str_],
+    codes: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.float64], tuple[str, ...] | None]:
+    """A static column: one number a series, and the categories when it holds text."""
+    categories = None if spec.categories is None else spec.categories.get(column)
+    if spec.categories is None and not table.is_numeric(column):
+        categories = tuple(sorted(filter(None, table.distinct(column)[1])))
+    values = table.numbers([column])[:, 0] if categories is None else _category_codes(table, column, categories)
+    if np.isnan(values).any():
+        row = int(np.argmax(np.isnan(values)))
+        raise table.error("a static value is missing: fill it in", row=row, column=column)
+    values = values[rows]
+    firsts = np.searchsorted(codes, np.arange(len(ids)))
+    changed = values != values[firsts][codes]
+    if changed.any():
+        at = int(np.argmax(changed))
+        what = f"a static column changes within series {str(ids[codes[at]])!r}: make it constant, or a past covariate"
+        raise table.error(what, row=int(rows[at]), column=column)
+    return values[firsts], categories
+
+
+def _category_codes(table: Table, column: str, categories: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """The position of each row's text among the categories, NaN where it has none."""
+    codes, texts = table.distinct(column)
+    found = pd.Index(categories).get_indexer(pd.Index(texts)).astype(np.float64)
+    found[texts == ""] = np.nan
+    if (found < 0).any():
+        unseen, known = texts[found < 0][0], ", ".join(categories[:20])
+        row = int(np.argmax(found[codes] < 0))
+        raise table.error(f"{unseen!r} was not there in training (known: {known})", row=row, column=column)
+    return found[codes]
+
+
+def _check_order(table: Table, records: Records) -> None:
+    """Times must increase within each series; rows are never sorted in silence."""
+    gap = np.diff(records.times.astype(np.int64))
+    bad = np.flatnonzero((gap <= 0) & (np.diff(records.codes) == 0))
+    if not bad.size:
+        return
+    at = int(bad[0])
+    earlier, row = int(records.rows[at]), int(records.rows[at + 1])
+    series, time = str(records.ids[records.codes[at]]), records.names.time
+    if gap[at] == 0:
+        what = (
+            f"{spell(records.times[at])} was given before for series {series!r} ({table.place(earlier)}): keep one row"
+        )
+        if records.names.id is None:
+            what += ", or name the id column if the table holds several series"
+    else:
+        what = f"{spell(records.times[at + 1])} comes after {spell(records.times[at])} in series {series!r}: "
+        what += f"sort the rows by {time}"
+    raise table.error(what, row=row, column=time)

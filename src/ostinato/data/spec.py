@@ -1,0 +1,61 @@
+"""Which column of a table plays which part: as the user asks for it, and as it was found."""
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict
+
+
+class PanelSpec(BaseModel):
+    """Which column of a table plays which part. Names left out are recognised.
+
+    A table is *long* when it has an id column (`id`, or a column `unique_id` as Nixtla's tools write): each row is one
+    time of one series. Otherwise it is *wide*: each target column is a series whose id is the column's name, and the
+    covariates are shared by all of them.
+
+    Attributes:
+        time: the time column. None: a column named ds, date, datetime, timestamp, time, day, week, month, quarter,
+            year, period, step or index; else the first that holds dates; else the rows are steps 0, 1, 2, ...
+        id: the column that names the series of each row (long), or None.
+        target: the column to forecast, or for a wide table several. None: y if there is one; else in a wide table all
+            columns of numbers without another part, in a long table the only such column.
+        past: covariates known up to now only (measured beside the target).
+        future: covariates known ahead of time (holidays, prices, plans).
+        static: what never changes in a series: numbers, or text (categories).
+        frequency: a pandas alias ("h", "D", "W", "MS", ...) or a whole number for integer time. None: inferred.
+        categories: for each static column of text its categories in the order of their codes. `Panel.spec` fills it, so
+            that new data get the same codes; None there means they are found in the data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: str | None = None
+    id: str | None = None
+    target: str | tuple[str, ...] | None = None
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    frequency: str | None = None
+    categories: dict[str, tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class PanelColumns:
+    """The names behind a panel's arrays.
+
+    Attributes:
+        time: the time column, or None when rows are steps 0, 1, 2, ...
+        id: the id column of a long table, or None for a wide one.
+        target: the target column; "y" for a wide table of several.
+        past: names of the columns of `Panel.past`.
+        future: names of the columns of `Panel.future`.
+        static: names of the columns of `Panel.static`.
+        categories: the categories of each static column of text; `Panel.static` holds their positions in it.
+    """
+
+    time: str | None
+    id: str | None
+    target: str
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)

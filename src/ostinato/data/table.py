@@ -1,0 +1,258 @@
+"""Tables: a file or a DataFrame that knows where each of its values came from, so that every error can say it."""
+
+import difflib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ostinato.data.delimited import parse_delimited
+from ostinato.errors import OstinatoError
+
+_MISSING = ["", "na", "n/a", "nan", "null", "none", "<na>", "nat"]
+_TRUTH = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns with an origin.
+
+    Attributes:
+        frame: the columns, rows counted from 0. Columns of a CSV file hold text; others hold what they were given as.
+        origin: the file's name, or "the DataFrame".
+        lines: for text files, the line each row starts at as an editor shows it (the header is line 1).
+        decimal_comma: whether "1,5" may mean 1.5 (files whose fields are not separated by commas).
+    """
+
+    frame: pd.DataFrame
+    origin: str
+    lines: npt.NDArray[np.int64] | None = None
+    decimal_comma: bool = False
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def columns(self) -> list[str]:
+        """The column names in the table's order."""
+        return [str(name) for name in self.frame.columns]
+
+    def error(self, what: str, *, row: int | None = None, column: str | None = None) -> OstinatoError:
+        """The error to raise about a place in this table: `"sales.csv, line 7, column 'y': ..."`."""
+        where = self.origin
+        if row is not None:
+            where += f", {self.place(row)}"
+        if column is not None:
+            where += f", column {column!r}"
+        return OstinatoError(f"{where}: {what}")
+
+    def place(self, row: int) -> str:
+        """How a reader finds a row: its line in a text file, its position (from 0) in a DataFrame or Parquet file."""
+        return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+
+    def require(self, *columns: str) -> None:
+        """Raise OstinatoError unless all columns are here; the error lists those available and the nearest name."""
+        available = self.columns
+        for column in columns:
+            if column not in available:
+                near = difflib.get_close_matches(column, available, n=1, cutoff=0.6) or [
+                    name for name in available if name.casefold() == column.casefold()
+                ]
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                listed = ", ".join(available[:20]) + (", ..." if len(available) > 20 else "")
+                raise self.error(f"no column {column!r}{hint} (columns: {listed})")
+
+    def numbers(self, columns: Sequence[str]) -> npt.NDArray[np.float64]:
+        """The columns as numbers.
+
+        Args:
+            columns: names of columns of numbers or of text that reads as numbers; true and false count as 1 and 0.
+
+        Returns:
+            float64 of shape (rows, columns); NaN where a value is missing (empty, NA, NaN, null, None).
+
+        Raises:
+            OstinatoError: a missing column, text that is not a number, an infinite value (with row and column).
+        """
+        self.require(*columns)
+        values = np.full((len(self), len(columns)), np.nan)
+        typed = [i for i, name in enumerate(columns) if _holds_numbers(self.frame[name])]
+        if typed:
+            block = self.frame[[columns[i] for i in typed]]
+            values[:, typed] = block.to_numpy(dtype=np.float64, na_value=np.nan)
+        untyped = [i for i in range(len(columns)) if i not in set(typed)]
+        if untyped:
+            names = [columns[i] for i in untyped]
+            values[:, untyped] = self._numbers_from_text(names)
+        huge = np.argwhere(np.abs(values) > np.finfo(np.float32).max)
+        if huge.size:
+            row, place = huge[0]
+            kind = "an infinite value" if np.isinf(values[row, place]) else "a value too large for a 32-bit float"
+            raise self.error(f"{kind}: correct it or leave it empty", row=int(row), column=columns[place])
+        return values
+
+    def texts(self, column: str) -> npt.NDArray[np.object_]:
+        """The column as stripped text, of shape (rows,); "" where a value is missing."""
+        codes, texts = self.distinct(column)
+        return texts[codes]
+
+    def distinct(self, column: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+        """The column's distinct stripped texts and which of them each row holds.
+
+        Returns:
+            The position of each row's text among the texts, shape (rows,), and the texts in order of appearance, "" for
+            a missing value.
+        """
+        self.require(column)
+        try:
+            codes, values = pd.factorize(self.frame[column], use_na_sentinel=False)
+        except TypeError:
+            raise self.error("holds lists or other objects: give numbers, text or dates", column=column) from None
+        merged, texts = pd.factorize(_as_text(pd.Series(values)))
+        return merged[codes].astype(np.int64), np.asarray(texts, dtype=object)
+
+    def number_columns(self, columns: Sequence[str]) -> list[str]:
+        """Those of `columns` that hold at least one number; the rest of them hold text, dates or nothing."""
+        candidates = self.frame[list(columns)]
+        return [name for name in columns if _holds_numbers(candidates[name]) or self._reads_as_numbers(name)]
+
+    def is_numeric(self, column: str) -> bool:
+        """Whether all that the column holds are numbers."""
+        return _holds_numbers(self.frame[column]) or not bool(self._parse(self.distinct(column)[1])[1].any())
+
+    def _reads_as_numbers(self, column: str) -> bool:
+        return not bool(np.isnan(self._parse(self._raw([column]))[0]).all())
+
+    def _raw(self, columns: list[str]) -> npt.NDArray[np.object_]:
+        """Columns that are not of a numeric type, as objects, flat in row order."""
+        return self.frame[columns].to_numpy(dtype=object).ravel()
+
+    def _numbers_from_text(self, columns: list[str]) -> npt.NDArray[np.float64]:
+        values, bad = self._parse(self._raw(columns))
+        if bad.any():
+            row, place = divmod(int(np.argmax(bad)), len(columns))
+            text = str(self.frame[columns[place]].iloc[row])
+            raise self.error(f"{text!r} is not a number", row=row, column=columns[place])
+        return values.reshape(-1, len(columns))
+
+    def _parse(self, raw: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Objects to numbers, and where one is neither a number nor a sign for a missing value."""
+        values = _to_float(pd.Series(raw, dtype=object))
+        unread = np.flatnonzero(np.isnan(values))
+        rest = _as_text(pd.Series(raw[unread], dtype=object)).str.casefold()
+        filled = rest.map(_TRUTH).to_numpy(dtype=np.float64)
+        if self.decimal_comma:
+            comma = rest.where(rest.str.fullmatch(r"[+-]?\d*,\d+(?:e[+-]?\d+)?")).str.replace(",", ".")
+            filled = np.where(np.isnan(filled), _to_float(comma), filled)
+        values[unread] = filled
+        bad = np.zeros(len(raw), np.bool_)
+        bad[unread] = np.isnan(filled) & ~rest.isin(_MISSING).to_numpy(dtype=np.bool_)
+        if self.decimal_comma and bool(comma.notna().any()):  # beside 1,5 a 1.234 may mean 1234: refuse to guess
+            bad |= pd.Series(raw, dtype=object).astype(str).str.contains(".", regex=False).to_numpy(dtype=np.bool_)
+        return values, bad
+
+
+Source = str | Path | pd.DataFrame | Table
+
+
+def read_table(source: Source) -> Table:
+    """Read a table. A Table is returned as it is.
+
+    Args:
+        source: a CSV file (fields separated by comma, semicolon or tab; a header line; UTF-8), a Parquet file (its name
+            ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An index of a DataFrame that has a name
+            or holds dates becomes a column; any other index is left out.
+
+    Raises:
+        OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line.
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source)
+    path = Path(source)
+    if path.is_dir():
+        raise OstinatoError(f"{path}: a directory: give a CSV or Parquet file")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise OstinatoError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise OstinatoError(f"{path}: cannot be read: {error}") from None
+    if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
+        return _from_parquet(data, str(path))
+    parsed = parse_delimited(data, str(path))
+    return Table(parsed.frame, str(path), parsed.lines, decimal_comma=parsed.delimiter != ",")
+
+
+def _from_frame(frame: pd.DataFrame) -> Table:
+    origin = "the DataFrame"
+    if frame.columns.nlevels > 1:
+        raise OstinatoError(f"{origin}: columns have {frame.columns.nlevels} levels: give each column one name")
+    index = frame.index
+    named = any(name is not None for name in index.names)
+    dated = isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)
+    columns = frame.columns.map(str)
+    frame = frame.set_axis(columns, axis=1)
+    if named or dated:
+        names = [str(name) if name is not None else "index" for name in index.names]
+        kept = index.to_frame(index=False).set_axis(names, axis=1)
+        frame = pd.concat([kept, frame.reset_index(drop=True)], axis=1)
+    return _checked(frame.reset_index(drop=True), origin)
+
+
+def _from_parquet(data: bytes, origin: str) -> Table:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise OstinatoError(f"{origin}: Parquet files need pyarrow: pip install 'ostinato[parquet]'")
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
+        table.validate(full=True)
+        frame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OstinatoError(f"{origin}: not a readable Parquet file: {reason}") from None
+    frame = frame.rename(columns={"__index_level_0__": "index"})
+    if "index" in frame and "index" not in table.column_names and _counts_rows(frame["index"]):
+        frame = frame.drop(columns="index")
+    return _checked(frame, origin)
+
+
+def _checked(frame: pd.DataFrame, origin: str) -> Table:
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise OstinatoError(f"{origin}: two columns are named {str(repeated[0])!r}: rename one")
+    if not len(frame.columns):
+        raise OstinatoError(f"{origin}: no columns: give a table with named columns")
+    if not len(frame):
+        raise OstinatoError(f"{origin}: no rows: give a table with rows of data")
+    return Table(frame, origin)
+
+
+def _counts_rows(column: "pd.Series[Any]") -> bool:
+    whole = pd.api.types.is_integer_dtype(column.dtype)
+    return bool(whole and (column.to_numpy() == np.arange(len(column))).all())
+
+
+def _holds_numbers(column: "pd.Series[Any]") -> bool:
+    dtype = column.dtype
+    real = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
+    return bool(real or pd.api.types.is_bool_dtype(dtype))
+
+
+def _as_text(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    return column.astype(object).where(column.notna(), "").astype(str).str.strip()
+
+
+def _to_float(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    numbers = pd.to_numeric(values, errors="coerce")
+    if pd.api.types.is_complex_dtype(numbers.dtype):
+        return np.full(len(values), np.nan)
+    return np.array(numbers, dtype=np.float64)  # a copy: pandas may lend read-only memory

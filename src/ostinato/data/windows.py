@@ -1,0 +1,188 @@
+"""Windows of a panel: every (context, horizon) pair as index arithmetic over the panel's flat arrays."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ostinato.data.calendar import calendar_features
+from ostinato.data.panel import Panel
+
+Places = int | npt.NDArray[np.int64]
+
+
+class WindowBatch(NamedTuple):
+    """Windows of one size; float32 unless said otherwise. B windows, P past, F future, C calendar, S static features.
+
+    A context shorter than the window stands at its end: the steps before it are zeros and not observed.
+
+    Attributes:
+        past_target: (B, window) the target up to and with the origin; imputed where not observed.
+        past_observed: (B, window) bool.
+        past_covariates: (B, window, P).
+        past_covariates_observed: (B, window, P) bool.
+        past_known: (B, window, F + C) future covariates, then calendar features.
+        future_known: (B, horizon, F + C) the same for the steps after the origin.
+        static: (B, S).
+        series: (B,) int64, the position of the window's series in the panel.
+        lengths: (B,) int64, context steps that lie within the series, from 1 to window.
+        target: (B, horizon) the target after the origin; imputed where not observed, NaN beyond the panel's data.
+        target_observed: (B, horizon) bool.
+        origin: (B,) int64, the panel row of the last context step.
+    """
+
+    past_target: torch.Tensor
+    past_observed: torch.Tensor
+    past_covariates: torch.Tensor
+    past_covariates_observed: torch.Tensor
+    past_known: torch.Tensor
+    future_known: torch.Tensor
+    static: torch.Tensor
+    series: torch.Tensor
+    lengths: torch.Tensor
+    target: torch.Tensor
+    target_observed: torch.Tensor
+    origin: torch.Tensor
+
+
+class Windows:
+    """All windows of a panel, listed by series and, within a series, in time.
+
+    A window is its origin: the row of the last context step, with up to `window` rows of context that end there and
+    `horizon` rows of target after it. Windows with nothing observed in their context or in their horizon are left out.
+
+    Args:
+        panel: the series.
+        window: context steps.
+        horizon: target steps.
+        stride: steps between origins of a series, counted back from its last one.
+        minimum_context: the fewest context steps; `window` when None. Below `window`, contexts near a series' start are
+            padded on the left.
+        origins_from: the first origin allowed, as a position within its series: one number, or one for each series. A
+            negative number counts back from the series' end, as in Python.
+        origins_to: the position that origins must stay below, given in the same way.
+        calendar: whether calendar features stand behind the future covariates.
+
+    Attributes:
+        origin: (windows,) int64, the panel row of each window's origin.
+        series: (windows,) int64, the series of each.
+        known_names: names of the features of `past_known` and `future_known`.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        window: int,
+        horizon: int,
+        stride: int = 1,
+        *,
+        minimum_context: int | None = None,
+        origins_from: Places | None = None,
+        origins_to: Places | None = None,
+        calendar: bool = True,
+    ) -> None:
+        shortest = window if minimum_context is None else minimum_context
+        if min(window, horizon, stride, shortest) < 1 or shortest > window:
+            raise ValueError(
+                f"window {window}, horizon {horizon}, stride {stride} and minimum_context {shortest} must be at least "
+                "1, and minimum_context at most window"
+            )
+        self.panel, self.window, self.horizon, self.calendar = panel, window, horizon, calendar
+        lengths = panel.lengths
+        first = np.full(len(panel), shortest - 1)
+        last = lengths - horizon - 1
+        if origins_from is not None:
+            first = np.maximum(first, _positions(origins_from, lengths))
+        if origins_to is not None:
+            last = np.minimum(last, _positions(origins_to, lengths) - 1)
+        counts = np.maximum((last - first) // stride + 1, 0)
+        ends = np.cumsum(counts)
+        series = np.repeat(np.arange(len(panel)), counts)
+        to_last = ends[series] - 1 - np.arange(len(series))
+        self._index(series, panel.offsets[series] + last[series] - to_last * stride)
+        seen = np.concatenate([[0], np.cumsum(panel.observed)])
+        context = seen[self.origin + 1] - seen[self._starts(np.arange(len(self)))]
+        ahead = seen[self.origin + 1 + horizon] - seen[self.origin + 1]
+        useful = (context > 0) & (ahead > 0)
+        self._index(series[useful], self.origin[useful])
+        self._cast()
+
+    @classmethod
+    def last(
+        cls, panel: Panel, window: int, horizon: int, ahead: Panel | None = None, *, calendar: bool = True
+    ) -> Self:
+        """The one window of each series that ends at its last row: what a forecast starts from.
+
+        Args:
+            panel: the series.
+            window: context steps; shorter series are padded on the left.
+            horizon: steps to forecast.
+            ahead: `panel.ahead(horizon, source)`. It may be left out when the panel has no future covariates.
+
+        Returns:
+            Windows in the order of the panel's series, whose `panel` goes on for `horizon` rows; their targets are NaN
+            and not observed.
+        """
+        ahead = panel.ahead(horizon) if ahead is None else ahead
+        if not (ahead.lengths == horizon).all():
+            raise ValueError(f"the rows ahead must be {horizon} for every series, the horizon")
+        self = cls.__new__(cls)
+        self.panel = panel.extend(ahead)
+        self.window, self.horizon, self.calendar = window, horizon, calendar
+        self._index(np.arange(len(panel)), self.panel.offsets[1:] - horizon - 1)
+        self._cast()
+        return self
+
+    def __len__(self) -> int:
+        """The number of windows."""
+        return len(self.origin)
+
+    def gather(self, indices: npt.NDArray[np.int64] | torch.Tensor) -> WindowBatch:
+        """The windows at `indices` (B,) as tensors on the CPU."""
+        chosen = np.asarray(indices, np.int64)
+        origin, series = self.origin[chosen], self.series[chosen]
+        first = self._starts(chosen)
+        past = origin[:, None] + np.arange(1 - self.window, 1)
+        inside = past >= first[:, None]
+        past = np.maximum(past, first[:, None])
+        later = origin[:, None] + np.arange(1, self.horizon + 1)
+        panel, columns = self.panel, inside[:, :, None]
+        return WindowBatch(
+            past_target=torch.from_numpy(np.where(inside, self._target[past], np.float32(0))),
+            past_observed=torch.from_numpy(panel.observed[past] & inside),
+            past_covariates=torch.from_numpy(np.where(columns, self._past[past], np.float32(0))),
+            past_covariates_observed=torch.from_numpy(panel.past_observed[past] & columns),
+            past_known=torch.from_numpy(np.where(columns, self._known[past], np.float32(0))),
+            future_known=torch.from_numpy(self._known[later]),
+            static=torch.from_numpy(self._static[series]),
+            series=torch.from_numpy(series),
+            lengths=torch.from_numpy(inside.sum(axis=1)),
+            target=torch.from_numpy(self._target[later]),
+            target_observed=torch.from_numpy(panel.observed[later]),
+            origin=torch.from_numpy(origin),
+        )
+
+    def _index(self, series: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> None:
+        self.series, self.origin = series, origin
+
+    def _starts(self, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The first context row of each chosen window."""
+        return np.maximum(self.panel.offsets[self.series[chosen]], self.origin[chosen] - self.window + 1)
+
+    def _cast(self) -> None:
+        """Keep the float32 arrays that windows are cut from: casting once is the same as casting every window."""
+        panel = self.panel
+        features, names = calendar_features(panel.times, panel.frequency)
+        if not self.calendar:
+            features, names = features[:, :0], ()
+        self.known_names = (*panel.names.future, *names)
+        self._target, self._past = panel.target.astype(np.float32), panel.past.astype(np.float32)
+        self._known = np.concatenate([panel.future.astype(np.float32), features], axis=1)
+        self._static = panel.static.astype(np.float32)
+
+
+def _positions(places: Places, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Positions within each series, negative ones counted back from its end."""
+    given = np.broadcast_to(np.asarray(places, np.int64), lengths.shape)
+    return np.where(given < 0, given + lengths, given)

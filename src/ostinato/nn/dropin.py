@@ -1,0 +1,197 @@
+"""Torch's recurrent layers on this engine: the same constructors, parameters, checkpoints, calls and results."""
+
+from abc import ABC, abstractmethod
+from copy import copy
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from ostinato import cells
+from ostinato.cells import Cell, ElmanState, GRUState, LSTMState
+from ostinato.engine import BackendName, scan
+from ostinato.nn.ragged import repack, unpack
+
+States = tuple[Tensor, ...]
+
+
+class _OnEngine(torch.nn.RNNBase, ABC):
+    """What the three layers share: torch's own checks and layout of weights, with `scan` in place of its kernels."""
+
+    _state: ClassVar[Any]
+
+    def __init__(self, *args: Any, backend: BackendName = "auto", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.backend: BackendName = backend
+        # They say what to compute; the weights are lent to a copy at each call. A list keeps them unregistered.
+        with torch.device("meta"):
+            self._templates = [self._cell(weights[0].shape[1]) for weights in self.all_weights]
+
+    @abstractmethod
+    def _cell(self, input_size: int) -> Cell[Any]:
+        """The cell of one layer and direction."""
+
+    def _lent(self, index: int) -> Cell[Any]:
+        """The cell of one layer and direction with this layer's weights, whatever they are just now.
+
+        A copy for each call, so that no weight stays behind in the template: threads may share a layer.
+        """
+        template = self._templates[index]
+        cell = copy(template)
+        cell._parameters = dict(zip(template._parameters, self.all_weights[index], strict=True))
+        return cell
+
+    def _as_states(self, hx: Any) -> States:
+        return (hx,)
+
+    def _as_hidden(self, states: States) -> Any:
+        return states[0]
+
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Tensor | None = None
+    ) -> tuple[Any, Any]:
+        """As torch's, with `lengths`.
+
+        Args:
+            input: ``(time, batch, features)``, ``(batch, time, features)`` with `batch_first`, ``(time, features)``
+                without a batch, or a `PackedSequence`.
+            hx: Initial state, ``(layers * directions, batch, size)``; a pair of them for an LSTM. Zeros unless given.
+            lengths: Valid steps of each row of a padded batch, integers ``(batch,)`` between 0 and time; all steps
+                unless given. Outputs past them are zero, final states are those at each row's last valid step, and the
+                reverse direction starts there.
+
+        Returns:
+            The outputs, laid out as the input, and the final state, laid out as `hx`.
+
+        Raises:
+            RuntimeError: For shapes that do not fit, as torch.
+            ValueError: For an input of other than 2 or 3 dimensions or another dtype than the weights, as torch; for
+                lengths out of range, or beside an input that is packed or has no batch.
+        """
+        self._update_flat_weights()
+        hidden = None if hx is None else self._as_states(hx)
+        y: Tensor | PackedSequence
+        if isinstance(input, PackedSequence):
+            y, final = self._forward_packed(input, hidden, lengths)
+        else:
+            y, final = self._forward_padded(input, hidden, lengths)
+        return y, self._as_hidden(final)
+
+    def _forward_packed(
+        self, packed: PackedSequence, hidden: States | None, lengths: Tensor | None
+    ) -> tuple[PackedSequence, States]:
+        if lengths is not None:
+            raise ValueError("lengths must not be given with a PackedSequence: it has its own")
+        data, batch_sizes, order, back = packed
+        if hidden is not None and order is not None:
+            hidden = tuple(tensor.index_select(1, order) for tensor in hidden)
+        self._check(data, hidden, batch_sizes)
+        # Rows run in the order of the packing, in which torch checks the state too.
+        in_order = PackedSequence(data, batch_sizes)
+        y, final = self._run(*unpack(in_order), hidden)
+        if back is not None:
+            final = tuple(tensor.index_select(1, back) for tensor in final)
+        return PackedSequence(repack(y, in_order).data, batch_sizes, order, back), final
+
+    def _forward_padded(self, x: Tensor, hidden: States | None, lengths: Tensor | None) -> tuple[Tensor, States]:
+        if x.dim() not in (2, 3):
+            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {x.dim()}D instead")
+        for tensor in hidden or ():
+            if tensor.dim() != x.dim():
+                raise RuntimeError(f"For {x.dim()}-D input, hx should also be {x.dim()}-D but got {tensor.dim()}-D")
+        batch_dim = 0 if self.batch_first else 1
+        if x.dim() == 3:
+            self._check(x, hidden, None)
+            y, final = self._run(x if self.batch_first else x.transpose(0, 1), lengths, hidden)
+            return y if self.batch_first else y.transpose(0, 1), final
+        if lengths is not None:
+            raise ValueError("lengths need a batch: the input must have 3 dimensions")
+        one = None if hidden is None else tuple(tensor[:, None] for tensor in hidden)
+        y, final = self._forward_padded(x.unsqueeze(batch_dim), one, None)
+        return y.squeeze(batch_dim), tuple(tensor[:, 0] for tensor in final)
+
+    def _check(self, x: Tensor, hidden: States | None, batch_sizes: Tensor | None) -> None:
+        if hidden is None:
+            self.check_input(x, batch_sizes)
+        else:
+            self.check_forward_args(x, self._as_hidden(hidden), batch_sizes)
+
+    def _run(self, x: Tensor, lengths: Tensor | None, hidden: States | None) -> tuple[Tensor, States]:
+        """Runs all layers over ``(batch, time, features)``."""
+        if x.shape[1] == 0:
+            raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
+        directions = 2 if self.bidirectional else 1
+        finals: list[States] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                # Torch draws with time first: one seed gives its numbers on the CPU, and the same on every backend.
+                x = F.dropout(x.transpose(0, 1).contiguous(), self.dropout).transpose(0, 1)
+            outputs = []
+            for index in range(len(finals), len(finals) + directions):
+                cell = self._lent(index)
+                state = None if hidden is None else self._state(*(tensor[index] for tensor in hidden))
+                reverse = bool(index % directions)
+                y, final = scan(cell, x, state, lengths=lengths, reverse=reverse, backend=self.backend)
+                outputs.append(y)
+                finals.append(final)
+            x = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
+        return x, tuple(torch.stack(tensors) for tensors in zip(*finals, strict=True))
+
+
+class RNN(_OnEngine, torch.nn.RNN):
+    """`torch.nn.RNN` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
+
+    Args:
+        args: As `torch.nn.RNN`: input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout,
+            bidirectional, device, dtype.
+        backend: The engine's backend, see `ostinato.engine.scan`.
+        kwargs: As `torch.nn.RNN`.
+    """
+
+    _state: ClassVar = ElmanState
+
+    def _cell(self, input_size: int) -> Cell[Any]:
+        activation: Any = self.nonlinearity
+        return cells.Elman(input_size, self.hidden_size, activation=activation, bias=self.bias)
+
+
+class GRU(_OnEngine, torch.nn.GRU):
+    """`torch.nn.GRU` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
+
+    Args:
+        args: As `torch.nn.GRU`: input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device,
+            dtype.
+        backend: The engine's backend, see `ostinato.engine.scan`.
+        kwargs: As `torch.nn.GRU`.
+    """
+
+    _state: ClassVar = GRUState
+
+    def _cell(self, input_size: int) -> Cell[Any]:
+        return cells.GRU(input_size, self.hidden_size, bias=self.bias)
+
+
+class LSTM(_OnEngine, torch.nn.LSTM):
+    """`torch.nn.LSTM` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
+
+    Args:
+        args: As `torch.nn.LSTM`: input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            proj_size, device, dtype.
+        backend: The engine's backend, see `ostinato.engine.scan`.
+        kwargs: As `torch.nn.LSTM`.
+    """
+
+    _state: ClassVar = LSTMState
+
+    def _cell(self, input_size: int) -> Cell[Any]:
+        return cells.LSTM(input_size, self.hidden_size, bias=self.bias, proj_size=self.proj_size)
+
+    def _as_states(self, hx: Any) -> States:
+        if isinstance(hx, Tensor) or len(hx) != 2:
+            raise RuntimeError("LSTM expects two hidden states, the pair (h_0, c_0)")
+        return (hx[0], hx[1])
+
+    def _as_hidden(self, states: States) -> Any:
+        return states

@@ -1,0 +1,432 @@
+"""Forecasting: from a table of series to quantiles of the future, scored against simple baselines."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from torch import Tensor, nn
+
+from ostinato.bundle import load_bundle, save_bundle
+from ostinato.cells import CELLS, Cell
+from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
+from ostinato.data.batches import IndexBatches
+from ostinato.data.table import Source
+from ostinato.errors import OstinatoError
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
+from ostinato.tasks.forecasting.baselines import fit_baselines
+from ostinato.tasks.forecasting.fitted import Fitted
+from ostinato.tasks.forecasting.loss import forecast_loss
+from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
+from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast, save_plot
+from ostinato.tasks.forecasting.score_table import ScoreTable
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.tasks.forecasting.split import Split
+from ostinato.tasks.forecasting.standardise import Standardiser
+from ostinato.tasks.forecasting.stream import Stream
+from ostinato.training import Process, Report, Trainer, clear_checkpoints, seed_everything
+
+Array = npt.NDArray[np.float64]
+
+
+class Forecaster(Estimator[ForecasterSettings]):
+    """Forecasts one series, or thousands with one global model.
+
+    Reads CSV, Parquet or DataFrames, long (``unique_id, ds, y``) or wide (see `ostinato.data.PanelSpec`). Each window
+    of the past becomes quantiles of every step of the horizon at once (Wen et al. 2017, "A Multi-Horizon Quantile
+    Recurrent Forecaster"); `evaluate` scores them in a rolling-origin backtest next to baselines fitted on the same
+    rows.
+
+    Example:
+        >>> forecaster = Forecaster(horizon=26).fit("co2.csv", holdout=0.2)
+        >>> print(forecaster.evaluate("co2.csv"))
+        >>> forecaster.predict("co2.csv")
+
+    Args:
+        settings: See `ForecasterSettings`.
+
+    Attributes:
+        settings: As given, or with what `fit` found out in place of None (window, season).
+        metrics: The last backtest's scores, None before.
+        notes: What was found and done when the training data were read.
+
+    Raises:
+        OstinatoError: For an unknown setting or a value out of range.
+    """
+
+    settings_class: ClassVar = ForecasterSettings
+    settings: ForecasterSettings
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.metrics: ScoreTable | None = None
+        self.notes: tuple[str, ...] = ()
+        self._fitted: Fitted | None = None
+
+    def fit(
+        self,
+        data: Source,
+        validation: Source | None = None,
+        *,
+        holdout: float = 0.0,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Trains the network and fits the baselines.
+
+        Args:
+            data: A CSV or Parquet file, or a DataFrame.
+            validation: A table that goes on where `data` ends, which chooses when to stop; by default the last
+                `validation_share` of each series of `data` does.
+            holdout: Share of each series' end that training never sees, for `evaluate`. Not with `validation`.
+            folder: Where checkpoints are written while training goes on; None for nowhere.
+            resume: Go on from the newest checkpoint in `folder`.
+            report: Shows progress; None for silence.
+
+        Returns:
+            This forecaster, with the best weights found.
+
+        Raises:
+            OstinatoError: For anything wrong with the data (file, row, column and how to mend it), or too little of it.
+            TrainingDiverged: The loss or a gradient is not finite.
+            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+        """
+        panel, split = self._read(data, validation, holdout)
+        self.settings, self.notes = self._resolved(panel, split), panel.notes
+        settings = self.settings
+        ends = panel.offsets[:-1] + split.train
+        standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season=_known(settings.season))
+        unit = standardiser.transform(panel, standardiser.scales)
+        shortest = int(split.train.min()) - settings.horizon
+        training = split.training(unit, settings, min(_known(settings.window), shortest))
+        validating = split.validation(unit, settings)
+        for part, name in ((training, "training"), (validating, "validation")):
+            if not len(part):
+                raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
+        network = self._train(training, validating, folder, resume, report)
+        baselines = fit_baselines(
+            BaselineBatches(training, standardiser.scales),
+            BaselineBatches(validating, standardiser.scales),
+            window=_known(settings.window),
+            horizon=settings.horizon,
+            season=_known(settings.season),
+            levels=settings.levels if settings.output == "quantiles" else (),
+        )
+        last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
+        self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
+        return self
+
+    def _read(self, data: Source, validation: Source | None, holdout: float) -> tuple[Panel, Split]:
+        """The checked panel, validation rows included, and which rows are for what."""
+        settings = self.settings
+        if not 0 <= holdout < 1:
+            raise OstinatoError(f"holdout must be a share of at least 0 and below 1, got {holdout}")
+        if validation is not None and holdout:
+            raise OstinatoError(
+                "give validation data or a holdout, not both: validation data end where the test begins"
+            )
+        spec = PanelSpec(
+            time=settings.time,
+            id=settings.id,
+            target=settings.target or None,
+            past=settings.past,
+            future=settings.future,
+            static=settings.static,
+            frequency=settings.frequency,
+        )
+        panel = Panel.from_table(data, spec)
+        if validation is None:
+            split = Split.by_share(panel.lengths, settings.horizon, settings.validation_share, holdout)
+        else:
+            trained = panel.lengths
+            panel = panel.extend(Panel.from_table(validation, panel.spec))
+            split = Split(trained, panel.lengths)
+        needed = settings.horizon + 2
+        if (split.train < needed).any():
+            number = int(np.argmin(split.train))
+            raise OstinatoError(
+                f"series {str(panel.ids[number])!r} has {panel.lengths[number]} rows, of which {split.train[number]} "
+                f"are left for training, and a horizon of {settings.horizon} needs at least {needed}: give more rows, "
+                "ask for a shorter horizon, a smaller holdout or validation_share, or leave the series out"
+            )
+        check_leakage(panel, settings.horizon)
+        return panel, split
+
+    def _resolved(self, panel: Panel, split: Split) -> ForecasterSettings:
+        """The settings with what the data decide: the season, and the window where none was asked for."""
+        settings = self.settings
+        season = settings.season or panel.frequency.season
+        window = settings.window
+        if window is None:
+            room = max(int(np.median(split.train)) - settings.horizon, settings.segment)
+            window = min(2 * max(season, settings.horizon), max(room // 2, 2))
+            window = max(window // settings.segment, 1) * settings.segment
+        return settings.model_copy(update={"season": season, "window": window})
+
+    def _train(
+        self, training: Windows, validating: Windows, folder: str | Path | None, resume: bool, report: Report | None
+    ) -> ForecastNetwork:
+        settings, panel = self.settings, training.panel
+        process = Process.from_environment()
+        seed_everything(settings.seed)
+        names = panel.names
+        sizes = Sizes(len(names.past), len(training.known_names), len(names.static), len(panel))
+        network = ForecastNetwork(settings, sizes).to(process.device)
+        order = IndexBatches(
+            len(training),
+            settings.batch_size,
+            training.gather,
+            seed=settings.seed,
+            rank=process.rank,
+            world=process.world,
+            limit=settings.batches_per_epoch,
+        )
+
+        def loss(model: nn.Module, batch: WindowBatch, state: None) -> tuple[Tensor, None]:
+            batch = WindowBatch(*(tensor.to(process.device) for tensor in batch))
+            return forecast_loss(settings, model(batch), batch), None
+
+        def score(model: nn.Module) -> float:
+            losses = [
+                (float(loss(model, batch, None)[0]), int(batch.target_observed.sum())) for batch in batches(validating)
+            ]
+            return sum(value * count for value, count in losses) / sum(count for _, count in losses)
+
+        checkpoints = None if folder is None else Path(folder) / "checkpoints"
+        Trainer(network, loss, settings, folder=checkpoints, report=report).fit(order, score, resume=resume)
+        if checkpoints is not None and process.main:
+            clear_checkpoints(checkpoints)
+        return network.cpu()
+
+    def predict(self, data: Source, *, future: Source | None = None) -> pd.DataFrame:
+        """Forecasts what follows the end of each series.
+
+        Args:
+            data: The past of each series, columns as in training; at least one row, more than a window is not used.
+            future: A table with the covariates known into the future for the `horizon` steps to come; by default they
+                are looked for in `data`, in rows after the last target.
+
+        Returns:
+            One row a series and step: id, time, "forecast" (the median, or the point), and "q0.1" and so on for each
+            quantile level.
+
+        Raises:
+            OstinatoError: For anything wrong with the data.
+        """
+        fitted = self._need()
+        panel = fitted.read(data)
+        later = self._later(panel, data if future is None else future)
+        point, quantiles = self._back(panel, later, fitted.forecast)
+        columns: dict[str, Any] = {
+            panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
+            panel.names.time or "step": later.times,
+            "forecast": point.ravel(),
+        }
+        if quantiles is not None:
+            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(fitted.settings.levels)}
+        return pd.DataFrame(columns)
+
+    def _later(self, panel: Panel, source: Source) -> Panel:
+        """The steps to forecast, with their known covariates."""
+        return panel.ahead(self.settings.horizon, source if panel.names.future else None)
+
+    def _back(
+        self, panel: Panel, later: Panel, forecast: Callable[[WindowBatch], tuple[Array, Array | None]]
+    ) -> tuple[Array, Array | None]:
+        """A forecast for each series after the end of the panel, in its own units."""
+        fitted = self._need()
+        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
+        transform, back = fitted.standardiser.transform, fitted.standardiser.back
+        windows = Windows.last(
+            transform(panel, scales),
+            _known(self.settings.window),
+            self.settings.horizon,
+            transform(later, scales),
+            calendar=self.settings.calendar,
+        )
+        parts = [forecast(fitted.renumbered(batch, panel)) for batch in batches(windows)]
+        point = np.concatenate([part[0] for part in parts])
+        quantiles = [part[1] for part in parts if part[1] is not None]
+        return back(point, scales), back(np.concatenate(quantiles), scales) if quantiles else None
+
+    def evaluate(self, data: Source, *, stride: int = 1) -> ScoreTable:
+        """Scores the network and the baselines in a rolling-origin backtest on rows that fitting has not seen.
+
+        Every origin from the last row seen in `fit` on (all origins of a new series) forecasts `horizon` steps.
+
+        Args:
+            data: The same columns as in training: the past that fitting saw, and rows after it.
+            stride: Steps between origins.
+
+        Returns:
+            The scores of each model; `print` it, or ask it for `verdict()`. Also kept as `metrics`.
+
+        Raises:
+            OstinatoError: For anything wrong with the data, or nothing unseen in them.
+        """
+        fitted = self._need()
+        panel = fitted.read(data)
+        seen = fitted.seen(panel)
+        horizon, window = fitted.settings.horizon, _known(fitted.settings.window)
+        ends = panel.offsets[:-1] + np.minimum(np.where(seen > 0, seen, window), panel.lengths)
+        scales = fitted.standardiser.scales_of(panel, ends)
+        unit = fitted.standardiser.transform(panel, scales)
+        windows = Split(seen, seen).test(unit, fitted.settings, stride)
+        if not len(windows):
+            raise OstinatoError(
+                f"no series goes on for {horizon} steps after the rows the model was fitted on, so there is nothing to "
+                "score: give later rows, or fit with a holdout"
+            )
+        self.metrics = backtest(
+            "ostinato",
+            lambda batch: fitted.forecast(fitted.renumbered(batch, panel)),
+            fitted.baselines,
+            windows,
+            panel,
+            fitted.standardiser,
+            scales,
+        )
+        return self.metrics
+
+    def plot(
+        self, data: Source, path: str | Path, *, actual: bool = False, unit: str = "", future: Source | None = None
+    ) -> None:
+        """Draws history, forecast, intervals and baselines of the first series (six at most) as a PNG file.
+
+        Args:
+            data: The past of each series, columns as in training.
+            path: The file to write.
+            actual: Forecast the last `horizon` steps of `data` instead, and draw what really happened beside it.
+            unit: The target's unit, for the axis.
+            future: As for `predict`.
+
+        Raises:
+            OstinatoError: For anything wrong with the data, or a file that cannot be written.
+        """
+        fitted = self._need()
+        panel = fitted.read(data)
+        if actual:
+            panel, later = panel.split(rows=self.settings.horizon)
+        else:
+            later = self._later(panel, data if future is None else future)
+        point, quantiles = self._back(panel, later, fitted.forecast)
+        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
+        names = [name for name in ("ridge", "seasonal naive", "naive") if name in fitted.baselines.names]
+        shown = names if len(panel) == 1 else names[:1]  # more would hide a small panel's forecast
+        lines = {name: self._back(panel, later, fitted.baseline(name, scales))[0] for name in shown}
+        drawn = []
+        for number in range(min(len(panel), MOST_SERIES)):
+            one, next_ = panel.series(number), later.series(number)
+            drawn.append(
+                SeriesForecast(
+                    name=str(panel.ids[number]),
+                    history_times=one.times,
+                    history=np.where(one.observed, one.target, np.nan),
+                    times=next_.times,
+                    point=point[number],
+                    quantiles=None if quantiles is None else quantiles[number],
+                    levels=self.settings.levels,
+                    actual=np.where(next_.observed, next_.target, np.nan) if actual else None,
+                    baselines={name: line[number] for name, line in lines.items()},
+                )
+            )
+        save_plot(plot_forecast(drawn, column=panel.names.target, unit=unit), path)
+
+    def stream(
+        self, history: Source | None = None, *, id: str | None = None, static: dict[str, Any] | None = None
+    ) -> Stream:
+        """Forecasts one series as its observations come in, one at a time.
+
+        Args:
+            history: Its past so far, as for `predict`; None starts with nothing.
+            id: The series' name in training; needed where there was more than one.
+            static: Its static covariates by name; needed without `history`.
+
+        Returns:
+            A `Stream`; feed it with `update`.
+
+        Raises:
+            OstinatoError: For a series that was not in the training data, or anything wrong with `history`.
+        """
+        fitted = self._need()
+        ids = fitted.standardiser.ids
+        if id is None and len(ids) > 1:
+            raise OstinatoError(f"the model knows {len(ids)} series: say which one streams, id={ids[0]!r} for example")
+        name = ids[0] if id is None else id
+        if name not in ids:
+            raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
+        if history is None:
+            return Stream(fitted, ids.index(name), fitted.static_row(static or {}))
+        panel = fitted.read(history)
+        found = np.flatnonzero(panel.ids == name)
+        if not found.size:
+            raise OstinatoError(f"the history has no series {name!r} (it has: {', '.join(panel.ids[:10])})")
+        one = panel.series(int(found[0]))
+        stream = Stream(fitted, ids.index(name), one.static[0])
+        stream.prime(fitted.standardiser.transform(one, fitted.standardiser.scales_of(one, one.offsets[1:])))
+        return stream
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the trained model as a bundle: `bundle.json` and a safetensors file.
+
+        Raises:
+            OstinatoError: Nothing is fitted yet, or the folder holds other things.
+        """
+        fitted = self._need()
+        save_bundle(
+            Path(folder),
+            kind=type(self).__name__,
+            settings=self.settings.model_dump(mode="json"),
+            tensors=fitted.tensors(),
+            metrics=None if self.metrics is None else self.metrics.to_dict(),
+            extras=fitted.extras() | {"notes": list(self.notes)},
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Self:
+        """Reads what `save` wrote.
+
+        Args:
+            folder: The bundle.
+            cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
+
+        Raises:
+            OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
+        """
+        bundle = load_bundle(Path(folder), {cls.__name__})
+        settings = dict(bundle.settings)
+        if settings["cell"] not in CELLS:
+            if cell is None:
+                raise OstinatoError(f"{folder} was trained with {settings['cell']}: load it with cell=<that class>")
+            settings["cell"] = cell
+        self = cls(**settings)
+        self._fitted = Fitted.from_bundle(bundle, self.settings)
+        self.notes = tuple(bundle.extras["notes"])
+        self.metrics = ScoreTable.from_dict(bundle.metrics) if bundle.metrics else None
+        return self
+
+    def summary(self) -> str:
+        """One line: what the network is, and of what it was made."""
+        fitted = self._need()
+        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        series = len(fitted.standardiser.ids)
+        return (
+            f"Forecaster: {self.settings.cell}, {self.settings.num_layers} x {self.settings.hidden_size} units, "
+            f"{weights:,} weights; {series} series at frequency {fitted.spec.frequency}; "
+            f"{self.settings.window} steps in, {self.settings.horizon} steps out."
+        )
+
+    def _need(self) -> Fitted:
+        if self._fitted is None:
+            raise OstinatoError("this forecaster is not fitted: call fit(data), or Forecaster.load(folder)")
+        return self._fitted
+
+
+def _known(value: int | None) -> int:
+    """A setting that fitting has resolved."""
+    assert value is not None
+    return value

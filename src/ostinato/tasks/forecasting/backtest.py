@@ -1,0 +1,86 @@
+"""The rolling-origin backtest: the network and every baseline on the same windows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.data import Panel, WindowBatch, Windows
+from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines
+from ostinato.tasks.forecasting.score_table import ScoreTable
+from ostinato.tasks.forecasting.scores import ScoreSum
+from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+
+Array = npt.NDArray[np.float64]
+
+BATCH = 1024
+"""Windows forecast at once outside training."""
+
+
+def batches(windows: Windows) -> Iterator[WindowBatch]:
+    """All windows in order."""
+    for start in range(0, len(windows), BATCH):
+        yield windows.gather(np.arange(start, min(start + BATCH, len(windows))))
+
+
+@dataclass(frozen=True)
+class BaselineBatches:
+    """The windows as the baselines read them; can be gone through more than once."""
+
+    windows: Windows
+    scales: SeriesScales
+
+    def __iter__(self) -> Iterator[BaselineBatch]:
+        for batch in batches(self.windows):
+            yield baseline_batch(batch, self.scales)
+
+
+def baseline_batch(batch: WindowBatch, scales: SeriesScales) -> BaselineBatch:
+    """One batch of windows as the baselines read it."""
+    return BaselineBatch(
+        context=batch.past_target.double().numpy(),
+        lengths=batch.lengths.numpy(),
+        scale=scales.change[batch.series.numpy()],
+        target=batch.target.double().numpy(),
+        observed=batch.target_observed.numpy(),
+    )
+
+
+def backtest(
+    model: str,
+    forecast: Callable[[WindowBatch], tuple[Array, Array | None]],
+    baselines: Baselines,
+    windows: Windows,
+    panel: Panel,
+    standardiser: Standardiser,
+    scales: SeriesScales,
+) -> ScoreTable:
+    """Scores a network and the baselines in the target's own units.
+
+    Args:
+        model: The network's name in the table.
+        forecast: Points ``(n, horizon)`` and quantiles ``(n, horizon, levels)`` of a batch, at unit scale.
+        baselines: Fitted on the training part.
+        windows: Of the standardised panel, whose targets neither has seen.
+        panel: The panel in its own units.
+        standardiser: The way back to them.
+        scales: Of the panel's series.
+    """
+    sums = {name: ScoreSum(name, baselines.levels) for name in (model, *baselines.names)}
+    for batch in batches(windows):
+        rows = scales.rows(batch.series.numpy())
+        origin = batch.origin.numpy()
+        target = panel.target[origin[:, None] + np.arange(1, windows.horizon + 1)]
+        plain = baseline_batch(batch, scales)
+        for name, total in sums.items():
+            point, quantiles = forecast(batch) if name == model else baselines.forecast(name, plain)
+            total.add(
+                standardiser.back(point, rows),
+                standardiser.back(quantiles, rows) if quantiles is not None and total.levels.size else None,
+                target,
+                plain.observed,
+                rows.season_error,
+                panel.target[origin],
+            )
+    return ScoreTable(model, {name: total.scores() for name, total in sums.items()}, len(windows))

@@ -1,0 +1,285 @@
+"""The simple forecasts a network has to beat, with quantiles from their own errors on the training windows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
+
+Array = npt.NDArray[np.float64]
+
+RESIDUAL_WINDOWS = 20_000
+"""Residual quantiles are exact up to so many training windows; beyond, they come from a seeded uniform sample."""
+
+
+class BaselineBatch(NamedTuple):
+    """Windows of any mix of series, as plain arrays; missing values in `context` are already imputed.
+
+    A forecast reads `context`, `lengths` and `scale` only.
+    """
+
+    context: Array
+    """``(n, window)``, left padded."""
+    lengths: npt.NDArray[np.int64]
+    """``(n,)`` valid steps of each context, at least 1; what stands before them is ignored."""
+    scale: Array
+    """``(n,)`` positive: the series' typical change of one step on the training part."""
+    target: Array
+    """``(n, horizon)``."""
+    observed: npt.NDArray[np.bool_]
+    """``(n, horizon)``: which targets are known. The others may hold anything."""
+
+
+class Forecast(NamedTuple):
+    """What a baseline says of every window."""
+
+    point: Array
+    """``(n, horizon)``."""
+    quantiles: Array
+    """``(n, horizon, levels)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """Fitted baselines: see `fit_baselines`.
+
+    Args:
+        window: Context steps.
+        horizon: Steps ahead.
+        season: Steps in a season; 1 when there is none.
+        levels: Quantile levels between 0 and 1.
+        ridge: The fitted regression, or None when no training window had all its targets observed.
+        residuals: For each name the quantiles ``(horizon, levels)`` of (target - point) / scale.
+    """
+
+    window: int
+    horizon: int
+    season: int
+    levels: tuple[float, ...]
+    ridge: Ridge | None
+    residuals: Mapping[str, Array]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The baselines on offer: those that need a season only when the window holds it, ridge when it was fitted."""
+        names = ["naive", "drift"]
+        if self.window >= self.season > 1:
+            names.append("seasonal naive")
+        if self.window >= 2 * self.season > 2:
+            names.append("seasonal drift")
+        if self.ridge is not None:
+            names.append("ridge")
+        return tuple(names)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What `state` does not hold, fit for JSON."""
+        return {"window": self.window, "horizon": self.horizon, "season": self.season, "levels": list(self.levels)}
+
+    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Every fitted number, by name."""
+        state = {f"residuals.{name}": quantiles for name, quantiles in self.residuals.items()}
+        if self.ridge is not None:
+            state |= {f"ridge.{field}": np.asarray(value) for field, value in self.ridge._asdict().items()}
+        return state
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Array], *, window: int, horizon: int, season: int, levels: Sequence[float]
+    ) -> "Baselines":
+        """The baselines that `state` and `settings` came from: ``Baselines.from_state(state, **settings)``."""
+        ridge = None
+        if "ridge.weight" in state:
+            ridge = Ridge(state["ridge.weight"], state["ridge.bias"], float(state["ridge.penalty"]))
+        prefix = "residuals."
+        residuals = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        return cls(window, horizon, season, tuple(levels), ridge, residuals)
+
+    def forecast(self, name: str, batch: BaselineBatch) -> Forecast:
+        """The forecast of one baseline for every window of a batch.
+
+        Args:
+            name: One of `names`.
+            batch: Windows; `target` and `observed` are not read.
+
+        Returns:
+            The points, and the quantiles: the point plus the baseline's own residual quantile of that horizon step,
+            times the window's scale.
+
+        Raises:
+            ValueError: The name is not on offer, or the context is not `window` steps long.
+        """
+        point = self.point(name, batch)
+        return Forecast(point, point[:, :, None] + self.residuals[name] * batch.scale[:, None, None])
+
+    def point(self, name: str, batch: BaselineBatch) -> Array:
+        """The point forecast ``(n, horizon)`` of one baseline; see `forecast`."""
+        if name not in self.names:
+            raise ValueError(f"no baseline {name!r}; there are {', '.join(self.names)}")
+        context = _filled(batch, self.window)
+        ahead = np.arange(1, self.horizon + 1)
+        match name:
+            case "naive":
+                return np.repeat(context[:, -1:], self.horizon, axis=1)
+            case "drift":
+                steps = np.maximum(batch.lengths - 1, 1)
+                return context[:, -1:] + ((context[:, -1] - context[:, 0]) / steps)[:, None] * ahead
+            case "seasonal naive":
+                return _repeat_season(context, self.season, ahead)
+            case "seasonal drift":
+                seasons_ahead = (ahead - 1) // self.season + 1
+                rise = _seasonal_rise(context, batch.lengths, self.season)
+                return _repeat_season(context, self.season, ahead) + rise[:, None] * seasons_ahead
+            case _:
+                assert self.ridge is not None
+                change = _lags(context, batch.scale) @ self.ridge.weight + self.ridge.bias
+                return context[:, -1:] + change * batch.scale[:, None]
+
+
+def fit_baselines(
+    training: Iterable[BaselineBatch],
+    validation: Iterable[BaselineBatch] = (),
+    *,
+    window: int,
+    horizon: int,
+    season: int,
+    levels: Sequence[float],
+    seed: int = 0,
+) -> Baselines:
+    """Fits every baseline that fits the window, in one pass over each iterable; memory does not grow with either.
+
+    - naive: the last value.
+    - drift: the line from the first valid to the last value of the context.
+    - seasonal naive: the value a season ago, the season repeated over the horizon.
+    - seasonal drift: seasonal naive, plus the mean seasonal difference of the context for every season ahead.
+    - ridge: `Ridge`, from normal equations summed in float64 over the windows with all targets observed. The penalty
+      has the least squared error on `validation`, or the least generalised cross-validation (Golub, Heath & Wahba
+      1979) without one.
+
+    The first four are in Hyndman & Athanasopoulos, *Forecasting: Principles and Practice*, section 5.2. Contexts
+    shorter than the window are padded with their first valid value. Residual quantiles are those of
+    (target - point) / scale on the training windows (at most `RESIDUAL_WINDOWS`), each horizon step by itself, at
+    rank (n + 1) * level, which gives the nominal coverage for exchangeable errors. Those of ridge are leave-one-out,
+    as its own training errors flatter it.
+
+    Args:
+        training: Batches of training windows.
+        validation: Batches of validation windows; may be empty.
+        window: Context steps.
+        horizon: Steps ahead.
+        season: Steps in a season; 1 for none.
+        levels: Quantile levels between 0 and 1.
+        seed: Of the sample of windows whose residuals are kept.
+
+    Returns:
+        The fitted baselines.
+
+    Raises:
+        OstinatoError: No training window has an observed target.
+        ValueError: A level is not between 0 and 1, or a batch is not of the shape told or not finite.
+    """
+    if not all(0 < level < 1 for level in levels):
+        raise ValueError(f"levels must lie between 0 and 1, got {list(levels)}")
+    size = window + horizon
+    fitted_on, judged = np.zeros((size, size)), np.zeros((size, size))
+    sample = _Sample(window, horizon, seed)
+    for batch in training:
+        fitted_on += _moments(batch, window, horizon)
+        sample.add(batch)
+    for batch in validation:
+        judged += _moments(batch, window, horizon)
+    windows = sample.windows()
+    if not windows.observed.any():
+        raise OstinatoError("no training window has an observed target: give a longer series or a shorter horizon")
+
+    regression = Regression(fitted_on, window - 1)
+    ridge = regression.best(judged) if regression.rows > 1 else None
+    points = Baselines(window, horizon, season, tuple(levels), ridge, {})
+    residuals = {}
+    for name in points.names:
+        errors = (windows.target - points.point(name, windows)) / windows.scale[:, None]
+        if name == "ridge" and ridge is not None:
+            leverage = regression.leverage(_lags(windows.context, windows.scale), ridge)
+            errors /= 1 - np.where(windows.observed.all(axis=1), leverage, 0.0)[:, None]
+        residuals[name] = _quantiles(errors, levels)
+    return Baselines(window, horizon, season, tuple(levels), ridge, residuals)
+
+
+def _filled(batch: BaselineBatch, window: int) -> Array:
+    """The contexts ``(n, window)``, what stands before the valid steps replaced by the first valid value."""
+    context = np.asarray(batch.context, np.float64)
+    if context.shape[1] != window:
+        raise ValueError(f"context must be {window} steps long, got {context.shape[1]}")
+    start = window - np.clip(batch.lengths, 1, window)[:, None]
+    context = np.where(np.arange(window) < start, np.take_along_axis(context, start, axis=1), context)
+    if not np.isfinite(context).all():
+        raise ValueError("context has a value that is not finite: impute missing values first")
+    return context
+
+
+def _lags(context: Array, scale: Array) -> Array:
+    """What ridge sees ``(n, window - 1)``: the values before the last, relative to it, in units of the scale."""
+    return (context[:, :-1] - context[:, -1:]) / scale[:, None]
+
+
+def _moments(batch: BaselineBatch, window: int, horizon: int) -> Array:
+    """The moments of (lags, changes) over the windows with all targets observed."""
+    if batch.target.shape[1] != horizon:
+        raise ValueError(f"target must be {horizon} steps long, got {batch.target.shape[1]}")
+    if not np.isfinite(batch.target[batch.observed]).all():
+        raise ValueError("an observed target is not finite")
+    complete = batch.observed.all(axis=1)
+    context, scale = _filled(batch, window)[complete], batch.scale[complete]
+    return moments(_lags(context, scale), (batch.target[complete] - context[:, -1:]) / scale[:, None])
+
+
+def _repeat_season(context: Array, season: int, ahead: npt.NDArray[np.int64]) -> Array:
+    return context[:, context.shape[1] - season + (ahead - 1) % season]
+
+
+def _seasonal_rise(context: Array, lengths: npt.NDArray[np.int64], season: int) -> Array:
+    """The mean change over one season ``(n,)``, over the valid steps; 0 for a context no longer than a season."""
+    differences = context[:, season:] - context[:, :-season]
+    valid = np.arange(differences.shape[1]) >= context.shape[1] - lengths[:, None]
+    rise: Array = np.where(valid, differences, 0.0).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
+    return rise
+
+
+def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
+    """Quantiles ``(horizon, levels)`` of errors ``(n, horizon)``, NaN where unobserved.
+
+    A horizon step that was never observed takes the quantiles of all steps together.
+    """
+    pool = errors[~np.isnan(errors)]
+    steps = (column[~np.isnan(column)] for column in errors.T)
+    return np.stack([np.quantile(step if step.size else pool, levels, method="weibull") for step in steps])
+
+
+class _Sample:
+    """A uniform sample of at most `RESIDUAL_WINDOWS` windows of a stream (Vitter 1985, algorithm R), all when fewer."""
+
+    def __init__(self, window: int, horizon: int, seed: int) -> None:
+        self.window = window
+        self.rows = np.empty((RESIDUAL_WINDOWS, window + 2 + horizon))
+        self.seen = 0
+        self.random = np.random.default_rng(seed)
+
+    def add(self, batch: BaselineBatch) -> None:
+        target = np.where(batch.observed, batch.target, np.nan)
+        rows = np.column_stack([_filled(batch, self.window), batch.lengths, batch.scale, target])
+        number = self.seen + np.arange(len(rows))
+        slot = (self.random.random(len(rows)) * (number + 1)).astype(np.int64)
+        slot = np.where(number < RESIDUAL_WINDOWS, number, slot)
+        kept = slot < RESIDUAL_WINDOWS
+        self.rows[slot[kept]] = rows[kept]  # of two rows for one slot the later stays, as if they came one by one
+        self.seen += len(rows)
+
+    def windows(self) -> BaselineBatch:
+        context, lengths, scale, target = np.split(
+            self.rows[: self.seen], [self.window, self.window + 1, self.window + 2], axis=1
+        )
+        return BaselineBatch(context, lengths[:, 0].astype(np.int64), scale[:, 0], target, ~np.isnan(target))

@@ -1,0 +1,151 @@
+"""What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ostinato.bundle import Bundle
+from ostinato.data import Panel, PanelSpec, WindowBatch
+from ostinato.data.table import Source
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.backtest import baseline_batch
+from ostinato.tasks.forecasting.baselines import Baselines
+from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained network with all that belongs to it.
+
+    Attributes:
+        settings: The Forecaster's, `window` and `season` resolved.
+        network: On the CPU, in evaluation mode.
+        spec: How to read new data as the training data were read.
+        standardiser: Units of each series.
+        baselines: Fitted on the training part.
+        last_seen: ``(series,)`` int64, the last time of each series that fitting saw (nanoseconds for dates).
+    """
+
+    settings: ForecasterSettings
+    network: ForecastNetwork
+    spec: PanelSpec
+    standardiser: Standardiser
+    baselines: Baselines
+    last_seen: npt.NDArray[np.int64]
+
+    def read(self, data: Source) -> Panel:
+        """New data, read as the training data were.
+
+        Raises:
+            OstinatoError: For anything wrong with them, and for a series without a vector of its own.
+        """
+        panel = Panel.from_table(data, self.spec)
+        new = self.standardiser.index(panel) < 0
+        if self.settings.series_embedding and new.any():
+            raise OstinatoError(
+                f"series {str(panel.ids[np.argmax(new)])!r} was not in the training data, and series_embedding learns "
+                "a vector for each series: leave it out, or train with series_embedding=0"
+            )
+        return panel
+
+    def seen(self, panel: Panel) -> npt.NDArray[np.int64]:
+        """How many rows of each series fitting has seen: none of a new one."""
+        index = self.standardiser.index(panel)
+        last = np.where(index >= 0, self.last_seen[np.maximum(index, 0)], np.iinfo(np.int64).min)
+        before = panel.times.astype(np.int64) <= np.repeat(last, panel.lengths)
+        return np.add.reduceat(before.astype(np.int64), panel.offsets[:-1])
+
+    def renumbered(self, batch: WindowBatch, panel: Panel) -> WindowBatch:
+        """The batch with its series' numbers in training in place of those in `panel`; 0 for a new one."""
+        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)
+        return batch._replace(series=index[batch.series])
+
+    @torch.no_grad()
+    def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
+        """Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)``, at unit scale; None for no levels."""
+        out = self.network(batch).double().numpy()
+        if self.settings.output != "quantiles":
+            return out[..., 0], None
+        quantiles = np.sort(out, axis=-1)  # levels fitted apart may cross; sorted, they never score worse
+        return quantiles[..., self.settings.levels.index(0.5)], quantiles
+
+    def baseline(self, name: str, scales: SeriesScales) -> Callable[[WindowBatch], tuple[Array, Array | None]]:
+        """What forecasts like one of the baselines, for series with these scales."""
+        return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
+
+    def static_row(self, given: Mapping[str, Any]) -> Array:
+        """Static covariates ``(static,)`` from their values by name; a category becomes its code.
+
+        Raises:
+            OstinatoError: One is missing, unknown, or of a category that training did not know.
+        """
+        names = self.spec.static
+        if set(given) != set(names):
+            raise OstinatoError(f"static needs a value of each of: {', '.join(names) or 'none'}; got {sorted(given)}")
+        row = []
+        for name in names:
+            known = (self.spec.categories or {}).get(name)
+            if known is not None and given[name] not in known:
+                raise OstinatoError(
+                    f"static {name}={given[name]!r} was not there in training (known: {', '.join(known)})"
+                )
+            row.append(float(given[name]) if known is None else float(known.index(given[name])))
+        return np.array(row, dtype=np.float64)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every number that was learned, by name."""
+        arrays = {
+            "last_seen": self.last_seen,
+            **{f"scales.{name}": value for name, value in asdict(self.standardiser.scales).items()},
+            **{f"covariates.{name}": value for name, value in self.standardiser.covariates.items()},
+            **{f"baselines.{name}": value for name, value in self.baselines.state().items()},
+        }
+        weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        return weights | {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+
+    def extras(self) -> dict[str, Any]:
+        """Everything else, fit for JSON."""
+        return {
+            "spec": self.spec.model_dump(mode="json"),
+            "sizes": self.network.sizes._asdict(),
+            "ids": list(self.standardiser.ids),
+            "baselines": self.baselines.settings,
+        }
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, settings: ForecasterSettings) -> Self:
+        """What `tensors` and `extras` say."""
+        extras = bundle.extras
+        arrays = {name: tensor.numpy() for name, tensor in bundle.tensors.items() if not name.startswith("network.")}
+        network = ForecastNetwork(settings, Sizes(**extras["sizes"]))
+        bundle.load_into(network, prefix="network.")
+        assert settings.season is not None
+        standardiser = Standardiser(
+            log=settings.returns == "log",
+            ids=tuple(extras["ids"]),
+            scales=SeriesScales(**_under(arrays, "scales.")),
+            covariates=_under(arrays, "covariates."),
+            season=settings.season,
+        )
+        baselines = Baselines.from_state(_under(arrays, "baselines."), **extras["baselines"])
+        return cls(
+            settings,
+            network.eval(),
+            PanelSpec.model_validate(extras["spec"]),
+            standardiser,
+            baselines,
+            arrays["last_seen"],
+        )
+
+
+def _under(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

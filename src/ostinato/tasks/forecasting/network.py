@@ -1,0 +1,148 @@
+"""The Forecaster's network: a window of the past to quantiles of every step of the horizon."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ostinato.cells import CELLS, CellFactory
+from ostinato.data.windows import WindowBatch
+from ostinato.nn import Recurrent
+from ostinato.tasks.forecasting.scaling import scale_window
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.topologies import EncoderDecoder, ManyToOne
+
+
+class Sizes(NamedTuple):
+    """How many of each kind of input column there are, and how many series.
+
+    Attributes:
+        past: Covariates known only in the past.
+        known: Covariates and calendar features known into the future.
+        static: Covariates that are constant in a series.
+        series: Series seen in training.
+    """
+
+    past: int
+    known: int
+    static: int
+    series: int
+
+
+class ForecastNetwork(nn.Module):
+    """Reads a window segment by segment, writes the horizon segment by segment.
+
+    ::
+
+        window   [segment][segment]...[segment]      horizon  [segment]...[segment]
+                     |        |           |                       |           |
+        embed       (+)      (+)         (+)         position +  (+)         (+)   + known future, static, series
+                     |        |           |                       |           |
+        cell         o ------ o -- ... -- o ---- state ---------- o    ...    o     (parallel: each from the same state;
+                                                                  |           |      recurrent: one after another)
+        linear                                              quantiles   quantiles
+
+    One recurrent step reads `segment` time steps (Lin et al. 2023, "SegRNN"); the decoder shares the encoder's cells,
+    as there. With ``segment=1`` it is an ordinary encoder-decoder; with ``wiring="many_to_one"`` one linear map makes
+    the whole horizon from the last state.
+
+    Args:
+        settings: The Forecaster's settings, `window` resolved.
+        sizes: Numbers of input columns and series.
+    """
+
+    def __init__(self, settings: ForecasterSettings, sizes: Sizes) -> None:
+        super().__init__()
+        assert settings.window is not None
+        self.settings = settings
+        self.sizes = sizes
+        segment, width, outputs = settings.segment, settings.hidden_size, settings.outputs
+        about = sizes.static + settings.series_embedding
+        self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
+        self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known) + about, width), nn.ReLU())
+        recurrent = Recurrent(
+            factory(settings.cell), width, width, num_layers=settings.num_layers, dropout=settings.dropout
+        )
+        if settings.wiring == "many_to_one":
+            self.summary = ManyToOne(recurrent, width, dropout=settings.dropout)
+            self.write = nn.Linear(width + settings.horizon * sizes.known + about, settings.horizon * outputs)
+        else:
+            self.segments = -(-settings.horizon // segment)
+            self.position = nn.Parameter(torch.randn(self.segments, width))
+            self.ahead = nn.Linear(segment * sizes.known + about, width, bias=False) if sizes.known + about else None
+            self.wiring = EncoderDecoder(recurrent, recurrent, segment * outputs, dropout=settings.dropout)
+
+    def forward(self, batch: WindowBatch) -> Tensor:
+        """Forecasts.
+
+        Args:
+            batch: Windows of scaled series.
+
+        Returns:
+            ``(batch, horizon, outputs)`` in the units of ``batch.past_target``.
+        """
+        scaled = scale_window(
+            self.settings.window_scaling, batch.past_target, batch.past_observed, self.settings.horizon
+        )
+        about = self._about(batch)
+        inputs = self._inputs(scaled.context, batch, about)
+        flat = (
+            self._at_once(inputs, batch, about)
+            if self.settings.wiring == "many_to_one"
+            else self._decoded(inputs, batch, about)
+        )
+        out = flat.view(len(inputs), -1, self.settings.outputs)[:, : self.settings.horizon]
+        return scaled.location[..., None] + scaled.scale[..., None] * out
+
+    def _about(self, batch: WindowBatch) -> Tensor:
+        """What does not change in time: static covariates and the series' own vector, ``(batch, about)``."""
+        return batch.static if self.series is None else torch.cat([batch.static, self.series(batch.series)], dim=-1)
+
+    def _inputs(self, context: Tensor, batch: WindowBatch, about: Tensor) -> Tensor:
+        """Embedded segments of the window ``(batch, window / segment, width)``."""
+        steps = torch.cat(
+            [
+                context[..., None],
+                batch.past_observed[..., None].to(context.dtype),
+                batch.past_covariates,
+                batch.past_covariates_observed.to(context.dtype),
+                batch.past_known,
+            ],
+            dim=-1,
+        )
+        segments = steps.reshape(len(steps), -1, self.settings.segment * steps.shape[-1])
+        about = about[:, None].expand(-1, segments.shape[1], -1)
+        return self.read(torch.cat([segments, about], dim=-1))  # type: ignore[no-any-return]
+
+    def _at_once(self, inputs: Tensor, batch: WindowBatch, about: Tensor) -> Tensor:
+        """The horizon ``(batch, horizon * outputs)`` from the last state."""
+        known = batch.future_known.flatten(1)
+        return self.write(torch.cat([self.summary(inputs), known, about], dim=-1))  # type: ignore[no-any-return]
+
+    def _decoded(self, inputs: Tensor, batch: WindowBatch, about: Tensor) -> Tensor:
+        """The horizon, segment by segment, ``(batch, segments, segment * outputs)``."""
+        memory = self.wiring.encode(inputs)
+        queries = self._queries(batch, about)
+        if self.settings.decoding == "recurrent":
+            return self.wiring.decode(memory, queries)
+        # Every segment is the first step of a decoder of its own.
+        apart = tuple(
+            type(state)(*(tensor.repeat_interleave(self.segments, 0) for tensor in state)) for state in memory.state
+        )
+        return self.wiring.decode(memory._replace(state=apart), queries.reshape(-1, 1, queries.shape[-1]))
+
+    def _queries(self, batch: WindowBatch, about: Tensor) -> Tensor:
+        """What asks the decoder for each segment ``(batch, segments, width)``: its place, and what is known of it."""
+        queries = self.position.expand(len(about), -1, -1)
+        if self.ahead is None:
+            return queries
+        padding = self.segments * self.settings.segment - self.settings.horizon
+        known = F.pad(batch.future_known, (0, 0, 0, padding)).reshape(len(about), self.segments, -1)
+        about = about[:, None].expand(-1, self.segments, -1)
+        return queries + self.ahead(torch.cat([known, about], dim=-1))  # type: ignore[no-any-return]
+
+
+def factory(cell: Any) -> CellFactory:
+    """What makes the cells: a name of `ostinato.cells.CELLS`, or a Cell class itself."""
+    return CELLS[cell] if isinstance(cell, str) else cell

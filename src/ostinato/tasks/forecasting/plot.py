@@ -1,0 +1,186 @@
+"""A picture of forecasts: history, median, shaded intervals, what really happened, the baselines."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.scores import symmetric_pairs
+
+Array = npt.NDArray[np.float64]
+
+MOST_SERIES = 6
+HISTORY_HORIZONS = 3
+"""History shown, in horizons..."""
+LEAST_HISTORY = 24
+"""...but at least so many steps."""
+
+# Okabe & Ito (2008): told apart with any colour vision. Baselines differ in their dashes too.
+FORECAST = "#0072B2"
+ACTUAL = "#000000"
+HISTORY = "#555555"
+BASELINES = (
+    ("#D55E00", (0, (5, 1.5))),
+    ("#009E73", (0, (1, 1))),
+    ("#E69F00", (0, (6, 1.5, 1, 1.5))),
+    ("#CC79A7", (0, (3, 1))),
+    ("#56B4E9", (0, (8, 3))),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesForecast:
+    """One series' forecast, ready to be drawn.
+
+    Args:
+        name: The series' name.
+        history_times: ``(past,)`` of ``datetime64`` or of numbers, rising.
+        history: ``(past,)``; NaN leaves a gap.
+        times: ``(horizon,)``, as `history_times`.
+        point: ``(horizon,)``, the median or mean.
+        quantiles: ``(horizon, levels)``, or None for a model that only gives points.
+        levels: Of the quantiles; every pair that is symmetric about the median is drawn as an interval.
+        actual: ``(horizon,)`` where known; NaN where not.
+        baselines: Name to points ``(horizon,)``, drawn as thin lines.
+    """
+
+    name: str
+    history_times: npt.NDArray[Any]
+    history: Array
+    times: npt.NDArray[Any]
+    point: Array
+    quantiles: Array | None = None
+    levels: Sequence[float] = ()
+    actual: Array | None = None
+    baselines: Mapping[str, Array] = field(default_factory=dict)
+
+
+def plot_forecast(series: Sequence[SeriesForecast], *, column: str, unit: str = "", title: str = "") -> Figure:
+    """Draws up to `MOST_SERIES` forecasts, one panel each.
+
+    Args:
+        series: What to draw.
+        column: The name of the value, for its axis.
+        unit: Its unit, if any.
+        title: Stands above all panels, if any; every panel bears its series' name.
+
+    Returns:
+        A figure of no global state (pyplot is not involved); `save_plot` writes it.
+
+    Raises:
+        OstinatoError: There are no series, or more than fit.
+    """
+    if not 1 <= len(series) <= MOST_SERIES:
+        raise OstinatoError(f"a plot holds 1 to {MOST_SERIES} series, got {len(series)}: choose some")
+    columns = 1 if len(series) <= 2 else 2
+    rows = math.ceil(len(series) / columns)
+    figure = Figure(
+        figsize=(11 if columns == 1 else 14, 5.5 if len(series) == 1 else 1.2 + 2.9 * rows), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    label = f"{column} ({unit})" if unit else column
+    for number, one in enumerate(series, start=1):
+        axes = figure.add_subplot(rows, columns, number)
+        _draw(axes, one)
+        _dress(axes, one, label)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", parse_math=False)
+    figure.align_ylabels()
+    _legend(figure)
+    return figure
+
+
+def save_plot(figure: Figure, path: str | Path) -> None:
+    """Writes a figure as a PNG file.
+
+    Raises:
+        OstinatoError: The file cannot be written, or its name does not end in .png.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise OstinatoError(f"plot {path}: the file name must end in .png")
+    try:
+        figure.savefig(path, format="png", dpi=150)
+    except OSError as error:
+        raise OstinatoError(f"plot {path}: cannot be written: {error.strerror}") from error
+
+
+def _legend(figure: Figure) -> None:
+    """One for all panels, below them."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(text, handle)
+    columns = len(handles) if len(handles) <= 6 else math.ceil(len(handles) / 2)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _draw(axes: Axes, one: SeriesForecast) -> None:
+    """Lines and intervals in the order of the legend; the whole future starts at the last value of the history."""
+    shown = max(HISTORY_HORIZONS * len(one.times), LEAST_HISTORY)
+    past_times, past = one.history_times[-shown:], one.history[-shown:]
+    times = np.concatenate([past_times[-1:], one.times])
+    marker = "o" if len(one.times) <= 3 else ""
+
+    def ahead(values: Array) -> Array:
+        return np.concatenate([past[-1:], values])
+
+    def line(label: str, values: Array, zorder: float, color: str, linewidth: float) -> None:
+        axes.plot(
+            times, ahead(values), zorder=zorder, color=color, linewidth=linewidth, marker=marker, ms=5, label=label
+        )
+
+    axes.plot(past_times, past, color=HISTORY, linewidth=1.4, label="history")
+    if one.actual is not None:
+        line("actual", one.actual, zorder=3, color=ACTUAL, linewidth=1.6)
+    line("forecast", one.point, zorder=4, color=FORECAST, linewidth=2.2)
+    if one.quantiles is not None:
+        pairs = symmetric_pairs(one.levels)
+        for depth, (nominal, (low, high)) in enumerate(pairs.items()):
+            bounds = ahead(one.quantiles[:, low]), ahead(one.quantiles[:, high])
+            tint = _tint(FORECAST, 0.16 + 0.36 * depth / len(pairs))
+            axes.fill_between(times, *bounds, color=tint, linewidth=0, label=f"{100 * nominal:g} % interval")
+    for (name, values), (color, dashes) in zip(one.baselines.items(), cycle(BASELINES), strict=False):
+        axes.plot(times, ahead(values), color=color, linestyle=dashes, linewidth=1.2, zorder=2.5, label=name)
+    axes.axvline(past_times[-1], color="#999999", linewidth=0.8, linestyle=":", zorder=0)
+
+
+def _dress(axes: Axes, one: SeriesForecast, label: str) -> None:
+    """Title, labels, grid and ticks."""
+    axes.set_title(one.name, loc="left", fontsize=12, parse_math=False)
+    axes.set_ylabel(label, parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.01)
+    if np.issubdtype(one.times.dtype, np.datetime64):
+        locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+        dates = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator,
+            formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"],
+            zero_formats=["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"],
+            offset_formats=["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"],
+        )
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(dates)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
+        axes.set_xlabel("time step")
+
+
+def _tint(color: str, strength: float) -> tuple[float, ...]:
+    """The colour mixed with white: opaque, so that the legend shows what the picture shows."""
+    return tuple(1 - strength * (1 - part) for part in to_rgb(color))

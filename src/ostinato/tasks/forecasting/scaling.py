@@ -1,0 +1,79 @@
+"""Numbers a network can digest: each series to unit scale once, each window again on its own."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.tasks.forecasting.settings import Scaling
+
+
+class ScaledWindow(NamedTuple):
+    """A window in its own units, and the way back: ``y = location + scale * output``.
+
+    Attributes:
+        context: ``(batch, window)``, about zero mean and unit scale where observed.
+        location: ``(batch, horizon)``, added to the network's output.
+        scale: ``(batch, horizon)``, multiplies it.
+    """
+
+    context: Tensor
+    location: Tensor
+    scale: Tensor
+
+
+def scale_window(kind: Scaling, context: Tensor, observed: Tensor, horizon: int, floor: float = 1e-2) -> ScaledWindow:
+    """Takes off each window what its level and trend say, so that the network sees only its shape.
+
+    - "last": the last value is the location (Lin et al. 2023, SegRNN, eq. 2); the scale is the root mean square
+      distance of the window from it.
+    - "standard": mean and standard deviation of the window (Kim et al. 2022, without the affine part).
+    - "trend": a least-squares line, which goes on through the horizon; the scale is that of the residuals.
+    - "difference": the network sees differences of neighbours in units of their root mean square s; the location is the
+      last value, the scale s * sqrt(h), as a random walk's spread grows.
+    - "none": nothing.
+
+    Args:
+        kind: One of the above.
+        context: ``(batch, window)`` values; missing ones already carry the last observed value.
+        observed: ``(batch, window)``, False for missing values and padding, which do not count in means and scales.
+        horizon: Steps to forecast.
+        floor: Least scale, in units of the series' own scale: a constant window must not blow noise up.
+
+    Returns:
+        The scaled context, zero where padding or missing values stand before anything was observed.
+    """
+    weight = observed.to(context.dtype)
+    count = weight.sum(1, keepdim=True).clamp(min=1)
+    steps = torch.arange(1, horizon + 1, dtype=context.dtype, device=context.device).expand(len(context), horizon)
+    last = context[:, -1:]
+    if kind == "none":
+        return ScaledWindow(context, torch.zeros_like(steps), torch.ones_like(steps))
+    if kind == "difference":
+        known = weight[:, 1:] * weight[:, :-1]
+        change = context.diff(dim=1) * known
+        size = (change.square().sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)).sqrt()
+        size = size.clamp(min=floor * floor)  # one step of a walk whose spread over many steps is the floor
+        inputs = torch.cat([torch.zeros_like(last), change], dim=1) / size
+        return ScaledWindow(inputs, last.expand_as(steps), size * steps.sqrt())
+    if kind == "last":
+        line, ahead = last.expand_as(context), last.expand_as(steps)
+    elif kind == "standard":
+        mean = (context * weight).sum(1, keepdim=True) / count
+        line, ahead = mean.expand_as(context), mean.expand_as(steps)
+    else:
+        line, ahead = _trend(context, weight, count, steps)
+    rest = (context - line) * weight
+    size = (rest.square().sum(1, keepdim=True) / count).sqrt().clamp(min=floor)
+    started = observed.cummax(1).values.to(context.dtype)
+    return ScaledWindow((context - line) * started / size, ahead, size.expand_as(steps))
+
+
+def _trend(context: Tensor, weight: Tensor, count: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+    """The least-squares line through the observed values, in the window and in the horizon."""
+    time = torch.arange(1 - context.shape[1], 1, dtype=context.dtype, device=context.device)
+    mean_time = (time * weight).sum(1, keepdim=True) / count
+    mean = (context * weight).sum(1, keepdim=True) / count
+    spread = (weight * (time - mean_time).square()).sum(1, keepdim=True)
+    slope = (weight * (time - mean_time) * (context - mean)).sum(1, keepdim=True) / spread.clamp(min=1)
+    return mean + slope * (time - mean_time), mean + slope * (steps - mean_time)

@@ -1,0 +1,170 @@
+"""Models side by side: a table of their scores, and what it says in plain words."""
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+ERRORS = {"mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "crps": "CRPS"}
+"""The errors shown and judged; smaller is better. MSE ranks as RMSE does and stands only in the numbers."""
+
+COVERAGE_TOLERANCE = 0.05
+"""An interval whose coverage is further than this from the nominal one is called too narrow or too wide."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Models side by side.
+
+    Args:
+        model: The name of the row that is judged against all others, the baselines.
+        rows: The name of every model to its `ScoreSum.scores`.
+        forecasts: How many forecasts each model was scored on.
+    """
+
+    model: str
+    rows: Mapping[str, Mapping[str, float]]
+    forecasts: int = 0
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "ScoreTable":
+        """What `to_dict` came from."""
+        rows = {
+            name: {metric: math.nan if figure is None else figure for metric, figure in scores.items()}
+            for name, scores in content["scores"].items()
+        }
+        return cls(content["model"], rows, content["forecasts"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The metrics shown: the errors, the direction, and the coverage of the widest interval, as far as present."""
+        present = {metric for scores in self.rows.values() for metric in scores}
+        intervals = sorted((metric for metric in present if metric.startswith("coverage_")), key=_nominal)
+        return (*(metric for metric in (*ERRORS, "direction") if metric in present), *intervals[-1:])
+
+    def best(self, metric: str) -> str | None:
+        """The model with the least error, the most directions right, or the coverage nearest to the nominal one.
+
+        Returns:
+            Its name, the first of equals; None when no model has a figure.
+        """
+        badness = self._badness(metric)
+        return min(badness, key=badness.__getitem__) if badness else None
+
+    def rich(self) -> Table:
+        """The table for a terminal, the best figures of each column in bold, a dash where a model has none."""
+        return self._table(best_mark="")
+
+    def __str__(self) -> str:
+        """The table as plain text, the best figures marked with a star."""
+        text = io.StringIO()
+        Console(file=text, width=120, color_system=None).print(self._table(best_mark="*"))
+        return text.getvalue().rstrip("\n")
+
+    def to_dict(self) -> dict[str, object]:
+        """The judged model, every score of every model (None for an undefined one) and the verdict, fit for JSON."""
+        rows = {
+            name: {metric: None if math.isnan(figure) else figure for metric, figure in scores.items()}
+            for name, scores in self.rows.items()
+        }
+        return {"model": self.model, "forecasts": self.forecasts, "scores": rows, "verdict": self.verdict()}
+
+    def verdict(self) -> str:
+        """In plain words: where the model beats every baseline, where it loses and to whom, what its interval holds."""
+        beaten: list[str] = []
+        lost: dict[str, list[str]] = {}
+        tied: dict[str, list[str]] = {}
+        for metric, heading in ERRORS.items():
+            theirs = self._badness(metric)
+            ours = theirs.pop(self.model, None)
+            if ours is None or not theirs:
+                continue
+            rival = min(theirs, key=theirs.__getitem__)
+            error, gap = heading.removesuffix(" %"), _gap(ours, theirs[rival])
+            if ours < theirs[rival]:
+                beaten.append(f"{error} ({gap} below {rival})")
+            elif ours > theirs[rival]:
+                lost.setdefault(rival, []).append(f"{error} by {gap}")
+            else:
+                tied.setdefault(rival, []).append(error)
+        if not (beaten or lost or tied):
+            return " ".join([f"There is no baseline to compare {self.model} with.", *self._coverage_sentence()])
+        sentences = [f"{self.model} beats every baseline on {_listed(beaten)}."] if beaten else []
+        sentences += [f"{self.model} loses to {rival} on {_listed(errors)}." for rival, errors in lost.items()]
+        sentences += [f"{self.model} is no better than {rival} on {_listed(errors)}." for rival, errors in tied.items()]
+        if not beaten:
+            sentences.append("No error is below that of the best baseline: the baseline is the better choice here.")
+        return " ".join(sentences + self._coverage_sentence())
+
+    def _coverage_sentence(self) -> list[str]:
+        metric = self.columns[-1] if self.columns else ""
+        figure = self.rows[self.model].get(metric, math.nan)
+        if not metric.startswith("coverage_") or math.isnan(figure):
+            return []
+        gap = figure - _nominal(metric)
+        fault = "" if abs(gap) <= COVERAGE_TOLERANCE else ": it is too narrow" if gap < 0 else ": it is too wide"
+        return [f"Its {100 * _nominal(metric):g} % interval holds {100 * figure:.1f} % of the actual values{fault}."]
+
+    def _badness(self, metric: str) -> dict[str, float]:
+        """How bad the figure of every model is that has one."""
+        figures = {name: scores.get(metric, math.nan) for name, scores in self.rows.items()}
+        return {name: _badness(metric, figure) for name, figure in figures.items() if not math.isnan(figure)}
+
+    def _table(self, best_mark: str) -> Table:
+        table = Table()
+        table.add_column("model")
+        for metric in self.columns:
+            table.add_column(_heading(metric), justify="right")
+        for name, scores in self.rows.items():
+            figures = ((metric, scores.get(metric, math.nan)) for metric in self.columns)
+            table.add_row(Text(name), *(self._cell(metric, figure, best_mark) for metric, figure in figures))
+        return table
+
+    def _cell(self, metric: str, figure: float, best_mark: str) -> Text:
+        if math.isnan(figure):
+            return Text("–", style="dim")
+        badness = self._badness(metric).values()
+        text = f"{figure:.{_decimals(badness)}f}" if metric in ERRORS else f"{100 * figure:.1f}"
+        if _badness(metric, figure) == min(badness):
+            return Text(text + best_mark, style="bold")
+        return Text(text)
+
+
+def _badness(metric: str, figure: float) -> float:
+    if metric == "direction":
+        return -figure
+    return abs(figure - _nominal(metric)) if metric.startswith("coverage_") else figure
+
+
+def _nominal(coverage: str) -> float:
+    """``"coverage_80"`` means 0.8."""
+    return float(coverage.removeprefix("coverage_")) / 100
+
+
+def _heading(metric: str) -> str:
+    if metric.startswith("coverage_"):
+        return f"coverage of {100 * _nominal(metric):g} %"
+    return ERRORS.get(metric, "direction %")
+
+
+def _decimals(figures: Iterable[float]) -> int:
+    """So many that the smallest figure shows four significant digits."""
+    smallest = min((figure for figure in figures if figure > 0), default=1.0)
+    return max(0, 3 - math.floor(math.log10(smallest)))
+
+
+def _gap(ours: float, theirs: float) -> str:
+    """The distance in per cent of theirs, absolute when that is zero."""
+    if theirs == 0:
+        return f"{ours:.4g}"
+    percent = 100 * abs(ours - theirs) / theirs
+    return f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,104 @@
+"""Every choice a Forecaster leaves to its user."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, PlainSerializer, field_validator, model_validator
+
+from ostinato.cells import CELLS, Cell
+from ostinato.training import TrainingSettings
+
+Scaling = Literal["last", "standard", "trend", "difference", "none"]
+
+
+def _cell_name(cell: Any) -> str:
+    return cell if isinstance(cell, str) else f"{cell.__name__} (your own)"
+
+
+class ForecasterSettings(TrainingSettings):
+    """Settings of `ostinato.Forecaster`: its own, and those of the training loop (`TrainingSettings`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    horizon: int = Field(24, ge=1, description="Steps to forecast.")
+    window: int | None = Field(
+        None, ge=2, description="Past steps the network sees; None takes two seasons or two horizons, the longer."
+    )
+    target: tuple[str, ...] = Field((), description="Columns to forecast; empty: 'y', or every number column.")
+    time: str | None = Field(None, description="Time column; None finds it.")
+    id: str | None = Field(None, description="Column that names the series (long layout); None: 'unique_id' if there.")
+    past: tuple[str, ...] = Field((), description="Covariates known only in the past.")
+    future: tuple[str, ...] = Field((), description="Covariates known into the future.")
+    static: tuple[str, ...] = Field((), description="Covariates that are constant in each series.")
+    frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
+    season: int | None = Field(None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52).")
+    calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
+    returns: Literal["none", "log"] = Field(
+        "none", description="'log' models log returns (prices) and is scored against the random walk."
+    )
+
+    cell: Annotated[str | type[Cell], PlainSerializer(_cell_name, return_type=str)] = Field(  # type: ignore[type-arg]
+        "gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours."
+    )
+    hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
+    num_layers: int = Field(1, ge=1, description="Recurrent layers.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout between layers and before the output.")
+    segment: int = Field(
+        1, ge=1, description="Time steps read, and written, by one recurrent step (SegRNN's segments)."
+    )
+    wiring: Literal["encoder_decoder", "many_to_one"] = Field(
+        "encoder_decoder", description="A decoder for the horizon, or all of it from the last state."
+    )
+    decoding: Literal["parallel", "recurrent"] = Field(
+        "parallel", description="Whether the decoder makes all segments of the horizon at once or one after another."
+    )
+    scaling: Scaling = Field(
+        "last", description="What is taken off each window: its last value, mean, trend, or differences of neighbours."
+    )
+    series_embedding: int = Field(0, ge=0, description="Size of a learned vector for each series; 0: none.")
+    output: Literal["quantiles", "mae", "mse"] = Field("quantiles", description="What the network is trained to give.")
+    levels: tuple[float, ...] = Field(
+        (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975), description="Quantile levels of the forecast."
+    )
+    validation_share: float = Field(
+        0.15, gt=0, lt=1, description="Share of each series' end, held out of training to choose when to stop."
+    )
+    batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
+
+    @field_validator("target", "past", "future", "static", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+    @field_validator("cell")
+    @classmethod
+    def _known_cell(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in CELLS:
+            raise ValueError(f"no cell {value!r}; choose one of {', '.join(CELLS)}, or give a Cell class")
+        return value
+
+    @field_validator("levels")
+    @classmethod
+    def _sorted_levels(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or list(value) != sorted(set(value)) or value[0] <= 0 or value[-1] >= 1 or 0.5 not in value:
+            raise ValueError("levels must rise strictly between 0 and 1 and contain 0.5, the median")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.returns == "log" and "scaling" in self.model_fields_set and self.scaling != "difference":
+            raise ValueError("returns='log' models returns: leave scaling out, or say scaling='difference'")
+        if self.window is not None and self.window % self.segment:
+            raise ValueError(f"window ({self.window}) must be a multiple of segment ({self.segment})")
+        if self.wiring == "many_to_one" and "decoding" in self.model_fields_set:
+            raise ValueError("decoding belongs to wiring='encoder_decoder'; many_to_one has no decoder")
+        return self
+
+    @property
+    def outputs(self) -> int:
+        """Numbers the network gives for one step: one a quantile level, or a single point."""
+        return len(self.levels) if self.output == "quantiles" else 1
+
+    @property
+    def window_scaling(self) -> Scaling:
+        """The scaling in force: log returns are differences of log prices."""
+        return "difference" if self.returns == "log" else self.scaling

@@ -1,0 +1,70 @@
+"""Which rows of each series are for training, for choosing when to stop, and for the final score."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.data import Panel, Windows
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+
+Rows = npt.NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """Positions in each series, ``(series,)``: rows before `train` are trained on, from there to `seen` validated on.
+
+    Every value a window must forecast lies in the part it is for; its context may reach back into the part before.
+    """
+
+    train: Rows
+    seen: Rows
+
+    @classmethod
+    def by_share(cls, lengths: Rows, horizon: int, validation: float, holdout: float) -> "Split":
+        """The last `holdout` of each series unseen, the last `validation` of what is left for validation.
+
+        Either part is at least a horizon long; no holdout when its share is 0.
+        """
+        unseen = np.maximum(np.ceil(holdout * lengths), horizon) if holdout else np.zeros_like(lengths)
+        seen = lengths - unseen.astype(np.int64)
+        validated = np.maximum(np.ceil(validation * seen), horizon).astype(np.int64)
+        return cls(seen - validated, seen)
+
+    def training(self, panel: Panel, settings: ForecasterSettings, minimum_context: int) -> Windows:
+        """Windows whose targets are all trained on."""
+        to = np.maximum(self.train - settings.horizon, 0)
+        return windows(panel, settings, minimum_context=minimum_context, origins_to=to)
+
+    def validation(self, panel: Panel, settings: ForecasterSettings) -> Windows:
+        """Windows whose targets are all validated on."""
+        start, to = np.maximum(self.train - 1, 0), np.maximum(self.seen - settings.horizon, 0)
+        return windows(panel, settings, minimum_context=1, origins_from=start, origins_to=to)
+
+    def test(self, panel: Panel, settings: ForecasterSettings, stride: int) -> Windows:
+        """Windows whose targets are all unseen."""
+        start = np.maximum(self.seen - 1, 0)
+        return windows(panel, settings, stride=stride, minimum_context=1, origins_from=start)
+
+
+def windows(
+    panel: Panel,
+    settings: ForecasterSettings,
+    *,
+    minimum_context: int,
+    stride: int = 1,
+    origins_from: Rows | None = None,
+    origins_to: Rows | None = None,
+) -> Windows:
+    """The windows of a panel that settings ask for."""
+    assert settings.window is not None
+    return Windows(
+        panel,
+        settings.window,
+        settings.horizon,
+        stride,
+        minimum_context=minimum_context,
+        origins_from=origins_from,
+        origins_to=origins_to,
+        calendar=settings.calendar,
+    )

@@ -1,0 +1,158 @@
+"""Each series in its own units: what is learned from the training part, and the way there and back."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.data import Panel
+from ostinato.errors import OstinatoError
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SeriesScales:
+    """Statistics of each series, arrays ``(series,)``.
+
+    Attributes:
+        location: Mean of the target (of its logarithm for log returns).
+        scale: Standard deviation of the same, 1 for a constant series.
+        change: Mean absolute change from one step to the next, in units of `scale`.
+        season_error: Mean absolute change over a season in the target's own units: the error of the seasonal naive
+            forecast in the training part, by which MASE divides.
+    """
+
+    location: Floats
+    scale: Floats
+    change: Floats
+    season_error: Floats
+
+    def rows(self, series: Rows) -> Self:
+        """The statistics of some series, by their index."""
+        return type(self)(self.location[series], self.scale[series], self.change[series], self.season_error[series])
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Brings a panel to unit scale, and forecasts back to the target's units.
+
+    Attributes:
+        log: Whether the target is modelled by its logarithm.
+        ids: Series seen in training.
+        scales: Their statistics.
+        covariates: Mean and standard deviation of every covariate, ``{"past": (2, columns), ...}``.
+        season: Steps of a season, for `SeriesScales.season_error`.
+    """
+
+    log: bool
+    ids: tuple[str, ...]
+    scales: SeriesScales
+    covariates: dict[str, Floats]
+    season: int
+
+    @classmethod
+    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season: int) -> Self:
+        """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
+        part = _before(panel, ends)
+        covariates = {
+            "past": _moments(panel.past[part], panel.past_observed[part]),
+            "future": _moments(panel.future[part]),
+            "static": _moments(panel.static),
+        }
+        ids = tuple(str(name) for name in panel.ids)
+        return cls(log, ids, _series_scales(panel, ends, log, season), covariates, season)
+
+    def index(self, panel: Panel) -> Rows:
+        """Each series' number among those of the training, -1 for a new one."""
+        known = {name: number for number, name in enumerate(self.ids)}
+        return np.array([known.get(str(name), -1) for name in panel.ids], dtype=np.int64)
+
+    def scales_of(self, panel: Panel, ends: Rows) -> SeriesScales:
+        """Statistics of the panel's series: the training's, or for new series those of their rows before `ends`."""
+        index = self.index(panel)
+        if (index >= 0).all():
+            return self.scales.rows(index)
+        own = _series_scales(panel, ends, self.log, self.season)
+        known = self.scales.rows(np.maximum(index, 0))
+        names = (field.name for field in fields(SeriesScales))
+        return SeriesScales(*(np.where(index >= 0, getattr(known, name), getattr(own, name)) for name in names))
+
+    def transform(self, panel: Panel, scales: SeriesScales) -> Panel:
+        """The panel at unit scale."""
+        series = np.repeat(np.arange(len(panel)), panel.lengths)
+        target = _logarithm(panel) if self.log else panel.target
+        return replace(
+            panel,
+            target=(target - scales.location[series]) / scales.scale[series],
+            past=standard(panel.past, self.covariates["past"]) * panel.past_observed,
+            future=standard(panel.future, self.covariates["future"]),
+            static=standard(panel.static, self.covariates["static"]),
+        )
+
+    def back(self, values: Floats, scales: SeriesScales) -> Floats:
+        """Scaled targets or forecasts ``(rows, ...)`` in the target's own units; `scales` of each row."""
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        values = values * scales.scale.reshape(shape) + scales.location.reshape(shape)
+        return np.exp(values) if self.log else values
+
+
+def _before(panel: Panel, ends: Rows) -> npt.NDArray[np.bool_]:
+    return np.arange(len(panel.target)) < np.repeat(ends, panel.lengths)
+
+
+def _series_scales(panel: Panel, ends: Rows, log: bool, season: int) -> SeriesScales:
+    part = _before(panel, ends)
+    values = _logarithm(panel) if log else panel.target
+    seen = panel.observed & part
+    location = _series_mean(panel, values, seen)
+    spread = np.sqrt(_series_mean(panel, (values - np.repeat(location, panel.lengths)) ** 2, seen))
+    scale = np.where(spread > 1e-12 * np.maximum(np.abs(location), 1e-300), spread, 1.0)
+    change = _series_change(panel, values, seen, 1) / scale
+    season_error = _series_change(panel, panel.target, seen, season)
+    return SeriesScales(
+        location, scale, np.where(change > 0, change, 1.0), np.where(season_error > 0, season_error, np.nan)
+    )
+
+
+def _series_mean(panel: Panel, values: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    starts = panel.offsets[:-1]
+    total = np.add.reduceat(np.where(mask, values, 0.0), starts)
+    return np.asarray(total / np.maximum(np.add.reduceat(mask.astype(np.int64), starts), 1), dtype=np.float64)
+
+
+def _series_change(panel: Panel, values: Floats, seen: npt.NDArray[np.bool_], lag: int) -> Floats:
+    """Mean absolute change over `lag` steps between observed values of the same series."""
+    change = np.zeros_like(values)
+    known = np.zeros_like(seen)
+    change[lag:] = np.abs(values[lag:] - values[:-lag])
+    inside = np.arange(len(values)) - np.repeat(panel.offsets[:-1], panel.lengths) >= lag
+    known[lag:] = seen[lag:] & seen[:-lag]
+    return _series_mean(panel, change, known & inside)
+
+
+def _logarithm(panel: Panel) -> Floats:
+    if (panel.target <= 0).any():
+        row = int(np.argmax(panel.target <= 0))
+        series = str(panel.ids[panel.codes[row]])
+        raise OstinatoError(
+            f"returns='log' needs positive prices, but series {series!r} is {panel.target[row]:g} at "
+            f"{panel.times[row]}: mend that row or use returns='none'"
+        )
+    return np.log(panel.target)
+
+
+def _moments(columns: Floats, observed: npt.NDArray[np.bool_] | None = None) -> Floats:
+    """Mean and standard deviation of each column ``(2, columns)``; 0 and 1 where there is nothing to measure."""
+    mask = np.ones_like(columns, dtype=bool) if observed is None else observed
+    count = np.maximum(mask.sum(0), 1)
+    mean = np.where(mask, columns, 0.0).sum(0) / count
+    spread = np.sqrt((np.where(mask, columns - mean, 0.0) ** 2).sum(0) / count)
+    return np.stack([mean, np.where(spread > 0, spread, 1.0)])
+
+
+def standard(columns: Floats, moments: Floats) -> Floats:
+    """Columns at zero mean and unit deviation, by the `moments` of the training part."""
+    return np.asarray((columns - moments[0]) / moments[1], dtype=np.float64)

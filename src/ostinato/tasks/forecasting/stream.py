@@ -1,0 +1,224 @@
+"""Forecasting a stream: one observation in, one forecast out, memory of one window."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from ostinato.data import Frequency, Panel, WindowBatch, calendar_features
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.fitted import Fitted
+from ostinato.tasks.forecasting.standardise import standard
+
+Array = npt.NDArray[np.float64]
+
+
+class StreamForecast(NamedTuple):
+    """What is expected after the newest observation, in the target's own units.
+
+    Attributes:
+        times: ``(horizon,)``.
+        point: ``(horizon,)``: the median, or what the network was trained to give.
+        quantiles: ``(horizon, levels)``, None for a model that gives points.
+    """
+
+    times: npt.NDArray[Any]
+    point: Array
+    quantiles: Array | None
+
+
+class Stream:
+    """One series, fed one step at a time; each forecast is what `Forecaster.predict` gives for the same past.
+
+    The state is the last window and nothing else, so its size does not grow with the stream. (A carried recurrent state
+    would not do: every window is scaled by its own values, so what the network reads of the past changes with each new
+    observation.)
+
+    Args:
+        fitted: The trained model.
+        series: Position of the series in training.
+        static: Its static covariates, ``(static,)``.
+    """
+
+    def __init__(self, fitted: Fitted, series: int, static: Array) -> None:
+        settings, spec = fitted.settings, fitted.spec
+        assert settings.window is not None
+        assert spec.frequency is not None
+        self._fitted = fitted
+        self._frequency = Frequency.parse(spec.frequency)
+        self._scales = fitted.standardiser.scales.rows(np.array([series]))
+        self._series = series
+        self._static = standard(static[None], fitted.standardiser.covariates["static"])
+        self._time: Any = None
+        self._steps = 0
+        self._started = False
+        window = settings.window
+        self._target = np.zeros(window)
+        self._observed = np.zeros(window, np.bool_)
+        self._past = np.zeros((window, len(spec.past)))
+        self._past_observed = np.zeros((window, len(spec.past)), np.bool_)
+        self._known = np.zeros((window, fitted.network.sizes.known))
+
+    def update(
+        self,
+        y: float | None,
+        *,
+        time: Any = None,
+        past: Mapping[str, float | None] | None = None,
+        known: Mapping[str, float] | None = None,
+        ahead: Mapping[str, Sequence[float]] | None = None,
+    ) -> StreamForecast | None:
+        """Takes the next observation.
+
+        Args:
+            y: The target; None where it is missing.
+            time: Its time; the step after the one before unless given. Steps that are left out count as missing.
+            past: The covariates known in the past, by name; None where missing.
+            known: The covariates known into the future, at this step.
+            ahead: The same for each of the `horizon` steps that follow.
+
+        Returns:
+            The forecast from here; None as long as nothing has been observed.
+
+        Raises:
+            OstinatoError: For a value that is not a number, a covariate too many or too few, or a time that is not a
+                later step of the grid. The stream stays as it was.
+        """
+        missed, moment = self._times(time)
+        value = None if y is None else self._unit(y)
+        covariates = self._past_row(past or {})
+        now = self._future_rows({name: [number] for name, number in (known or {}).items()}, 1)
+        later = self._future_rows(ahead or {}, self._fitted.settings.horizon)
+        if len(missed) and len(self._fitted.spec.future):
+            raise OstinatoError(
+                f"{len(missed)} steps before {moment} were left out: give each with its known covariates"
+            )
+        nothing = np.full(len(self._fitted.spec.past), np.nan)
+        for skipped in missed:
+            self._push(skipped, None, nothing, now[0])
+        self._push(moment, value, covariates, now[0])
+        return self._forecast(later) if self._started else None
+
+    def prime(self, panel: Panel) -> None:
+        """Puts the end of this series' past, a standardised panel of it alone, into the window."""
+        tail = panel.tail(len(self._target))
+        for row, moment in enumerate(tail.times):
+            past = np.where(tail.past_observed[row], tail.past[row], np.nan)
+            self._push(moment, float(tail.target[row]), past, tail.future[row])
+            self._observed[-1] = tail.observed[row]
+
+    def _push(self, moment: Any, value: float | None, past: Array, future: Array) -> None:
+        """Moves the window on by one step; what is missing keeps the last value and is flagged."""
+        arrays = (self._target, self._observed, self._past, self._past_observed, self._known)
+        for array in arrays:
+            array[:-1] = array[1:]
+        if value is not None:
+            self._target[-1] = value
+            if not self._started:
+                self._target[:] = value
+                self._started = True
+        self._observed[-1] = value is not None
+        self._past_observed[-1] = ~np.isnan(past)
+        self._past[-1] = np.nan_to_num(past)
+        self._known[-1] = np.concatenate([future, self._calendar(np.array([moment]))[0]])
+        self._time = moment
+        self._steps = min(self._steps + 1, len(self._target))
+
+    def _forecast(self, later: Array) -> StreamForecast:
+        horizon = self._fitted.settings.horizon
+        times = self._frequency.at(np.asarray(self._time), np.arange(1, horizon + 1))
+        inside = np.arange(len(self._target)) >= len(self._target) - self._steps
+        batch = WindowBatch(
+            past_target=_tensor(self._target * inside),
+            past_observed=torch.from_numpy(self._observed & inside)[None],
+            past_covariates=_tensor(self._past * inside[:, None]),
+            past_covariates_observed=torch.from_numpy(self._past_observed & inside[:, None])[None],
+            past_known=_tensor(self._known * inside[:, None]),
+            future_known=_tensor(np.concatenate([later, self._calendar(times)], axis=1)),
+            static=torch.from_numpy(self._static.astype(np.float32)),
+            series=torch.tensor([self._series]),
+            lengths=torch.tensor([self._steps]),
+            target=torch.full((1, horizon), math.nan),
+            target_observed=torch.zeros(1, horizon, dtype=torch.bool),
+            origin=torch.tensor([self._steps - 1]),
+        )
+        point, quantiles = self._fitted.forecast(batch)
+        back = self._fitted.standardiser.back
+        return StreamForecast(
+            times, back(point, self._scales)[0], None if quantiles is None else back(quantiles, self._scales)[0]
+        )
+
+    def _calendar(self, times: npt.NDArray[Any]) -> Array:
+        if not self._fitted.settings.calendar:
+            return np.zeros((len(times), 0))
+        return calendar_features(times, self._frequency)[0].astype(np.float64)
+
+    def _times(self, time: Any) -> tuple[npt.NDArray[Any], Any]:
+        """The steps that were left out, and the time of this one."""
+        if self._time is None:
+            if time is None and self._frequency.kind != "integer":
+                raise OstinatoError("the first observation of a stream needs its time")
+            return np.array([]), self._moment(0 if time is None else time)
+        if time is None:
+            return np.array([]), self._frequency.at(np.asarray(self._time), np.array([1]))[0]
+        moment = self._moment(time)
+        gap = int(self._frequency.steps(np.asarray(self._time), np.asarray(moment)))
+        times = self._frequency.at(np.asarray(self._time), np.arange(1, max(gap, 1) + 1))
+        if gap < 1 or times[-1] != moment:
+            raise OstinatoError(f"{time} is not a later step of frequency {self._frequency.alias!r} after {self._time}")
+        return times[:-1], moment
+
+    def _moment(self, time: Any) -> Any:
+        if self._frequency.kind == "integer":
+            return np.int64(time)
+        return pd.Timestamp(time).to_datetime64().astype("datetime64[ns]")
+
+    def _unit(self, y: float) -> float:
+        number = _number(y, "y")
+        if self._fitted.standardiser.log:
+            if number <= 0:
+                raise OstinatoError(f"returns='log' needs positive prices, got {number:g}")
+            number = math.log(number)
+        return float((number - self._scales.location[0]) / self._scales.scale[0])
+
+    def _past_row(self, given: Mapping[str, float | None]) -> Array:
+        names = self._fitted.spec.past
+        _refuse_unknown(given, names, "past")
+        values = (given.get(name) for name in names)
+        row = np.array([math.nan if value is None else _number(value, "past") for value in values], dtype=np.float64)
+        return standard(row, self._fitted.standardiser.covariates["past"])
+
+    def _future_rows(self, given: Mapping[str, Sequence[float]], rows: int) -> Array:
+        names = self._fitted.spec.future
+        where = "known" if rows == 1 else "ahead"
+        _refuse_unknown(given, names, where)
+        for name in names:
+            if name not in given or len(given[name]) != rows:
+                raise OstinatoError(f"{where} needs {rows} value{'s' * (rows > 1)} of the covariate {name!r}")
+        columns = [[_number(value, name) for value in given[name]] for name in names]
+        table = np.array(columns, dtype=np.float64).reshape(len(names), rows).T
+        return standard(table, self._fitted.standardiser.covariates["future"])
+
+
+def _number(value: float, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise OstinatoError(f"{name} = {value!r} is not a number; give None for a missing value")
+    return number
+
+
+def _refuse_unknown(given: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    for name in given:
+        if name not in names:
+            raise OstinatoError(f"{where}: no covariate {name!r} (there are: {', '.join(names) or 'none'})")
+
+
+def _tensor(values: Array) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32))[None]

@@ -1,0 +1,54 @@
+"""A sequence in, an aligned sequence out."""
+
+from torch import Tensor, nn
+
+from ostinato.cells import State
+from ostinato.nn import Recurrent, valid_steps
+from ostinato.nn.ragged import cleared
+from ostinato.topologies.output import output_layer
+
+
+class ManyToMany(nn.Module):
+    """An output at every step: tags of words, the next value of a series.
+
+    ::
+
+        output              y_1      y_2      y_3
+                             |        |        |
+        state    s_0 ------- o ------ o ------ o ------- s_3, the start of the next chunk
+                             |        |        |
+        input               x_1      x_2      x_3
+
+    Args:
+        recurrent: The layers over time. With both directions each output sees the whole input.
+        output_size: Features of one output.
+
+    Raises:
+        ValueError: For an output size below 1.
+    """
+
+    def __init__(self, recurrent: Recurrent, output_size: int) -> None:
+        super().__init__()
+        self.recurrent = recurrent
+        self.output = output_layer(recurrent.output_size, output_size)
+
+    def forward(
+        self, x: Tensor, state: tuple[State, ...] | None = None, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """Reads each row and writes as it goes.
+
+        Args:
+            x: Input ``(batch, time, features)``.
+            state: States before the first step, see `Recurrent.forward`. The final states of a chunk, cut with
+                `ostinato.engine.detach`, are those of the next one: streaming, truncated backpropagation.
+            lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time; all steps unless given.
+
+        Returns:
+            Outputs ``(batch, time, output_size)``, zero past each row's length, and the final states.
+
+        Raises:
+            ValueError: For shapes that do not fit, or lengths out of range.
+        """
+        y, final = self.recurrent(x, state, lengths=lengths)
+        valid = None if lengths is None else valid_steps(lengths.to(x.device), x.shape[1])
+        return cleared(self.output(y), valid), final

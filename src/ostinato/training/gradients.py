@@ -1,0 +1,71 @@
+"""Gradients looked at before they reach the optimiser: clipped when too large, refused when not finite."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
+
+from ostinato.errors import OstinatoError
+from ostinato.training.settings import TrainingSettings
+
+NAMED = 5
+
+
+class TrainingDiverged(OstinatoError):  # noqa: N818 (what happened, not what to call it)
+    """The loss, a gradient or the validation score is not finite; a step that it would have spoilt is not taken.
+
+    Args:
+        message: what, where, and how to mend it.
+        step: the optimiser step, counted from 1.
+        parameters: names of those with a gradient that is not finite.
+    """
+
+    def __init__(self, message: str, step: int, parameters: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.step, self.parameters = step, parameters
+
+
+def gradient_norm(model: nn.Module) -> Tensor:
+    """The 2-norm over the gradients of all parameters, a scalar."""
+    return get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+
+
+def clip_gradients(model: nn.Module, settings: TrainingSettings, norm: Tensor) -> None:
+    """Clip in place, by value first. `norm` is the norm that the gradients have."""
+    trained = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    if settings.clip_value is not None:
+        clip_grad_value_(trained, settings.clip_value)
+        norm = gradient_norm(model)
+    if settings.clip_norm is not None:
+        clip_grads_with_norm_(trained, settings.clip_norm, norm)
+
+
+def diverged(
+    model: nn.Module, settings: TrainingSettings, loss: float, rate: float, step: int, place: str
+) -> Exception:
+    """What to raise for a loss or gradient that is not finite.
+
+    Args:
+        model: with the gradients.
+        settings: with the clipping to advise on.
+        loss: of the step.
+        rate: learning rate of the step.
+        step: number of the step, from 1.
+        place: where in the data, in words.
+    """
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    broken = tuple(name for name, gradient in gradients.items() if not torch.isfinite(gradient).all())
+    if not math.isfinite(loss):
+        what = f"the loss is {loss}"
+    elif broken:
+        what = f"the gradient of {', '.join(broken[:NAMED])}{' and others' * (len(broken) > NAMED)} is not finite"
+    else:
+        what = "the norm of the gradient is too large for its number format"
+    clip = "set clip_norm" if settings.clip_norm is None else f"lower clip_norm (now {settings.clip_norm:g})"
+    return TrainingDiverged(
+        f"{what} at optimiser step {step} ({place}): lower learning_rate (now {rate:g}), {clip}, "
+        "or look for values in the data that are not finite or far too large",
+        step,
+        broken,
+    )

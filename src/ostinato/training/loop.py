@@ -1,0 +1,213 @@
+"""The training loop: backpropagation through time, whole or truncated, with everything needed to stop and go on."""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.batches import Batches
+from ostinato.errors import OstinatoError
+from ostinato.training.carried import State, detach
+from ostinato.training.checkpoint import checkpoint_path, latest, save_checkpoint
+from ostinato.training.distributed import Process
+from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, gradient_norm
+from ostinato.training.interruption import Interrupted, interruption
+from ostinato.training.progress import Clock, History
+from ostinato.training.report import Report
+from ostinato.training.run import Run
+from ostinato.training.seeds import seed_everything
+from ostinato.training.settings import TrainingSettings
+
+B = TypeVar("B")
+B_contra = TypeVar("B_contra", contravariant=True)
+
+
+class Loss(Protocol[B_contra]):
+    """The loss of one batch."""
+
+    def __call__(self, model: nn.Module, batch: B_contra, state: State) -> tuple[Tensor, State]:
+        """The loss, a scalar, and the state to carry to the chunk that continues this batch.
+
+        Args:
+            model: the one to call, as `model(...)`: with several processes it is wrapped, and only a call of it
+                averages gradients.
+            batch: as the batches give it.
+            state: what the loss of the chunk before returned, cut from its graph; None at the start of a sequence.
+
+        Returns:
+            The mean loss over the batch, and nested tuples of tensors, or None when nothing is carried.
+        """
+        ...
+
+
+class Trainer(Generic[B]):
+    """Trains a model.
+
+    A run that was interrupted or killed, when resumed, ends with the weights of an uninterrupted one, bit for bit on
+    the CPU, provided that model and loss draw their randomness from PyTorch's global generators and the batches draw
+    theirs from (seed, epoch). Under `torchrun` all processes call `fit`; the first one writes and validates.
+
+    Args:
+        model: trained in place, on the device it is on.
+        loss: the loss of a batch.
+        settings: how to train; batch_size and chunk are the business of whoever makes the batches.
+        folder: where checkpoints are kept; None for none.
+        report: shows and writes down how training goes; None for silence.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss[B],
+        settings: TrainingSettings,
+        *,
+        folder: Path | None = None,
+        report: Report | None = None,
+    ) -> None:
+        self.model, self.loss, self.settings, self.folder = model, loss, settings, folder
+        self.process = Process.from_environment()
+        self.report = report if report is not None and self.process.main else Report(progress=False)
+
+    def fit(
+        self, batches: Batches[B], validate: Callable[[nn.Module], float] | None = None, *, resume: bool = False
+    ) -> History:
+        """Train, and leave the best weights in the model, which is in evaluation mode then.
+
+        Args:
+            batches: to train on.
+            validate: scores a model, lower is better; called after each epoch in evaluation mode without gradients,
+                on the averaged weights when there are such. None to keep the last weights.
+            resume: go on from the newest checkpoint in the folder.
+
+        Returns:
+            The history, from the first epoch on also when resumed.
+
+        Raises:
+            TrainingDiverged: a loss, gradient or score is not finite.
+            Interrupted: Ctrl-C or SIGTERM; a checkpoint was written when there is a folder.
+            OstinatoError: settings that ask for a score without `validate`, nothing to resume from or a checkpoint that
+                does not fit, or a new run where checkpoints are.
+        """
+        settings = self.settings
+        checkpoint = self._checkpoint(validate, resume)
+        self.process.join()
+        with interruption() as asked:
+            run = Run(self.model, settings, self.process, len(batches))
+            if checkpoint is not None:
+                run.restore(checkpoint)
+            else:
+                seed_everything((settings.seed + self.process.rank) % 2**32)  # dropout differs between processes
+            clock = Clock(run.progress, settings.max_seconds)
+            self.report.begin(run.steps, run.progress.step, run.progress.epoch)
+            try:
+                overtime = False
+                while not run.finished:
+                    overtime = self._train_epoch(run, batches, clock, asked)
+                    interrupted = self._end_epoch(run, validate, clock, asked)
+                    if overtime:  # saved before validation, as the epoch may not be over
+                        break
+                    due = settings.checkpoint_every is None or run.finished or interrupted
+                    path = self._save(run) if due else None
+                    if interrupted:
+                        raise Interrupted(path, run.progress.step)
+            finally:
+                self.report.end()
+            run.give_best()
+            self.model.eval()
+            return run.history(overtime)
+
+    def _checkpoint(self, validate: object, resume: bool) -> Path | None:
+        """The checkpoint to go on from."""
+        wanting = [
+            name
+            for name, asked in (("patience", self.settings.patience), ("plateau", self.settings.schedule == "plateau"))
+            if asked
+        ]
+        if wanting and validate is None:
+            raise OstinatoError(f"{' and '.join(wanting)} need a validation score: give validation data or turn it off")
+        newest = latest(self.folder) if self.folder is not None else None
+        if resume and newest is None:
+            raise OstinatoError(f"no checkpoint to resume from in {self.folder}: train without resuming")
+        if newest is not None and not resume:
+            raise OstinatoError(f"{self.folder} holds checkpoints of an earlier run: resume it, or remove them first")
+        return newest
+
+    def _train_epoch(self, run: Run, batches: Batches[B], clock: Clock, asked: threading.Event) -> bool:
+        """Train until the epoch is over (False) or the seconds are used up (True)."""
+        settings, progress = self.settings, run.progress
+        stream = batches.epoch(progress.epoch, progress.batch)
+        self.model.train()
+        while progress.batch < len(batches):
+            group = min(settings.accumulate, len(batches) - progress.batch)
+            own_loss = self._accumulate_gradients(run, batches, stream, group)
+            # One exchange a step: what any process saw or was asked, all know.
+            total, asks, late = self.process.total(own_loss, asked.is_set(), clock.overtime)
+            loss = total / self.process.world
+            norm, rate = gradient_norm(self.model), run.learning_rate
+            size = norm.item()
+            if not math.isfinite(loss) or not math.isfinite(size):
+                raise diverged(self.model, settings, loss, rate, progress.step + 1, progress.place(group))
+            clip_gradients(self.model, settings, norm)
+            run.step()
+            progress.count_step(group, loss, size)
+            self.report.record(clock.record("step", loss, None, rate, size))
+            every = settings.checkpoint_every
+            due = every is not None and progress.step % every == 0
+            path = self._save(run) if due or asks or late else None
+            if asks:
+                raise Interrupted(path, progress.step)
+            if late:
+                return True
+        return False
+
+    def _accumulate_gradients(self, run: Run, batches: Batches[B], stream: Iterator[B], group: int) -> float:
+        """Add up the gradients of the mean loss over the next `group` batches; return that loss."""
+        total = torch.zeros((), device=run.device)
+        for remaining in reversed(range(group)):
+            state = run.carried if batches.continues(run.progress.batch) else None
+            with self.process.withheld(run.wrapped) if remaining else nullcontext():
+                loss, state = self.loss(run.wrapped, next(stream), state)
+                (loss / group).backward()  # type: ignore[no-untyped-call]
+            total = total + loss.detach() / group
+            run.carried = detach(state)
+            run.progress.batch += 1
+        return total.item()
+
+    def _end_epoch(
+        self, run: Run, validate: Callable[[nn.Module], float] | None, clock: Clock, asked: threading.Event
+    ) -> bool:
+        """Score, record and count the epoch; whether a process was asked to stop meanwhile."""
+        progress = run.progress
+        own = self._score(run, validate) if validate is not None and self.process.main else 0.0
+        total, asks = self.process.total(own, asked.is_set())
+        score = total if validate is not None else None
+        if score is not None and math.isnan(score):
+            message = f"the validation score is nan after epoch {progress.epoch + 1} (optimiser step {progress.step})"
+            raise TrainingDiverged(f"{message}: look for such values in the validation data", progress.step)
+        loss = progress.loss_sum / max(progress.batch, 1)
+        rate, norm = run.learning_rate, progress.norm_sum / max(progress.norms, 1)
+        record = clock.record("epoch", loss, score, rate, norm)
+        if progress.count_epoch(record):
+            run.remember_best()
+        run.schedule.epoch(score)
+        self.report.record(record)
+        return bool(asks)
+
+    def _score(self, run: Run, validate: Callable[[nn.Module], float]) -> float:
+        scored = run.scored.eval()
+        with torch.no_grad():
+            return float(validate(scored))
+
+    def _save(self, run: Run) -> Path | None:
+        if self.folder is None:
+            return None
+        tensors, facts = run.capture()
+        if self.process.main:
+            save_checkpoint(self.folder, run.progress.step, tensors, facts)
+        self.process.total(0.0)  # none goes on before the file is there
+        return checkpoint_path(self.folder, run.progress.step)

@@ -1,0 +1,150 @@
+"""How far training is, and what it has seen so far."""
+
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the metrics: of an optimiser step, or of an epoch.
+
+    Args:
+        kind: which of the two.
+        step: optimiser steps done.
+        epoch: counted from 1.
+        loss: training loss, of the step or the mean over the batches of the epoch.
+        score: validation score at the end of an epoch, lower is better; None without validation.
+        learning_rate: at the step, or at the last step of the epoch.
+        gradient_norm: before clipping, of the step or the mean over the steps of the epoch.
+        seconds: since training began, not counting pauses between runs.
+        steps_per_second: mean over this run.
+    """
+
+    kind: Literal["step", "epoch"]
+    step: int
+    epoch: int
+    loss: float
+    score: float | None
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    steps_per_second: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training gave.
+
+    Args:
+        epochs: a record for each.
+        best_epoch: the one, counted from 1, whose weights are kept; None without validation.
+        best_score: its validation score.
+        stopped: what ended training: all epochs done, patience lost, or the seconds used up.
+    """
+
+    epochs: tuple[Record, ...]
+    best_epoch: int | None
+    best_score: float | None
+    stopped: Literal["epochs", "patience", "seconds"]
+
+
+@dataclass
+class Progress:
+    """Where training stands; all of it JSON.
+
+    Args:
+        epoch: epochs done, and so the number, from 0, of the one under way.
+        batch: batches done of the epoch under way.
+        step: optimiser steps done.
+        loss_sum: of the batches of the epoch under way.
+        norm_sum: of the gradient norms of its optimiser steps.
+        norms: the number of these.
+        seconds: of training.
+        best_epoch: as in `History`.
+        best_score: as in `History`.
+        stale: epochs since the best one.
+        records: of the epochs done.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    norm_sum: float = 0.0
+    norms: int = 0
+    seconds: float = 0.0
+    best_epoch: int | None = None
+    best_score: float | None = None
+    stale: int = 0
+    records: list[Record] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Progress":
+        """The inverse of `to_json`."""
+        return cls(**{**content, "records": [Record(**record) for record in content["records"]]})
+
+    def place(self, batches: int) -> str:
+        """Where the last `batches` batches were, in words, counted from 1."""
+        where = f"batch {self.batch}" if batches == 1 else f"batches {self.batch - batches + 1} to {self.batch}"
+        return f"epoch {self.epoch + 1}, {where}"
+
+    def count_step(self, batches: int, loss: float, norm: float) -> None:
+        """Count an optimiser step over this many batches of this mean loss and gradient norm."""
+        self.step += 1
+        self.loss_sum += batches * loss
+        self.norm_sum += norm
+        self.norms += 1
+
+    def count_epoch(self, record: Record) -> bool:
+        """Count the epoch of this record and make ready for the next; whether its score is the best so far."""
+        better = record.score is not None and (self.best_score is None or record.score < self.best_score)
+        if better:
+            self.best_epoch, self.best_score, self.stale = record.epoch, record.score, 0
+        else:
+            self.stale += 1
+        self.records.append(record)
+        self.epoch += 1
+        self.batch, self.loss_sum, self.norm_sum, self.norms = 0, 0.0, 0.0, 0
+        return better
+
+
+class Clock:
+    """Seconds and speed of one run of a training, from its making on.
+
+    Args:
+        progress: of the training.
+        budget: seconds the run may take; None for any number.
+    """
+
+    def __init__(self, progress: Progress, budget: float | None) -> None:
+        self._progress, self._budget = progress, budget
+        self._steps_before, self._seconds_before = progress.step, progress.seconds
+        self._begun = perf_counter()
+
+    @property
+    def overtime(self) -> bool:
+        """Whether the budget is used up."""
+        return self._budget is not None and perf_counter() - self._begun >= self._budget
+
+    def record(
+        self, kind: Literal["step", "epoch"], loss: float, score: float | None, rate: float, norm: float
+    ) -> Record:
+        """The record of now."""
+        seconds = perf_counter() - self._begun
+        self._progress.seconds = self._seconds_before + seconds
+        return Record(
+            kind=kind,
+            step=self._progress.step,
+            epoch=self._progress.epoch + 1,
+            loss=loss,
+            score=score,
+            learning_rate=rate,
+            gradient_norm=norm,
+            seconds=self._progress.seconds,
+            steps_per_second=(self._progress.step - self._steps_before) / seconds,
+        )

@@ -1,0 +1,113 @@
+"""What training shows and writes down: a progress bar, metrics as JSON lines, TensorBoard."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ostinato.errors import OstinatoError
+from ostinato.storage import write_durably
+from ostinato.training.progress import Record
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+METRICS = "metrics.jsonl"
+
+
+class Report:
+    """Tells of a training as it goes. A resumed training continues its files as if it had not been interrupted.
+
+    Args:
+        folder: where `metrics.jsonl` is written, and `tensorboard/`; None to write nothing.
+        every: optimiser steps between the lines of steps; every epoch has a line besides.
+        progress: whether to show a bar on stderr; never when that is not a terminal.
+        tensorboard: whether to write for TensorBoard too.
+
+    Raises:
+        OstinatoError: TensorBoard is asked for without a folder, or is not installed.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, every: int = 50, progress: bool = True, tensorboard: bool = False
+    ) -> None:
+        self.folder, self.every, self.tensorboard = folder, every, tensorboard
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (progress and console.is_terminal),
+        )
+        self._task = self._bar.add_task("")
+        self._writer: SummaryWriter | None = None
+        if tensorboard:
+            if folder is None:
+                raise OstinatoError("TensorBoard needs a folder to write to: give the report one")
+            _summary_writer_class()
+
+    def begin(self, steps: int, step: int, epoch: int) -> None:
+        """Before the first step of a training of `steps` steps, of which `step`, and `epoch` epochs, are done."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            metrics = self.folder / METRICS
+            kept = _lines_until(metrics, step, epoch) if step and metrics.exists() else []
+            write_durably(metrics, "".join(kept).encode())
+            if self.tensorboard:
+                self._writer = _summary_writer_class()(str(self.folder / "tensorboard"), purge_step=step + 1)
+        self._bar.update(self._task, total=steps, completed=step)
+        self._bar.start()
+
+    def record(self, record: Record) -> None:
+        """After an optimiser step or an epoch."""
+        self._show(record)
+        if record.kind == "step" and record.step % self.every:
+            return
+        if self.folder is not None:
+            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(record)) + "\n")
+        if self._writer is not None:
+            for name in ("loss", "score", "learning_rate", "gradient_norm"):
+                if (value := getattr(record, name)) is not None:
+                    self._writer.add_scalar(f"{record.kind}/{name}", value, record.step)
+
+    def end(self) -> None:
+        """After the last step, or when training breaks off."""
+        self._bar.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _show(self, record: Record) -> None:
+        score = "" if record.score is None else f"  score {record.score:.4g}"
+        text = f"epoch {record.epoch}  loss {record.loss:.4g}{score}"
+        self._bar.update(self._task, completed=record.step, description=text)
+
+
+def _lines_until(metrics: Path, step: int, epoch: int) -> list[str]:
+    """The lines of the steps and epochs done; those of a killed run that came after its checkpoint are left out."""
+    kept = []
+    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            done = entry["epoch"] <= epoch if entry["kind"] == "epoch" else entry["step"] <= step
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            if number == len(lines):  # torn by the kill
+                break
+            raise OstinatoError(f"{metrics}, line {number} is not a line of metrics: move the file away") from error
+        if done and line.endswith("\n"):
+            kept.append(line)
+    return kept
+
+
+def _summary_writer_class() -> "type[SummaryWriter]":
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise OstinatoError("TensorBoard is not installed: pip install 'ostinato[tensorboard]'") from error
+    return SummaryWriter

@@ -1,0 +1,176 @@
+"""All that changes during training, which is all that a checkpoint holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from ostinato.errors import OstinatoError
+from ostinato.storage import misfits
+from ostinato.training.averaging import moving_average
+from ostinato.training.carried import State, leaves, pack, structure
+from ostinato.training.checkpoint import load_checkpoint
+from ostinato.training.distributed import Process
+from ostinato.training.optimizer import build_optimizer
+from ostinato.training.progress import History, Progress
+from ostinato.training.schedule import Schedule
+from ostinato.training.seeds import random_state, restore_random_state
+from ostinato.training.settings import TrainingSettings
+
+
+class Run:
+    """The moving parts of one training: weights, optimiser, schedule, average, best weights, carried state, progress.
+
+    Args:
+        model: trained in place.
+        settings: how.
+        process: this process among those that train together.
+        batches: in an epoch.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings, process: Process, batches: int) -> None:
+        self.model, self.settings, self.process, self.batches = model, settings, process, batches
+        self.device = next(model.parameters()).device
+        self.wrapped = process.wrap(model)
+        self.steps = settings.epochs * -(-batches // settings.accumulate)
+        model.zero_grad()
+        self.optimizer = build_optimizer(model, settings)
+        self.schedule = Schedule(self.optimizer, settings, self.steps)
+        self.average = moving_average(model, settings.ema) if settings.ema is not None else None
+        self.progress = Progress()
+        self.carried: State = None
+        self.best: dict[str, Tensor] | None = None
+
+    @property
+    def scored(self) -> nn.Module:
+        """The model whose weights are scored and kept: the average where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next optimiser step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def patience_lost(self) -> bool:
+        """Whether the score has not become better for too long."""
+        return self.settings.patience is not None and self.progress.stale >= self.settings.patience
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left to do."""
+        return self.progress.epoch >= self.settings.epochs or self.patience_lost
+
+    def step(self) -> None:
+        """Update the weights with the gradients there are."""
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def remember_best(self) -> None:
+        """Keep the weights that were just scored."""
+        self.best = {name: tensor.detach().clone() for name, tensor in self.scored.state_dict().items()}
+
+    def give_best(self) -> None:
+        """Leave the best weights in the model; without validation the last ones."""
+        self.model.load_state_dict(self.best if self.best is not None else self.scored.state_dict())
+
+    def history(self, overtime: bool) -> History:
+        """What the training gave."""
+        progress = self.progress
+        stopped: Literal["epochs", "patience", "seconds"] = (
+            "seconds" if overtime else "patience" if self.patience_lost else "epochs"
+        )
+        return History(tuple(progress.records), progress.best_epoch, progress.best_score, stopped)
+
+    def capture(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors and facts of a checkpoint. All processes call it, as states of all of them are in it."""
+        carried = {f"carried.{i}": leaf for i, leaf in enumerate(leaves(self.carried))}
+        generators = {f"generator.{name}": state for name, state in random_state(self.device).items()}
+        tensors = {
+            **_prefixed("model", self.model.state_dict()),
+            **_prefixed("average", self.average.state_dict() if self.average is not None else {}),
+            **_prefixed("best", self.best or {}),
+            **_prefixed("optimizer", self._optimizer_tensors()),
+            **{
+                f"process.{rank}.{name}": tensor
+                for name, own in {**carried, **generators}.items()
+                for rank, tensor in enumerate(self.process.gather(own))
+            },
+        }
+        facts = {
+            "settings": self.settings.trajectory(),
+            "data": self._data(),
+            "progress": self.progress.to_json(),
+            "schedule": self.schedule.state(),
+            "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
+            "carried": structure(self.carried),
+        }
+        return tensors, facts
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            OstinatoError: it is damaged, or of other settings, another model or other data.
+        """
+        tensors, facts = load_checkpoint(path)
+        _refuse_changes(path, "settings", facts["settings"], self.settings.trajectory())
+        _refuse_changes(path, "data", facts["data"], self._data())
+        weights = _under("model", tensors)
+        if wrong := misfits(weights, self.model.state_dict()):
+            raise OstinatoError(
+                f"{path} is of another model: {'; '.join(wrong)}. Resume with the model it was made with"
+            )
+        self.model.load_state_dict(weights)
+        if self.average is not None:
+            self.average.load_state_dict(_under("average", tensors))
+        best = _under("best", tensors)
+        self.best = {name: tensor.to(self.device) for name, tensor in best.items()} or None
+        self._restore_optimizer(_under("optimizer", tensors), facts["learning_rates"])
+        self.schedule.restore(facts["schedule"])
+        self.progress = Progress.from_json(facts["progress"])
+        own = _under(f"process.{self.process.rank}", tensors)
+        carried = _under("carried", own)
+        self.carried = pack(facts["carried"], (carried[str(i)].to(self.device) for i in range(len(carried))))
+        restore_random_state(_under("generator", own), self.device)
+
+    def _data(self) -> dict[str, int]:
+        return {"batches in an epoch": self.batches, "processes": self.process.world}
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        state = self.optimizer.state_dict()["state"]
+        return {f"{index}.{name}": tensor for index, entry in state.items() for name, tensor in entry.items()}
+
+    def _restore_optimizer(self, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            index, _, name = key.partition(".")
+            state.setdefault(int(index), {})[name] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def _refuse_changes(path: Path, what: str, then: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [
+        f"{name} was {then.get(name)} and is {now.get(name)}"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+    if changed:
+        raise OstinatoError(
+            f"{path} was made with other {what}: {'; '.join(changed)}. Resume as begun, or train in another folder"
+        )

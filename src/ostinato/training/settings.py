@@ -1,0 +1,80 @@
+"""How to train: the settings every estimator shares."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingSettings(BaseModel):
+    """How to train a model. Unknown names and values out of range are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(default=20, ge=1, description="Passes over the training data.")
+    batch_size: int = Field(default=32, ge=1, description="Rows of a batch, over all processes together.")
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = Field(default="adamw", description="The optimiser.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate after warm-up.")
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="Weight decay of matrices; biases and gains are never decayed."
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of sgd; other optimisers do not use it.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        default="constant",
+        description="Learning rate over time: constant, falling along a cosine to 0 at the last step, or cut by "
+        "plateau_factor when the validation score stops falling.",
+    )
+    warmup: int = Field(
+        default=0, ge=0, description="Optimiser steps over which the learning rate first rises linearly."
+    )
+    plateau_patience: int = Field(
+        default=3, ge=0, description="Epochs without a better score that schedule=plateau lets pass before it cuts."
+    )
+    plateau_factor: float = Field(
+        default=0.5, gt=0, lt=1, description="What schedule=plateau multiplies the learning rate by."
+    )
+    clip_norm: float | None = Field(
+        default=1.0,
+        gt=0,
+        description="Gradients are scaled down to this norm, taken over all parameters; None for never.",
+    )
+    clip_value: float | None = Field(
+        default=None, gt=0, description="Every entry of a gradient is first cut to within this of 0; None for never."
+    )
+    accumulate: int = Field(default=1, ge=1, description="Batches whose gradients are averaged for one optimiser step.")
+    ema: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Decay of the exponential moving average of the weights, which is then what is scored and kept; "
+        "None for no average.",
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs without a better validation score before training stops; None for never.",
+    )
+    chunk: int | None = Field(
+        default=None,
+        ge=1,
+        description="Time steps of truncated backpropagation through time; None for whole sequences.",
+    )
+    checkpoint_every: int | None = Field(
+        default=None, ge=1, description="Optimiser steps between checkpoints; None for one after each epoch."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of batch order, dropout and initial weights.")
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Training stops after the optimiser step that uses up these seconds; a resumed run has them anew. "
+        "None for no limit.",
+    )
+
+    def trajectory(self) -> dict[str, Any]:
+        """The settings that decide which weights a given step ends with; the others only decide when to stop or save.
+
+        A run may be resumed with any change but to these.
+        """
+        free = {"patience", "checkpoint_every", "max_seconds"}
+        if self.schedule != "cosine":  # the cosine is laid over all the epochs
+            free.add("epochs")
+        return self.model_dump(mode="json", exclude=free)

@@ -1,0 +1,239 @@
+"""What holds for every cell."""
+
+import copy
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from ostinato.cells import CELLS, LSTM, Cell, Chain, Elman, Jordan, Zoneout
+from ostinato.engine import scan
+
+law = settings(deadline=None, derandomize=True, max_examples=10)
+
+EVERY_CELL = {
+    **CELLS,
+    "elman_without_bias": partial(Elman, bias=False),
+    "lstm_without_bias": partial(LSTM, bias=False),
+    "lstm_with_projection": partial(LSTM, proj_size=2),
+    "lstm_with_everything": partial(LSTM, proj_size=2, peephole=True, coupled=True, layer_norm=True),
+    "jordan_with_output_size": partial(Jordan, output_size=2),
+    "gru_under_zoneout": lambda inputs, hidden: Zoneout(CELLS["gru"](inputs, hidden)),
+}
+SMOOTH = [name for name in EVERY_CELL if name not in ("relu", "binary")]
+
+every_cell = pytest.mark.parametrize("name", EVERY_CELL)
+
+
+def made(name: str, *, seed: int = 0) -> Cell:
+    torch.manual_seed(seed)
+    return EVERY_CELL[name](3, 4).double()
+
+
+def random_state(cell: Cell, batch: int):
+    state = cell.initial_state(batch, dtype=torch.float64)
+    return type(state)(*(torch.randn_like(tensor) for tensor in state))
+
+
+@every_cell
+def test_the_initial_state_is_zero_and_has_the_shape_of_every_later_state(name):
+    cell = made(name)
+    first = cell.initial_state(5, dtype=torch.float64)
+
+    y, new = cell(torch.randn(5, cell.input_size).double(), first)
+
+    assert y.shape == (5, cell.output_size)
+    assert type(new) is type(first)
+    assert all(not tensor.any() for tensor in first)
+    assert [tensor.shape for tensor in new] == [tensor.shape for tensor in first]
+    assert {tensor.dtype for tensor in (y, *new, *first)} == {torch.float64}
+
+
+@every_cell
+def test_the_initial_state_is_made_on_the_device_and_in_the_dtype_asked_for(name):
+    state = made(name).initial_state(2, torch.device("meta"), torch.bfloat16)
+
+    assert {(tensor.device.type, tensor.dtype) for tensor in state} == {("meta", torch.bfloat16)}
+
+
+@every_cell
+@law
+@given(data=st.data())
+def test_permuting_the_rows_permutes_the_results(name, data):
+    cell = made(name)
+    order = data.draw(st.permutations(range(data.draw(st.integers(1, 6)))))
+    x, state = torch.randn(len(order), cell.input_size).double(), random_state(cell, len(order))
+
+    y, new = cell(x, state)
+    y_permuted, new_permuted = cell(x[order], type(state)(*(tensor[order] for tensor in state)))
+
+    torch.testing.assert_close(y_permuted, y[order])
+    torch.testing.assert_close(tuple(new_permuted), tuple(tensor[order] for tensor in new))
+
+
+@every_cell
+def test_a_row_alone_gives_what_it_gives_in_a_batch(name):
+    cell = made(name)
+    x, state = torch.randn(4, cell.input_size).double(), random_state(cell, 4)
+
+    y, new = cell(x, state)
+    for row in range(4):
+        one = slice(row, row + 1)
+        y_alone, new_alone = cell(x[one], type(state)(*(tensor[one] for tensor in state)))
+
+        torch.testing.assert_close(y_alone, y[one])
+        torch.testing.assert_close(tuple(new_alone), tuple(tensor[one] for tensor in new))
+
+
+@every_cell
+def test_a_broken_row_breaks_no_other(name):
+    cell = made(name)
+    x, state = torch.randn(3, cell.input_size).double(), random_state(cell, 3)
+    x[1] = torch.nan
+
+    y, new = cell(x, state)
+
+    assert all(tensor[[0, 2]].isfinite().all() for tensor in (y, *new))
+
+
+@every_cell
+def test_a_step_draws_no_random_numbers_and_changes_neither_input_nor_parameters(name):
+    cell = made(name).train()
+    x, state = torch.randn(2, cell.input_size).double(), random_state(cell, 2)
+    kept = copy.deepcopy((x, tuple(state), cell.state_dict()))
+    generator = torch.get_rng_state()
+
+    first = cell(x, state)
+    second = cell(x, state)
+
+    assert torch.equal(torch.get_rng_state(), generator)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close((x, tuple(state), cell.state_dict()), kept, rtol=0, atol=0)
+
+
+@every_cell
+def test_every_parameter_has_a_gradient(name):
+    cell = made(name)
+    x = torch.randn(2, 3, cell.input_size).double().requires_grad_()
+
+    y, _ = scan(cell, x)
+    y.square().sum().backward()
+
+    parameters = dict(cell.named_parameters())
+    assert parameters
+    assert [key for key, value in parameters.items() if value.grad is None or not value.grad.any()] == []
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_gradients_of_a_scan_are_the_finite_differences(name):
+    cell = made(name)
+    x = torch.randn(2, 3, cell.input_size).double().requires_grad_()
+    state = random_state(cell, 2)
+    names, weights = zip(*cell.named_parameters(), strict=True)
+
+    def run(x: Tensor, *tensors: Tensor):
+        first = type(state)(*tensors[: len(state)])
+        values = dict(zip((f"cell.{key}" for key in names), tensors[len(state) :], strict=True))
+        y, final = torch.func.functional_call(_Over(cell), values, (x, first))
+        return (y, *final)
+
+    inputs = (x, *(tensor.requires_grad_() for tensor in state), *weights)
+    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
+
+
+class _Over(torch.nn.Module):
+    """The reference scan as a module, so that its weights can be given by name."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, x, state):
+        return scan(self.cell, x, state, backend="reference")
+
+
+@every_cell
+def test_the_recurrent_weights_are_parameters_by_name(name):
+    cell = made(name)
+
+    assert cell.recurrent_weights
+    assert all(cell.get_parameter(key).dim() == 2 for key in cell.recurrent_weights)
+
+
+DROPPING = {name: make for name, make in EVERY_CELL.items() if made(name).drops_state}
+
+
+@pytest.mark.parametrize("name", DROPPING)
+def test_a_recurrent_dropout_mask_behind_the_input_zeroes_what_the_recurrent_weights_see(name):
+    cell = made(name)
+    x, state = torch.randn(3, cell.input_size).double(), random_state(cell, 3)
+    masks = getattr(cell, "state_sizes", [])
+    features, rest = torch.split(x, [cell.input_size - sum(masks), sum(masks)], dim=1)
+    size = cell.output_size
+
+    def under(mask: Tensor):
+        return cell(torch.cat([features, mask.double(), rest], dim=1), state)
+
+    without_recurrence = copy.deepcopy(cell)
+    for key in cell.recurrent_weights:
+        torch.nn.init.zeros_(without_recurrence.get_parameter(key))
+    torch.testing.assert_close(under(torch.ones(3, size)), cell(x, state))
+    torch.testing.assert_close(under(torch.zeros(3, size)), without_recurrence(x, state))
+    assert not torch.allclose(under(torch.full((3, size), 2.0))[0], cell(x, state)[0])
+
+
+def test_chain_drops_no_state():
+    assert not Chain(Elman(2, 3)).drops_state
+    assert "lstm_gru" not in DROPPING
+
+
+@pytest.mark.parametrize("make", [Elman, Jordan, LSTM, CELLS["gru"], CELLS["mgu"]])
+@pytest.mark.parametrize(("inputs", "hidden"), [(0, 4), (3, 0), (-1, 4), (3, -2)])
+def test_sizes_below_one_are_refused(make, inputs, hidden):
+    with pytest.raises(ValueError, match="at least 1"):
+        make(inputs, hidden)
+
+
+class LeakyState(NamedTuple):
+    h: Tensor
+
+
+class Leaky(Cell[LeakyState]):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.inputs = torch.nn.Linear(input_size, hidden_size)
+        self.weight_hh = self.matrix(hidden_size, hidden_size)
+
+    def initial_state(self, batch_size, device=None, dtype=None):
+        return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
+
+    def forward(self, x, state):
+        h = 0.9 * state.h + 0.1 * torch.tanh(self.inputs(x) + F.linear(state.h, self.weight_hh))
+        return h, LeakyState(h)
+
+
+def test_a_cell_of_the_users_own_runs_over_time_with_lengths_and_learns():
+    torch.manual_seed(0)
+    cell = Leaky(2, 3)
+    x, lengths = torch.randn(4, 6, 2), torch.tensor([6, 1, 0, 3])
+
+    y, final = scan(cell, x, lengths=lengths)
+    y.sum().backward()
+
+    assert y.shape == (4, 6, 3)
+    torch.testing.assert_close(final.h[[0, 1, 3]], y[[0, 1, 3], lengths[[0, 1, 3]] - 1])
+    assert all(parameter.grad is not None for parameter in cell.parameters())
+
+
+def test_a_cell_without_its_two_methods_cannot_be_made():
+    class Half(Cell[LeakyState]):
+        def forward(self, x, state):
+            return x, state
+
+    with pytest.raises(TypeError, match="initial_state"):
+        Half(2, 3)

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.data.batches import ChunkedBatches, IndexBatches, StreamBatches
+from ostinato.errors import OstinatoError
+
+
+def rows(indices):
+    return indices.tolist()
+
+
+def joined(lists):
+    return [row for rows in lists for row in rows]
+
+
+sizes = st.integers(1, 40)
+
+
+# IndexBatches
+
+
+@given(size=sizes, batch_size=sizes, seed=st.integers(0, 3), shuffle=st.booleans())
+def test_an_epoch_holds_every_row_once(size, batch_size, seed, shuffle):
+    batches = IndexBatches(size, batch_size, rows, shuffle=shuffle, seed=seed)
+    seen = list(batches.epoch(0))
+    assert len(seen) == len(batches)
+    assert sorted(joined(seen)) == list(range(size))
+    assert shuffle or joined(seen) == list(range(size))
+
+
+@given(size=sizes, batch_size=sizes, number=st.integers(0, 3), data=st.data())
+def test_an_epoch_begun_in_its_middle_goes_on_as_if_read_from_the_start(size, batch_size, number, data):
+    batches = IndexBatches(size, batch_size, rows)
+    start = data.draw(st.integers(0, len(batches)))
+    assert list(batches.epoch(number, start)) == list(batches.epoch(number))[start:]
+
+
+def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else():
+    first = list(IndexBatches(50, 8, rows, seed=1).epoch(3))
+    np.random.seed(7)
+    again = IndexBatches(50, 8, rows, seed=1)
+    list(again.epoch(0))
+    assert list(again.epoch(3)) == first
+    assert list(again.epoch(4)) != first
+    assert list(IndexBatches(50, 8, rows, seed=2).epoch(3)) != first
+
+
+@given(size=st.integers(4, 40), batch_size=st.integers(4, 12), world=st.integers(1, 4))
+def test_processes_take_equal_parts_of_every_global_batch(size, batch_size, world):
+    alone = list(IndexBatches(size, batch_size, rows).epoch(2))
+    shares = [list(IndexBatches(size, batch_size, rows, rank=r, world=world).epoch(2)) for r in range(world)]
+    assert all(len(share) == len(IndexBatches(size, batch_size, rows, world=world)) for share in shares)
+    for whole, *parts in zip(alone, *shares, strict=False):
+        assert len({len(part) for part in parts}) == 1
+        assert parts[0]
+        assert joined(parts) == whole[: len(whole) // world * world]
+
+
+def test_a_limit_takes_a_random_part_of_the_rows_each_epoch():
+    batches = IndexBatches(100, 10, rows, limit=2)
+    assert len(batches) == len(list(batches.epoch(0))) == 2
+    assert sorted(joined(batches.epoch(0))) != sorted(joined(batches.epoch(1)))
+
+
+def test_no_batch_of_rows_continues_another():
+    assert not any(IndexBatches(9, 2, rows).continues(index) for index in range(5))
+
+
+def test_too_few_rows_for_the_processes_are_refused():
+    with pytest.raises(OstinatoError, match="0 rows"):
+        IndexBatches(0, 4, rows)
+    with pytest.raises(OstinatoError, match="batch_size=1"):
+        IndexBatches(10, 1, rows, world=2)
+
+
+# StreamBatches
+
+
+@given(steps=sizes, chunk=sizes, start=st.integers(0, 40))
+def test_the_chunks_of_a_stream_join_to_the_stream(steps, chunk, start):
+    x, y = torch.randn(2, steps, 3), torch.randn(2, steps)
+    batches = StreamBatches(x, y, chunk=chunk)
+    pieces = list(batches.epoch(0))
+    assert len(pieces) == len(batches)
+    assert torch.equal(torch.cat([piece[0] for piece in pieces], 1), x)
+    assert torch.equal(torch.cat([piece[1] for piece in pieces], 1), y)
+    assert [p[0].shape for p in batches.epoch(1, start)] == [p[0].shape for p in pieces[start:]]
+    assert [batches.continues(index) for index in range(len(batches))] == [False] + [True] * (len(batches) - 1)
+
+
+def test_processes_take_different_streams():
+    x = torch.arange(5)[:, None].expand(5, 4)
+    seen = [next(StreamBatches(x, chunk=2, rank=rank, world=2).epoch(0))[0][:, 0].tolist() for rank in range(2)]
+    assert seen == [[0, 1], [2, 3]]
+
+
+def test_streams_that_do_not_agree_are_refused():
+    with pytest.raises(OstinatoError, match="agree"):
+        StreamBatches(torch.zeros(2, 5), torch.zeros(2, 6), chunk=2)
+    with pytest.raises(OstinatoError, match="too few"):
+        StreamBatches(torch.zeros(2, 0), chunk=2)
+
+
+# ChunkedBatches
+
+
+@given(size=st.integers(1, 9), steps=st.integers(1, 9), chunk=st.integers(1, 9), data=st.data())
+def test_chunks_of_whole_sequences_continue_within_a_batch_only(size, steps, chunk, data):
+    x = torch.arange(size * steps).reshape(size, steps)
+    source = IndexBatches(size, 2, lambda indices: x[indices])
+    batches = ChunkedBatches(source, steps, chunk, lambda batch, piece: batch[:, piece])
+    pieces = list(batches.epoch(1))
+    assert len(pieces) == len(batches)
+    whole: list[torch.Tensor] = []
+    for index, piece in enumerate(pieces):
+        if batches.continues(index):
+            whole[-1] = torch.cat([whole[-1], piece], 1)
+        else:
+            whole.append(piece)
+    assert all(torch.equal(a, b) for a, b in zip(whole, source.epoch(1), strict=True))
+    start = data.draw(st.integers(0, len(batches)))
+    assert all(torch.equal(a, b) for a, b in zip(batches.epoch(1, start), pieces[start:], strict=True))

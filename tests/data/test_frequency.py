@@ -1,0 +1,101 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.data import Frequency
+from ostinato.errors import OstinatoError
+
+ALIASES = ["1", "30", "s", "min", "15min", "30min", "h", "2h", "D", "2D", "B", "2B", "W-MON", "W-SAT", "2W-WED"]
+ALIASES += ["MS", "ME", "2MS", "6ME", "QS-JAN", "QS-FEB", "QE-DEC", "YS-JAN", "YS-OCT", "YE-DEC", "YE-JUN"]
+SEASONS = {"s": 60, "min": 1440, "10min": 144, "15min": 96, "30min": 48, "h": 24, "2h": 12, "7h": 1, "D": 7, "2D": 1}
+SEASONS |= {"B": 5, "W-SUN": 52, "2W": 26, "MS": 12, "ME": 12, "2MS": 6, "QS": 4, "YS": 1, "1": 1}
+
+
+def grid(alias, count, start="2019-12-20"):
+    if alias.isdecimal():
+        return 5 + int(alias) * np.arange(count)
+    return pd.date_range(start, periods=count, freq=alias).to_numpy().astype("datetime64[ns]")
+
+
+def infer(*series):
+    return Frequency.infer(np.concatenate(series), np.cumsum([0, *map(len, series)]))
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_the_times_are_those_pandas_gives(alias):
+    times = grid(alias, 40)
+    frequency = Frequency.parse(alias)
+    np.testing.assert_array_equal(frequency.at(times[0], np.arange(40)), times)
+    np.testing.assert_array_equal(frequency.steps(np.repeat(times[:1], 40), times), np.arange(40))
+
+
+@pytest.mark.parametrize("alias", [a for a in ALIASES if a not in ("2B", "6ME")])
+def test_the_frequency_is_inferred_and_gaps_do_no_harm(alias):
+    times = grid(alias, 40)
+    assert infer(times).alias == alias
+    kept = np.delete(times, [3, 4, 17, 30])
+    assert infer(kept, times[:10]).alias == alias
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    alias=st.sampled_from([a for a in ALIASES if a not in ("2B", "6ME")]),
+    starts=st.lists(
+        st.dates(pd.Timestamp("1700-01-01").date(), pd.Timestamp("2200-01-01").date()), min_size=1, max_size=4
+    ),
+    count=st.integers(12, 30),
+)
+def test_many_series_walk_their_own_grids(alias, starts, count):
+    series = [grid(alias, count, str(start)) for start in starts]
+    frequency = infer(*series)
+    last = np.array([times[-1] for times in series])
+    ahead = frequency.after(last, 7)
+    assert ahead.shape == (len(series), 7)
+    for start, times, row in zip(starts, series, ahead, strict=True):
+        np.testing.assert_array_equal(np.append(times, row), grid(alias, count + 7, str(start)))
+
+
+def test_series_of_different_phase_share_a_frequency():
+    hourly = grid("h", 24)
+    frequency = infer(hourly, hourly + np.timedelta64(17, "m"))
+    assert frequency.alias == "h"
+    after = frequency.after(np.array([hourly[-1], hourly[-1] + np.timedelta64(17, "m")]), 2)
+    np.testing.assert_array_equal(np.diff(after, axis=1), np.timedelta64(1, "h"))
+
+
+def test_weekdays_alone_are_business_days_only_when_a_weekend_has_passed():
+    assert infer(grid("B", 12, "2020-01-06")).alias == "B"
+    assert infer(grid("D", 5, "2020-01-06")).alias == "D"
+
+
+def test_a_time_off_the_grid_is_not_where_its_step_leads():
+    frequency = Frequency.parse("MS")
+    start, off = np.array(["2020-01-01"], "datetime64[ns]"), np.array(["2020-03-15"], "datetime64[ns]")
+    assert frequency.at(start, frequency.steps(start, off)) != off
+
+
+@pytest.mark.parametrize(
+    ("alias", "season"),
+    SEASONS.items(),
+)
+def test_the_default_season(alias, season):
+    assert Frequency.parse(alias).season == season
+
+
+@pytest.mark.parametrize("alias", ["", "fortnight", "0", "-1D", "BME", "99999999999999999999D", "1.5", "²"])
+def test_an_unknown_frequency_is_refused_with_those_there_are(alias):
+    with pytest.raises(OstinatoError, match="give a pandas alias"):
+        Frequency.parse(alias)
+
+
+def test_one_row_a_series_has_no_frequency():
+    with pytest.raises(OstinatoError, match="no series has two rows"):
+        infer(grid("D", 1), grid("D", 1))
+
+
+def test_times_beyond_the_clock_of_datetime64_are_refused():
+    for alias in ("h", "D", "B", "MS", "YE"):
+        with pytest.raises(OstinatoError, match="beyond the year 2261"):
+            Frequency.parse(alias).after(np.array(["2261-12-31T23:00"], "datetime64[ns]"), 40)

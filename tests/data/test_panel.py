@@ -1,0 +1,359 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.data import Panel, PanelSpec
+from ostinato.errors import OstinatoError
+
+
+def long(**columns):
+    """Two daily series, of 6 and 4 days."""
+    days = pd.date_range("2020-01-01", periods=6)
+    frame = pd.DataFrame({"unique_id": ["a"] * 6 + ["b"] * 4, "ds": [*days, *days[:4]], "y": np.arange(10.0) ** 2})
+    return frame.assign(**columns)
+
+
+def refused(frame, spec, *parts):
+    with pytest.raises(OstinatoError, match=".*".join(map(re.escape, parts))) as caught:
+        Panel.from_table(frame, spec)
+    assert "\n" not in str(caught.value)
+
+
+class TestLayouts:
+    def test_a_long_table_with_nixtla_names_needs_no_specification(self):
+        panel = Panel.from_table(long())
+        assert panel.ids.tolist() == ["a", "b"]
+        assert panel.offsets.tolist() == [0, 6, 10]
+        assert panel.lengths.tolist() == [6, 4]
+        assert panel.frequency.alias == "D"
+        np.testing.assert_array_equal(panel.target, np.arange(10.0) ** 2)
+        np.testing.assert_array_equal(panel.times[6:], pd.date_range("2020-01-01", periods=4).to_numpy())
+        assert panel.observed.all()
+        assert panel.notes == ()
+        assert (panel.past.shape, panel.future.shape, panel.static.shape) == ((10, 0), (10, 0), (2, 0))
+
+    def test_named_columns_are_taken_and_rows_of_series_may_be_interleaved(self):
+        frame = long().rename(columns={"unique_id": "shop", "ds": "day", "y": "sales"})
+        spec = PanelSpec(id="shop", time="day", target="sales")
+        panel = Panel.from_table(frame.sort_values(["day", "shop"]), spec)
+        np.testing.assert_array_equal(panel.target, np.arange(10.0) ** 2)
+        assert (panel.names.id, panel.names.time, panel.names.target) == ("shop", "day", "sales")
+
+    def test_a_wide_table_is_one_series_for_each_column_of_numbers(self):
+        frame = pd.DataFrame(
+            {"when": pd.date_range("2020", periods=3), "a": [1, 2, 3], "word": "x", "b": [4.0, 5.0, 6.5]}
+        )
+        panel = Panel.from_table(frame)
+        assert panel.ids.tolist() == ["a", "b"]
+        assert panel.names.time == "when"
+        np.testing.assert_array_equal(panel.target, [1, 2, 3, 4, 5, 6.5])
+        assert panel.notes == ("columns without numbers are left out: word",)
+
+    def test_a_column_of_numbers_with_one_wrong_text_is_not_left_out_in_silence(self):
+        frame = pd.DataFrame({"date": pd.date_range("2020", periods=3), "a": ["1", "2", "three"]})
+        refused(frame, None, "row 2, column 'a': 'three' is not a number")
+
+    def test_one_series_is_a_wide_table_of_one_column(self):
+        panel = Panel.from_table(pd.DataFrame({"year": [1700, 1701, 1702], "y": [5, 11, 16], "other": [1, 2, 3]}))
+        assert (panel.ids.tolist(), panel.frequency.alias, panel.times.tolist()) == (["y"], "1", [1700, 1701, 1702])
+
+    def test_covariates_of_a_wide_table_are_shared_by_its_series(self):
+        frame = pd.DataFrame(
+            {
+                "date": pd.date_range("2020", periods=3),
+                "a": [1, 2, 3],
+                "b": [4, 5, 6],
+                "heat": [7, 8, 9],
+                "zone": "north",
+            }
+        )
+        panel = Panel.from_table(frame, PanelSpec(past=("heat",), static=("zone",)))
+        np.testing.assert_array_equal(panel.past[:, 0], [7, 8, 9, 7, 8, 9])
+        np.testing.assert_array_equal(panel.static[:, 0], [0, 0])
+        assert panel.names.categories == {"zone": ("north",)}
+
+    def test_without_a_time_column_rows_are_steps_and_a_note_says_so(self):
+        panel = Panel.from_table(pd.DataFrame({"unique_id": ["a", "a", "b", "b"], "y": [1.0, 2.0, 3.0, 4.0]}))
+        assert panel.times.tolist() == [0, 1, 0, 1]
+        assert panel.notes == ("the DataFrame has no time column: its rows are steps 0, 1, 2, ...",)
+
+    def test_the_same_panel_comes_from_a_frame_a_csv_file_and_a_parquet_file(self, tmp_path):
+        frame = long(price=np.linspace(0, 1, 10) / 3, kind=["x"] * 6 + ["y"] * 4)
+        frame.loc[3, "y"] = np.nan
+        spec = PanelSpec(past=("price",), static=("kind",))
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        frame.to_parquet(tmp_path / "a.parquet")
+        first = Panel.from_table(frame, spec)
+        for source in (tmp_path / "a.csv", str(tmp_path / "a.parquet")):
+            other = Panel.from_table(source, spec)
+            for name in ("ids", "offsets", "times", "target", "observed", "past", "past_observed", "static"):
+                np.testing.assert_array_equal(getattr(first, name), getattr(other, name), err_msg=name)
+            assert other.notes == first.notes
+
+    @pytest.mark.parametrize(
+        ("spec", "parts"),
+        [
+            (PanelSpec(target="sales"), ["no column 'sales'", "(columns: unique_id, ds, y, price)"]),
+            (PanelSpec(past=("pric",)), ["no column 'pric'; did you mean 'price'?"]),
+            (PanelSpec(target="y", future=("y",)), ["column 'y': named for two parts"]),
+            (PanelSpec(target=("y", "price")), ["a table with an id column has one target, not 2"]),
+            (PanelSpec(past=("y",), target="price", future=("ds",), time="ds"), ["column 'ds': named for two parts"]),
+        ],
+    )
+    def test_a_specification_that_does_not_fit_the_table_is_refused(self, spec, parts):
+        refused(long(price=1.0), spec, *parts)
+
+    def test_nothing_to_forecast_is_refused(self):
+        refused(pd.DataFrame({"ds": pd.date_range("2020", periods=3), "word": "x"}), None, "no column of numbers")
+        refused(long(z=1.0).rename(columns={"y": "x"}), None, "several columns could be the target (x, z)")
+
+
+class TestTimes:
+    def test_absent_times_become_missing_rows_and_a_note_names_the_first(self):
+        panel = Panel.from_table(long().drop(index=[2, 7]))
+        assert panel.lengths.tolist() == [6, 4]
+        np.testing.assert_array_equal(np.flatnonzero(~panel.observed), [2, 7])
+        np.testing.assert_array_equal(panel.target[[2, 7]], [1, 36])
+        assert panel.notes == (
+            "2 times are absent (first: 2020-01-03 of series 'a'): inserted as missing",
+            "2 of 10 values of y are missing: imputed and flagged",
+        )
+
+    def test_the_frequency_of_the_specification_overrides_the_inferred_one(self):
+        frame = pd.DataFrame({"ds": pd.date_range("2020-01-06", periods=5), "y": np.arange(5.0)})
+        assert Panel.from_table(frame, PanelSpec(frequency="12h")).lengths.tolist() == [9]
+
+    def test_unsorted_and_repeated_times_are_refused_with_both_rows_and_never_sorted_in_silence(self):
+        frame = long()
+        refused(
+            frame.iloc[::-1],
+            None,
+            "row 1, column 'ds': 2020-01-03 comes after 2020-01-04",
+            "'b'",
+            "sort the rows by ds",
+        )
+        twice = pd.concat([frame.iloc[:3], frame.iloc[2:]])
+        refused(twice, None, "row 3, column 'ds': 2020-01-03 was given before for series 'a' (row 2)", "keep one row")
+        refused(frame.drop(columns="unique_id"), PanelSpec(target="y"), "row 6, column 'ds'", "comes after")
+        both = pd.DataFrame({"ds": ["2020-01-01"] * 2, "y": [1, 2]})
+        refused(both, None, "or name the id column if the table holds several series")
+
+    def test_a_file_names_lines_and_not_rows(self, tmp_path):
+        (tmp_path / "a.csv").write_text("ds,y\n2020-01-02,1\n2020-01-03,2\n2020-01-03,3\n")
+        refused(tmp_path / "a.csv", None, "a.csv, line 4, column 'ds': 2020-01-03 was given before", "(line 3)")
+
+    def test_a_time_off_the_grid_is_refused(self):
+        frame = long()
+        frame.loc[8, "ds"] = pd.Timestamp("2020-01-03 05:00")
+        refused(
+            frame, None, "row 8, column 'ds': 2020-01-03 05:00:00 of series 'b' is off the regular grid (frequency 'D'"
+        )
+
+    def test_a_time_so_far_away_that_nearly_all_rows_would_be_missing_is_refused(self):
+        frame = long()
+        frame.loc[5, "ds"] = pd.Timestamp("2200-01-01")
+        refused(frame, None, "row 5, column 'ds'", "nearly all rows would be missing")
+
+    def test_a_frequency_of_another_kind_than_the_times_is_refused(self):
+        refused(long(), PanelSpec(frequency="1"), "column 'ds': frequency '1' does not fit times that are dates")
+        numbers = pd.DataFrame({"year": [1, 2], "y": [1, 2]})
+        refused(numbers, PanelSpec(frequency="D"), "does not fit times that are whole numbers")
+
+    def test_a_row_without_an_id_is_refused(self):
+        refused(long(unique_id=["a"] * 6 + ["b", " ", None, "b"]), None, "row 7, column 'unique_id': no id in this row")
+
+
+class TestMissingValues:
+    def test_missing_targets_take_the_last_value_before_them_and_leading_ones_the_first_after(self):
+        nan = np.nan
+        panel = Panel.from_table(long(y=[nan, nan, 3, nan, nan, 6, nan, 8, nan, nan]))
+        np.testing.assert_array_equal(panel.target, [3, 3, 3, 3, 3, 6, 8, 8, 8, 8])
+        np.testing.assert_array_equal(panel.observed, [0, 0, 1, 0, 0, 1, 0, 1, 0, 0])
+        assert "7 of 10 values of y are missing: imputed and flagged" in panel.notes
+
+    def test_past_covariates_are_imputed_alike_and_are_nought_where_a_series_has_none(self):
+        nan = np.nan
+        panel = Panel.from_table(long(heat=[nan, 1, nan, 3, nan, nan] + [nan] * 4), PanelSpec(past=("heat",)))
+        np.testing.assert_array_equal(panel.past[:, 0], [1, 1, 1, 3, 3, 3, 0, 0, 0, 0])
+        np.testing.assert_array_equal(panel.past_observed[:, 0], [0, 1, 0, 1, 0, 0, 0, 0, 0, 0])
+
+    def test_a_series_without_any_target_is_refused(self):
+        refused(long(y=[1.0] * 6 + [np.nan] * 4), None, "series 'b' has no value of its target")
+        refused(
+            long(y=[1.0] * 6 + [np.nan] * 4, p=1.0), PanelSpec(future=("p",)), "series 'b' has no value of its target"
+        )
+
+    def test_future_covariates_must_be_complete_and_on_every_step(self):
+        spec = PanelSpec(future=("price",))
+        refused(long(price=[1.0, np.nan] * 5), spec, "row 1, column 'price': a covariate that is known into the future")
+        gap = long(price=1.0).drop(index=7)
+        refused(gap, spec, "no row for 2020-01-02 of series 'b', and the covariate 'price' must be known at every step")
+
+    def test_rows_after_the_last_target_are_the_future_when_there_are_future_covariates(self):
+        frame = long(price=np.arange(10.0))
+        frame.loc[[4, 5, 9], "y"] = np.nan
+        panel = Panel.from_table(frame, PanelSpec(future=("price",)))
+        assert panel.lengths.tolist() == [4, 3]
+        assert panel.notes == ("3 rows after the end of y are the future: set aside",)
+        assert Panel.from_table(frame).lengths.tolist() == [6, 4]
+
+    def test_constant_series_are_noted(self):
+        assert Panel.from_table(long(y=[2.0] * 6 + [1.0, 2, 3, 4])).notes == (
+            "1 of 2 series are constant (first: 'a'): nothing to learn",
+        )
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+        data=st.data(),
+    )
+    def test_imputation_is_the_plain_loop_over_each_series(self, lengths, data):
+        rows = [
+            (f"s{i}", t, data.draw(st.none() | st.floats(-9, 9)) if t else 1.0)
+            for i, n in enumerate(lengths)
+            for t in range(n)
+        ]
+        frame = pd.DataFrame(rows, columns=["unique_id", "step", "y"]).astype({"y": float})
+        panel = Panel.from_table(frame, PanelSpec(frequency="1"))
+        expected = frame.groupby("unique_id", sort=False)["y"].ffill()
+        np.testing.assert_array_equal(panel.target, expected)
+        np.testing.assert_array_equal(panel.observed, frame["y"].notna())
+
+
+class TestStaticColumns:
+    def test_text_becomes_codes_of_sorted_categories_and_numbers_stay_numbers(self):
+        frame = long(kind=["shop"] * 6 + ["kiosk"] * 4, area=[3.5] * 6 + [7.0] * 4)
+        panel = Panel.from_table(frame, PanelSpec(static=("kind", "area")))
+        np.testing.assert_array_equal(panel.static, [[1, 3.5], [0, 7]])
+        assert panel.names.categories == {"kind": ("kiosk", "shop")}
+
+    def test_new_data_get_the_same_codes_and_an_unseen_category_is_refused(self):
+        panel = Panel.from_table(long(kind=["shop"] * 6 + ["kiosk"] * 4), PanelSpec(static=("kind",)))
+        shops = Panel.from_table(long(kind="shop"), panel.spec)
+        np.testing.assert_array_equal(shops.static, [[1], [1]])
+        new = long(kind=["shop"] * 6 + ["stall"] * 4)
+        refused(new, panel.spec, "row 6, column 'kind': 'stall' was not there in training (known: kiosk, shop)")
+
+    def test_a_static_column_that_changes_or_lacks_a_value_is_refused(self):
+        spec = PanelSpec(static=("kind",))
+        refused(
+            long(kind=["x"] * 8 + ["z"] * 2), spec, "row 8, column 'kind': a static column changes within series 'b'"
+        )
+        refused(long(kind=["x"] * 6 + [None] * 4), spec, "row 6, column 'kind': a static value is missing")
+        refused(long(kind=[1.0] * 6 + [np.nan] * 4), spec, "row 6, column 'kind': a static value is missing")
+
+
+class TestMethods:
+    def test_a_series_is_a_view(self):
+        panel = Panel.from_table(long(p=1.0, s=[1] * 6 + [2] * 4), PanelSpec(past=("p",), static=("s",)))
+        second = panel.series(1)
+        assert (len(panel), len(second), second.ids.tolist(), second.offsets.tolist()) == (2, 1, ["b"], [0, 4])
+        np.testing.assert_array_equal(second.target, [36, 49, 64, 81])
+        np.testing.assert_array_equal(second.static, [[2]])
+        assert np.shares_memory(second.target, panel.target)
+        with pytest.raises(IndexError):
+            panel.series(2)
+
+    def test_split_by_rows_holds_out_the_last_rows_of_each_series(self):
+        before, rest = Panel.from_table(long()).split(rows=3)
+        assert (before.lengths.tolist(), rest.lengths.tolist()) == ([3, 1], [3, 3])
+        np.testing.assert_array_equal(rest.target, [9, 16, 25, 49, 64, 81])
+        with pytest.raises(OstinatoError, match="series 'b' has 4 rows, and holding out its last 4 needs 5"):
+            Panel.from_table(long()).split(rows=4)
+
+    def test_split_by_time_may_leave_a_series_empty(self):
+        before, rest = Panel.from_table(long()).split(at="2020-01-05")
+        assert (before.lengths.tolist(), rest.lengths.tolist()) == ([4, 4], [2, 0])
+        with pytest.raises(OstinatoError, match="is not a date or time"):
+            before.split(at="soon")
+        numbers = Panel.from_table(pd.DataFrame({"year": [1, 2, 3], "y": [1.0, 2.0, 4.0]}))
+        assert numbers.split(at=3)[0].lengths.tolist() == [2]
+        with pytest.raises(OstinatoError, match="is not a whole number"):
+            numbers.split(at="2020-01-01")
+        with pytest.raises(ValueError, match="either rows or at"):
+            numbers.split()
+
+    def test_tail_and_extend_undo_a_split(self):
+        panel = Panel.from_table(long())
+        before, rest = panel.split(rows=2)
+        joined = before.extend(rest)
+        for name in ("offsets", "times", "target", "observed", "past", "future"):
+            np.testing.assert_array_equal(getattr(joined, name), getattr(panel, name), err_msg=name)
+        assert panel.tail(5).lengths.tolist() == [5, 4]
+        np.testing.assert_array_equal(panel.tail(2).target, rest.target)
+
+    def test_require_names_the_shortest_series_and_both_numbers(self):
+        panel = Panel.from_table(long())
+        panel.require(4, "this")
+        message = "series 'b' has 4 rows, and a window of 3 and a horizon of 2 needs 5"
+        with pytest.raises(OstinatoError, match=message):
+            panel.require(5, "a window of 3 and a horizon of 2")
+
+    def test_to_frame_and_back_is_the_same_panel(self):
+        frame = long(p=np.arange(10.0), f=1.0 * np.arange(10), s=["u"] * 6 + ["v"] * 4)
+        frame.loc[[2, 7], ["y", "p"]] = np.nan
+        spec = PanelSpec(past=("p",), future=("f",), static=("s",))
+        panel = Panel.from_table(frame, spec)
+        pd.testing.assert_frame_equal(panel.to_frame(), frame, check_dtype=False)
+        again = Panel.from_table(panel.to_frame(), panel.spec)
+        np.testing.assert_array_equal(again.target, panel.target)
+        np.testing.assert_array_equal(again.observed, panel.observed)
+
+    def test_the_specification_survives_json(self):
+        panel = Panel.from_table(long(s=["u"] * 6 + ["v"] * 4), PanelSpec(static=("s",)))
+        assert PanelSpec.model_validate_json(panel.spec.model_dump_json()) == panel.spec
+        wide = Panel.from_table(pd.DataFrame({"year": [1, 2, 3], "a": [1.0, 2, 4], "b": [2.0, 1, 0]}))
+        assert wide.spec.target == ("a", "b")
+        assert wide.spec.frequency == "1"
+
+
+class TestAhead:
+    def test_the_rows_ahead_follow_each_series_and_hold_no_target(self):
+        ahead = Panel.from_table(long()).ahead(2)
+        assert ahead.offsets.tolist() == [0, 2, 4]
+        assert [str(t)[:10] for t in ahead.times] == ["2020-01-07", "2020-01-08", "2020-01-05", "2020-01-06"]
+        assert np.isnan(ahead.target).all()
+        assert not ahead.observed.any()
+
+    def test_future_covariates_come_from_the_same_table_or_another_one_in_any_order(self):
+        frame = long(price=np.arange(10.0))
+        frame.loc[[4, 5, 9], "y"] = np.nan
+        spec = PanelSpec(future=("price",))
+        panel = Panel.from_table(frame, spec)
+        np.testing.assert_array_equal(panel.ahead(1, frame).future[:, 0], [4, 9])
+        np.testing.assert_array_equal(panel.ahead(1, frame.iloc[::-1].drop(columns="y")).future[:, 0], [4, 9])
+
+    def test_a_wide_table_gives_its_covariates_to_every_series(self):
+        frame = pd.DataFrame(
+            {
+                "date": pd.date_range("2020", periods=5),
+                "a": [1, 2, 3, None, None],
+                "b": [4, 5, 7, None, None],
+                "f": range(5),
+            }
+        )
+        panel = Panel.from_table(frame, PanelSpec(future=("f",)))
+        np.testing.assert_array_equal(panel.ahead(2, frame).future[:, 0], [3, 4, 3, 4])
+
+    def test_steps_without_their_covariates_are_refused(self):
+        frame = long(price=np.arange(10.0))
+        panel = Panel.from_table(frame, PanelSpec(future=("price",)))
+        later = pd.DataFrame(
+            {"unique_id": ["a", "b", "b"], "ds": ["2020-01-07", "2020-01-05", "2020-01-05"], "price": 1.0}
+        )
+        with pytest.raises(OstinatoError, match="the covariates price are known into the future: give a table"):
+            panel.ahead(1)
+        with pytest.raises(OstinatoError, match="row 2, column 'ds': 2020-01-05 appears twice"):
+            panel.ahead(1, later)
+        with pytest.raises(OstinatoError, match="no row for 2020-01-08 of series 'a'"):
+            panel.ahead(2, later.iloc[:2])
+        with pytest.raises(OstinatoError, match=r"row 1, column 'price'.*has no value"):
+            panel.ahead(1, later.iloc[:2].assign(price=[1.0, np.nan]))
+        with pytest.raises(OstinatoError, match="no column 'price'"):
+            panel.ahead(1, later.drop(columns="price"))
+        with pytest.raises(OstinatoError, match="another kind"):
+            panel.ahead(1, later.iloc[:2].assign(ds=[7, 5]))

@@ -1,0 +1,239 @@
+import csv as standard
+import io
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.data import Panel, read_table
+from ostinato.data.delimited import parse_delimited
+from ostinato.errors import OstinatoError
+
+
+def csv(folder, text, name="sales.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def says(*parts):
+    """A pattern for messages that hold these parts in this order, on one line."""
+    return ".*".join(re.escape(part) for part in parts)
+
+
+class TestDelimitedText:
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_the_delimiter_is_found(self, tmp_path, delimiter):
+        table = read_table(csv(tmp_path, f"ds{delimiter}y\n2020-01-01{delimiter}1.5\n2020-01-02{delimiter}2\n"))
+        assert table.columns == ["ds", "y"]
+        np.testing.assert_array_equal(table.numbers(["y"])[:, 0], [1.5, 2])
+
+    @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+    def test_line_endings_and_a_byte_order_mark_make_no_difference(self, tmp_path, newline, mark):
+        table = read_table(csv(tmp_path, mark + newline.join(["ds,y", "1,2", "3,4"]).encode()))
+        assert table.columns == ["ds", "y"]
+        np.testing.assert_array_equal(table.numbers(["ds", "y"]), [[1, 2], [3, 4]])
+
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    def test_a_decimal_comma_is_read_where_commas_do_not_separate(self, tmp_path, delimiter):
+        table = read_table(csv(tmp_path, f"a{delimiter}b\n1,5{delimiter}2\n-0,25{delimiter}3e1\n"))
+        np.testing.assert_array_equal(table.numbers(["a", "b"]), [[1.5, 2], [-0.25, 30]])
+
+    def test_decimal_commas_beside_points_are_refused_as_either_may_separate_thousands(self, tmp_path):
+        table = read_table(csv(tmp_path, "a;b\n1,5;x\n1.234;x\n"))
+        with pytest.raises(OstinatoError, match=says("line 3", "column 'a'", "'1.234' is not a number")):
+            table.numbers(["a"])
+
+    def test_quoted_fields_may_hold_delimiters_quotes_and_line_breaks_and_lines_are_counted_as_an_editor_does(
+        self, tmp_path
+    ):
+        table = read_table(csv(tmp_path, 'name,y\n"a, ""b""\nc",1\n"d",x\n'))
+        assert list(table.texts("name")) == ['a, "b"\nc', "d"]
+        with pytest.raises(OstinatoError, match=says("sales.csv, line 4, column 'y': 'x' is not a number")):
+            table.numbers(["y"])
+
+    def test_blank_lines_are_skipped_but_counted(self, tmp_path):
+        table = read_table(csv(tmp_path, "\n\na,b\n1,2\n\n  \n3,oops\n"))
+        assert len(table) == 2
+        with pytest.raises(OstinatoError, match="line 7"):
+            table.numbers(["b"])
+
+    def test_a_blank_line_of_a_file_with_one_column_is_a_missing_value(self, tmp_path):
+        values = read_table(csv(tmp_path, "y\n1\n\n3\n\n")).numbers(["y"])[:, 0]
+        np.testing.assert_array_equal(values, [1, np.nan, 3])
+
+    def test_every_spelling_of_a_missing_value_is_nan(self, tmp_path):
+        table = read_table(csv(tmp_path, "y,z\n,1\nNA,1\nnan,1\nNULL,1\n None ,1\nn/a,1\n"))
+        assert np.isnan(table.numbers(["y"])).all()
+
+    def test_true_and_false_are_one_and_nought(self, tmp_path):
+        table = read_table(csv(tmp_path, "y,z\nTrue,1\nfalse,1\n"))
+        np.testing.assert_array_equal(table.numbers(["y"])[:, 0], [1, 0])
+
+    def test_an_unnamed_first_column_that_counts_rows_is_dropped_and_any_other_is_the_index(self, tmp_path):
+        frame = pd.DataFrame({"y": [1.0, 2.0]})
+        assert read_table(csv(tmp_path, frame.to_csv())).columns == ["y"]
+        frame.index = pd.date_range("2020-01-01", periods=2)
+        assert read_table(csv(tmp_path, frame.to_csv())).columns == ["index", "y"]
+
+    def test_numbers_are_read_to_the_last_bit(self, tmp_path):
+        values = np.random.default_rng(0).standard_normal(2000) * 10.0 ** np.arange(-10, 10).repeat(100)
+        table = read_table(csv(tmp_path, "y\n" + "\n".join(map(repr, values.tolist()))))
+        np.testing.assert_array_equal(table.numbers(["y"])[:, 0], values)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "sales.csv: the file is empty"),
+            ("\n \n", "sales.csv: the file is empty"),
+            ("ds,y\n", "sales.csv: a header and no rows"),
+            ("ds,y\n1,2\n3\n", "sales.csv, line 3: 1 fields where the header has 2"),
+            ("ds,y\n1,2\n\n3,4,5\n", "sales.csv, line 4: 3 fields where the header has 2"),
+            (
+                "2020-01-01,5\n2020-01-02,6\n",
+                "sales.csv, line 1: 2020-01-01, 5 look like data: the first line must name",
+            ),
+            ("a,a\n1,2\n", "sales.csv, line 1: two columns are named 'a'"),
+            ("a,,b\n1,2,3\n", "sales.csv, line 1: column 2 has no name"),
+            (b"ds,y\n1,2\n3,\xe9\n", "sales.csv, line 3: byte 0xE9 is not UTF-8"),
+            ("ds,y\n1,2\n".encode("utf-16"), "sales.csv, line 1: byte 0xFF is not UTF-8"),
+            (b"ds,y\n1,2\n3,\x00\n", "sales.csv, line 3: a NUL byte"),
+            ('a,b\n"x,1\ny,2\n', "sales.csv, line 2: a quotation mark"),
+            ('a,b\n1,2\n5" pipe,1\n', "sales.csv, line 3: a quotation mark"),
+            ('a,b\n"x"y,2\n', "sales.csv, line 2: a quotation mark"),
+        ],
+    )
+    def test_a_damaged_file_is_named_with_the_line(self, tmp_path, text, message):
+        with pytest.raises(OstinatoError, match=says(message)) as caught:
+            read_table(csv(tmp_path, text))
+        assert "\n" not in str(caught.value)
+
+    def test_a_path_that_is_not_a_file_is_named(self, tmp_path):
+        with pytest.raises(OstinatoError, match=says("nowhere.csv: no such file")):
+            read_table(tmp_path / "nowhere.csv")
+        with pytest.raises(OstinatoError, match="a directory"):
+            read_table(tmp_path)
+        with pytest.raises(OstinatoError, match="cannot be read"):
+            read_table("a\0b")
+
+
+class TestDataFrames:
+    def test_errors_name_the_row_by_position(self):
+        table = read_table(pd.DataFrame({"y": ["1", "2", "three"]}, index=[7, 8, 9]))
+        with pytest.raises(OstinatoError, match=says("the DataFrame, row 2, column 'y': 'three' is not a number")):
+            table.numbers(["y"])
+
+    def test_an_index_with_a_name_or_dates_becomes_a_column(self):
+        frame = pd.DataFrame({"y": [1, 2]}, index=pd.date_range("2020", periods=2))
+        assert read_table(frame).columns == ["index", "y"]
+        assert read_table(frame.rename_axis("ds")).columns == ["ds", "y"]
+        assert read_table(frame.reset_index(drop=True).iloc[::-1]).columns == ["y"]
+        levels = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["unique_id", "ds"])
+        assert read_table(pd.DataFrame({"y": [1, 2]}, index=levels)).columns == ["unique_id", "ds", "y"]
+
+    def test_every_numeric_type_is_read(self):
+        frame = pd.DataFrame(
+            {
+                "integer": np.array([1, 2], np.int8),
+                "nullable": pd.array([1, None], "Int64"),
+                "truth": [True, False],
+                "text": ["1", "2.5"],
+                "mixed": [1, "2"],
+                "category": pd.Categorical(["3", "4"]),
+            }
+        )
+        expected = [[1, 1, 1, 1, 1, 3], [2, np.nan, 0, 2.5, 2, 4]]
+        np.testing.assert_array_equal(read_table(frame).numbers(list(frame.columns)), expected)
+
+    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
+    def test_values_beyond_a_float32_are_refused_with_row_and_column(self, value):
+        with pytest.raises(OstinatoError, match=says("row 1, column 'y'")):
+            read_table(pd.DataFrame({"x": [0.0, 0.0], "y": [0.0, value]})).numbers(["x", "y"])
+
+    @pytest.mark.parametrize("value", [pd.Timestamp("2020-01-01"), [1, 2], 1 + 2j, {"a": 1}])
+    def test_what_is_not_a_number_is_refused(self, value):
+        with pytest.raises(OstinatoError, match="column 'y'"):
+            read_table(pd.DataFrame({"y": pd.Series([value, value])})).numbers(["y"])
+
+    def test_a_missing_column_is_answered_with_those_there_are_and_the_nearest(self):
+        with pytest.raises(
+            OstinatoError, match=says("no column 'sale'", "did you mean 'sales'?", "(columns: ds, sales)")
+        ):
+            read_table(pd.DataFrame({"ds": [1], "sales": [2]})).require("sale")
+
+    def test_repeated_names_levels_and_emptiness_are_refused(self):
+        with pytest.raises(OstinatoError, match="two columns are named 'a'"):
+            read_table(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+        with pytest.raises(OstinatoError, match="2 levels"):
+            read_table(pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])))
+        with pytest.raises(OstinatoError, match="no columns"):
+            read_table(pd.DataFrame())
+        with pytest.raises(OstinatoError, match="no rows"):
+            read_table(pd.DataFrame({"y": []}))
+
+
+class TestParquet:
+    def test_a_parquet_file_reads_as_the_frame_it_was_written_from(self, tmp_path):
+        frame = pd.DataFrame({"ds": pd.date_range("2020", periods=3), "y": [1.0, np.nan, 3.0]})
+        frame.to_parquet(tmp_path / "a.parquet")
+        np.testing.assert_array_equal(read_table(tmp_path / "a.parquet").numbers(["y"])[:, 0], frame["y"])
+        frame.set_index("ds").to_parquet(tmp_path / "b.parquet")
+        assert set(read_table(tmp_path / "b.parquet").columns) == {"ds", "y"}
+
+    def test_a_damaged_parquet_file_is_an_error_that_names_it(self, tmp_path):
+        buffer = io.BytesIO()
+        pd.DataFrame({"y": np.arange(100.0)}).to_parquet(buffer)
+        whole = buffer.getvalue()
+        for size in (0, 1, 4, 10, len(whole) // 2, len(whole) - 1):
+            with pytest.raises(OstinatoError, match=says("damaged.parquet")):
+                read_table(csv(tmp_path, whole[:size], "damaged.parquet"))
+
+    def test_a_missing_pyarrow_names_the_extra(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(OstinatoError, match=says("ostinato[parquet]")):
+            read_table(csv(tmp_path, b"PAR1", "a.parquet"))
+
+
+SOUND = b"unique_id,ds,y,z\n" + b"".join(
+    b'"s%d",2020-01-%02d,%d.5,%d\n' % (s, d, d * s, d) for s in (1, 2) for d in range(1, 13)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    edits=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.binary(max_size=4), st.integers(0, 12)), max_size=4),
+    source=st.just(SOUND) | st.just(SOUND.replace(b",", b";")) | st.just(SOUND.replace(b",", b"\t")),
+)
+def test_any_damage_to_a_csv_file_is_an_error_in_one_line_or_a_sound_panel(edits, source):
+    for at, new, removed in edits:
+        source = source[:at] + new + source[at + removed :]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            panel = Panel.from_table(csv(Path(folder), source))
+        except OstinatoError:
+            return
+    assert np.isfinite(panel.target).all()
+    assert (panel.lengths > 0).all()
+    assert panel.offsets[-1] == len(panel.times) == len(panel.target)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=200) | st.text('ab12,;\t\n". -', max_size=60).map(str.encode))
+def test_any_bytes_are_an_error_or_the_fields_that_the_csv_module_reads(data):
+    try:
+        parsed = parse_delimited(data, "bytes")
+    except OstinatoError:
+        return
+    text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    records = list(standard.reader(io.StringIO(text), delimiter=parsed.delimiter))
+    columns = len(parsed.frame.columns)
+    if columns > 1:  # in a file of one column blank lines are values
+        kept = [record[-columns:] for record in records if len(record) > 1]
+        assert [name.strip() or "index" for name in kept[0]] == list(parsed.frame.columns)
+        assert kept[1:] == parsed.frame.to_numpy().tolist()

@@ -1,0 +1,298 @@
+"""A cell over time: the reference against a loop over rows, torch's kernels against the reference."""
+
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ostinato.cells import CELLS, GRU, LSTM, Cell, Elman, Zoneout
+from ostinato.engine import scan
+
+law = settings(deadline=None, derandomize=True, max_examples=25)
+
+ANY = {
+    **CELLS,
+    "lstm_with_projection": partial(LSTM, proj_size=2),
+    "lstm_with_everything": partial(LSTM, proj_size=2, peephole=True, coupled=True, layer_norm=True),
+    "gru_under_zoneout": lambda inputs, hidden: Zoneout(GRU(inputs, hidden)),
+}
+TORCHS = {
+    "tanh": Elman,
+    "tanh_without_bias": partial(Elman, bias=False),
+    "relu": partial(Elman, activation="relu"),
+    "lstm": LSTM,
+    "lstm_without_bias": partial(LSTM, bias=False),
+    "lstm_with_projection": partial(LSTM, proj_size=2),
+    "lstm_with_projection_without_bias": partial(LSTM, bias=False, proj_size=2),
+    "gru": GRU,
+    "gru_without_bias": partial(GRU, bias=False),
+}
+
+
+class Case(NamedTuple):
+    cell: Cell
+    x: Tensor
+    state: tuple[Tensor, ...] | None
+    lengths: Tensor | None
+    reverse: bool
+
+
+class Results(NamedTuple):
+    y: Tensor
+    final: tuple[Tensor, ...]
+    gradients: dict[str, Tensor]
+
+
+def case(data, make, *, masks: bool) -> Case:
+    """A drawn scan in float64 whose padding is NaN; `masks` allows a recurrent dropout mask behind the input."""
+    torch.manual_seed(data.draw(st.integers(0, 99), label="seed"))
+    batch = data.draw(st.integers(0, 4), label="batch")
+    time = data.draw(st.integers(0, 6), label="time")
+    cell = make(3, 4).double()
+    widths = [cell.input_size] + [cell.input_size + cell.output_size] * (masks and cell.drops_state)
+    x = torch.randn(batch, time, data.draw(st.sampled_from(widths), label="features")).double()
+    lengths = None
+    if data.draw(st.booleans(), label="ragged"):
+        drawn = data.draw(st.lists(st.integers(0, time), min_size=batch, max_size=batch), label="lengths")
+        lengths = torch.tensor(drawn, dtype=data.draw(st.sampled_from([torch.int64, torch.int32, torch.uint8])))
+        for row, length in enumerate(drawn):
+            x[row, length:] = torch.nan
+    state = None
+    if data.draw(st.booleans(), label="initial state"):
+        zeros = cell.initial_state(batch, dtype=torch.float64)
+        state = type(zeros)(*(torch.randn_like(tensor) for tensor in zeros))
+    return Case(cell, x, state, lengths, data.draw(st.booleans(), label="reverse"))
+
+
+def row_by_row(cell, x, state, *, lengths, reverse):
+    """What a scan means, one row and one step at a time."""
+    batch, time, _ = x.shape
+    first = cell.initial_state(batch, dtype=x.dtype) if state is None else state
+    outputs, finals = [], []
+    for row in range(batch):
+        length = time if lengths is None else int(lengths[row])
+        y = [x.new_zeros(cell.output_size)] * time
+        carried = type(first)(*(tensor[row : row + 1] for tensor in first))
+        for t in reversed(range(length)) if reverse else range(length):
+            out, carried = cell(x[row : row + 1, t], carried)
+            y[t] = out[0]
+        outputs.append(torch.stack(y) if time else x.new_zeros(0, cell.output_size))
+        finals.append(carried)
+    y = torch.stack(outputs) if batch else x.new_zeros(0, time, cell.output_size)
+    return y, type(first)(*(torch.cat(tensors) for tensors in zip(*finals, strict=True))) if batch else first
+
+
+def results(run, case: Case) -> Results:
+    """Outputs, final state and the gradient of everything, under one fixed random loss."""
+    cell, x, state, lengths, reverse = case
+    leaves = dict(cell.named_parameters())
+    leaves["x"] = x = x.detach().clone().requires_grad_()
+    if state is not None:
+        state = type(state)(*(tensor.detach().clone().requires_grad_() for tensor in state))
+        leaves |= {f"state.{name}": tensor for name, tensor in state._asdict().items()}
+    y, final = run(cell, x, state, lengths=lengths, reverse=reverse)
+    generator = torch.Generator().manual_seed(0)
+    loss = sum((tensor * torch.randn(tensor.shape, generator=generator).double()).sum() for tensor in (y, *final))
+    loss = loss + 0 * sum(leaf.nan_to_num().sum() for leaf in leaves.values())  # what had no part has gradient zero
+    return Results(y, tuple(final), dict(zip(leaves, torch.autograd.grad(loss, [*leaves.values()]), strict=True)))
+
+
+def assert_same(actual: Results, expected: Results) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ANY)
+@law
+@given(data=st.data())
+def test_the_reference_is_a_loop_over_rows_and_steps_in_results_and_every_gradient(name, data):
+    drawn = case(data, ANY[name], masks=True)
+
+    assert_same(results(partial(scan, backend="reference"), drawn), results(row_by_row, drawn))
+
+
+@pytest.mark.parametrize("name", TORCHS)
+@law
+@given(data=st.data())
+def test_torchs_kernels_equal_the_reference_in_results_and_every_gradient(name, data):
+    drawn = case(data, TORCHS[name], masks=False)
+
+    assert_same(results(partial(scan, backend="aten"), drawn), results(partial(scan, backend="reference"), drawn))
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_auto_uses_torchs_kernels_where_they_apply(name):
+    torch.manual_seed(0)
+    cell, x = TORCHS[name](3, 4).double(), torch.randn(2, 5, 3).double()
+
+    torch.testing.assert_close(scan(cell, x), scan(cell, x, backend="aten"), rtol=0, atol=0)
+
+
+def test_torchs_kernels_run_without_gradients_and_give_the_same():
+    torch.manual_seed(0)
+    cell, x = LSTM(3, 4), torch.randn(2, 5, 3)
+
+    with torch.no_grad():
+        silent = scan(cell, x, backend="aten")
+
+    assert not silent[0].requires_grad
+    torch.testing.assert_close(silent, scan(cell, x, backend="aten"))
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_stands_in_the_padding_reaches_neither_results_nor_gradients(backend, reverse):
+    torch.manual_seed(0)
+    cell, lengths = GRU(3, 4), torch.tensor([5, 0, 1, 3])
+    x = torch.randn(4, 5, 3)
+    padding = torch.arange(5) >= lengths[:, None]
+
+    def under(value):
+        filled = x.masked_fill(padding[..., None], value).requires_grad_()
+        y, final = scan(cell, filled, lengths=lengths, reverse=reverse, backend=backend)
+        gradients = torch.autograd.grad(y.sum() + final.h.square().sum(), [filled, *cell.parameters()])
+        return y, final, gradients
+
+    y, _, gradients = under(0.0)
+    for value in (torch.nan, torch.inf, 1e30):
+        torch.testing.assert_close(under(value), under(0.0), rtol=0, atol=0)
+    assert not y[padding].any()
+    assert not gradients[0][padding].any()
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+def test_a_row_of_length_zero_keeps_its_initial_state_and_gives_it_all_of_the_gradient(backend):
+    torch.manual_seed(0)
+    cell = LSTM(3, 4)
+    state = type(cell.initial_state(1))(*torch.randn(2, 2, 4).requires_grad_().unbind())
+
+    y, final = scan(cell, torch.randn(2, 5, 3), state, lengths=torch.tensor([0, 3]), backend=backend)
+    (gradient,) = torch.autograd.grad(final.c[0].sum(), [state.c])
+
+    assert not y[0].any()
+    assert torch.equal(final.h[0], state.h[0])
+    assert torch.equal(final.c[0], state.c[0])
+    assert torch.equal(gradient[0], torch.ones(4))
+
+
+def test_a_reversed_scan_is_a_scan_of_the_reversed_rows():
+    torch.manual_seed(0)
+    cell, lengths, x = LSTM(3, 4), [5, 2], torch.randn(2, 5, 3)
+
+    y, final = scan(cell, x, lengths=torch.tensor(lengths), reverse=True)
+
+    for row, length in enumerate(lengths):
+        y_row, final_row = scan(cell, x[row : row + 1, :length].flip(1))
+        torch.testing.assert_close(y[row, :length], y_row[0].flip(0))
+        torch.testing.assert_close(tuple(tensor[row] for tensor in final), tuple(tensor[0] for tensor in final_row))
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize(("batch", "time"), [(0, 5), (3, 0), (0, 0)])
+def test_without_rows_or_steps_outputs_are_empty_and_the_state_stays(backend, batch, time):
+    cell = LSTM(3, 4, proj_size=2)
+    state = type(cell.initial_state(1))(torch.randn(batch, 2), torch.randn(batch, 4))
+    lengths = torch.zeros(batch, dtype=torch.int64)
+
+    y, final = scan(cell, torch.zeros(batch, time, 3), state, lengths=lengths, backend=backend)
+
+    assert y.shape == (batch, time, 2)
+    torch.testing.assert_close(final, state)
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_results_have_the_inputs_dtype(backend, dtype):
+    cell = GRU(3, 4).to(dtype)
+
+    y, final = scan(cell, torch.zeros(2, 5, 3, dtype=dtype), lengths=torch.tensor([5, 2]), backend=backend)
+
+    assert (y.dtype, final.h.dtype) == (dtype, dtype)
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+def test_an_input_that_is_a_view_in_any_order_is_read_as_it_is(backend):
+    torch.manual_seed(0)
+    cell, time_first = GRU(3, 4), torch.randn(5, 2, 3)
+
+    y, _ = scan(cell, time_first.transpose(0, 1), backend=backend)
+
+    torch.testing.assert_close(y, scan(cell, time_first.transpose(0, 1).contiguous(), backend=backend)[0])
+
+
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+def test_every_kind_of_integer_serves_as_lengths(backend):
+    torch.manual_seed(0)
+    cell, x = GRU(3, 4), torch.randn(3, 5, 3)
+
+    results = [
+        scan(cell, x, lengths=torch.tensor([5, 0, 2], dtype=dtype), reverse=True, backend=backend)
+        for dtype in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+    ]
+
+    for result in results[1:]:
+        torch.testing.assert_close(result, results[0], rtol=0, atol=0)
+
+
+def test_second_derivatives_go_through_the_reference():
+    torch.manual_seed(0)
+    cell = GRU(2, 2).double()
+    x = torch.randn(2, 3, 2).double().requires_grad_()
+
+    def output(x):
+        return scan(cell, x, backend="reference")[0]
+
+    assert torch.autograd.gradgradcheck(output, (x,), fast_mode=True)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (2, 5, 3, 1), (3,)])
+def test_an_input_that_is_not_batch_time_features_is_refused(shape):
+    with pytest.raises(ValueError, match=r"x must be \(batch, time, features\), got shape"):
+        scan(GRU(3, 4), torch.zeros(shape))
+
+
+def test_an_input_of_the_wrong_width_is_refused():
+    with pytest.raises(ValueError, match="x has 5 features, GRU takes 3"):
+        scan(GRU(3, 4), torch.zeros(2, 6, 5))
+
+
+def test_a_dropout_mask_is_refused_by_a_cell_that_drops_no_state():
+    with pytest.raises(ValueError, match="x has 7 features, Chain takes 3"):
+        scan(CELLS["lstm_gru"](3, 4), torch.zeros(2, 6, 7))
+
+
+def test_a_state_of_another_cell_is_refused():
+    with pytest.raises(ValueError, match="state must be a LSTMState, got GRUState"):
+        scan(LSTM(3, 4), torch.zeros(2, 6, 3), GRU(3, 4).initial_state(2))
+    with pytest.raises(ValueError, match="state must be a LSTMState, got tuple"):
+        scan(LSTM(3, 4), torch.zeros(2, 6, 3), (torch.zeros(2, 4), torch.zeros(2, 4)))
+
+
+@pytest.mark.parametrize(("batch", "hidden"), [(3, 4), (1, 4), (2, 5)])
+def test_a_state_of_another_size_is_refused(batch, hidden):
+    with pytest.raises(ValueError, match=rf"state.h must be \(2, 4\), got \({batch}, {hidden}\)"):
+        scan(LSTM(3, 4), torch.zeros(2, 6, 3), LSTM(3, hidden).initial_state(batch))
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        torch.tensor([1, 2, 3]),
+        torch.tensor([[1, 2]]),
+        torch.tensor(2),
+        torch.tensor([1.0, 2.0]),
+        torch.tensor([True, False]),
+    ],
+)
+def test_lengths_that_are_not_one_integer_a_row_are_refused(lengths):
+    with pytest.raises(ValueError, match="lengths must be 2 integers, got"):
+        scan(GRU(3, 4), torch.zeros(2, 6, 3), lengths=lengths)
+
+
+@pytest.mark.parametrize(("lengths", "time"), [([1, 7], 6), ([-1, 2], 6), ([1, 0], 0)])
+def test_lengths_out_of_range_are_refused(lengths, time):
+    with pytest.raises(ValueError, match=rf"lengths must lie between 0 and {time}, got {min(lengths)}..{max(lengths)}"):
+        scan(GRU(3, 4), torch.zeros(2, time, 3), lengths=torch.tensor(lengths))
