@@ -82,7 +82,7 @@ class TestLayouts:
         assert panel.notes == ("the DataFrame has no time column: its rows are steps 0, 1, 2, ...",)
 
     def test_the_same_panel_comes_from_a_frame_a_csv_file_and_a_parquet_file(self, tmp_path):
-        frame = long(price=np.linspace(0, 1, 10) / 3, kind=["x"] * 6 + ["y"] * 4)
+        frame = long(price=np.arange(10) / 8, kind=["x"] * 6 + ["y"] * 4)
         frame.loc[3, "y"] = np.nan
         spec = PanelSpec(past=("price",), static=("kind",))
         frame.to_csv(tmp_path / "a.csv", index=False)

@@ -81,7 +81,10 @@ def test_times_with_offsets_are_read_as_utc_and_a_note_says_so():
         (["1", "2", "x"], "row 2, column 't': 'x' is not a whole number"),
         ([0.0, 0.5], "row 1, column 't': 0.5 is not a whole number"),
         (["2020-01-01T00:00Z", "2020-01-02T00:00"], "row 1, column 't': '2020-01-02T00:00' has no UTC offset"),
-        (["1600-01-01", "1600-01-02"], "row 0, column 't': 1600-01-01 lies outside the years 1678 to 2261"),
+        (
+            np.array(["1600-01-01", "1600-01-02"], "datetime64[s]"),
+            "row 0, column 't': 1600-01-01 lies outside the years 1678 to 2261",
+        ),
         (["01/02/2020", "01/03/2020"], "row 0, column 't': '01/02/2020' can be read as day/month and as month/day"),
     ],
 )

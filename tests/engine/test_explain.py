@@ -63,6 +63,45 @@ def test_a_subclass_of_a_cell_torch_has_may_compute_anything_so_it_takes_the_pla
     torch.testing.assert_close(scan(cell, x), scan(cell, x, backend="reference"), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    "register",
+    [
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+    ],
+)
+def test_a_cell_with_hooks_takes_the_plain_loop_and_they_are_called_at_every_step(register):
+    cell, calls = GRU(3, 4), []
+    getattr(cell, register)(lambda *_: calls.append(1))
+
+    y, _ = scan(cell, torch.randn(2, 5, 3, requires_grad=True))
+    y.sum().backward()
+
+    assert explain(cell, torch.zeros(2, 5, 3)).others == {
+        "aten": "torch's kernels call no hooks, and the cell has some"
+    }
+    assert len(calls) == 5
+
+
+def test_a_weight_that_a_hook_computes_is_never_stale():
+    torch.manual_seed(0)
+    cell, x = torch.nn.utils.spectral_norm(GRU(3, 4), "weight_hh").eval(), torch.randn(2, 5, 3)
+    before = scan(cell, x)[0]
+
+    with torch.no_grad():
+        cell.weight_hh_orig[0].mul_(10)
+
+    assert not torch.allclose(scan(cell, x)[0], before)
+
+
+def test_a_parametrised_weight_takes_the_plain_loop():
+    cell = torch.nn.utils.parametrizations.weight_norm(LSTM(3, 4), "weight_hh")
+
+    assert explain(cell, torch.zeros(2, 5, 3)).backend == "reference"
+
+
 @pytest.mark.parametrize("backend", ["reference", "aten"])
 def test_a_backend_asked_for_by_name_is_the_one(backend):
     assert explain(GRU(3, 4), torch.zeros(2, 5, 3), backend=backend)[:2] == (backend, "asked for by name")

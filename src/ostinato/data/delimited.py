@@ -37,7 +37,8 @@ def parse_delimited(data: bytes, origin: str) -> Delimited:
         The records. Blank lines are skipped, except in a file of one column, where a blank line is a missing value.
 
     Raises:
-        OstinatoError: empty, not UTF-8, no header, header only, ragged lines, stray quotation marks, unnamed or repeated columns.
+        OstinatoError: empty, not UTF-8, no header, header only, ragged lines, stray quotation marks, columns without a
+            name or with the same one.
     """
     data = _checked_text(data, origin)
     raw = np.frombuffer(data, np.uint8)

@@ -13,6 +13,8 @@ def why_not(cell: Cell[Any], x: Tensor) -> str | None:
     """Why torch has no kernel for this cell and input; None if it has one."""
     if x.shape[-1] != cell.input_size:
         return "torch's kernels take no recurrent dropout mask"
+    if cell._forward_hooks or cell._forward_pre_hooks or cell._backward_hooks or cell._backward_pre_hooks:
+        return "torch's kernels call no hooks, and the cell has some"
     if type(cell) is LSTM:
         return None if cell.plain else "torch's LSTM has no peephole, coupled gates or layer norm"
     if type(cell) is GRU:

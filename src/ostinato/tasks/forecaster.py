@@ -31,6 +31,9 @@ from ostinato.training import Process, Report, Trainer, clear_checkpoints, seed_
 
 Array = npt.NDArray[np.float64]
 
+CALIBRATION_WINDOWS = 2048
+"""Training windows on which a network's input and output scales are measured."""
+
 
 class Forecaster(Estimator[ForecasterSettings]):
     """Forecasts one series, or thousands with one global model.
@@ -49,7 +52,7 @@ class Forecaster(Estimator[ForecasterSettings]):
         settings: See `ForecasterSettings`.
 
     Attributes:
-        settings: As given, or with what `fit` found out in place of None (window, season).
+        settings: As given, or with what `fit` found out in place of None (window, segment, season).
         metrics: The last backtest's scores, None before.
         notes: What was found and done when the training data were read.
 
@@ -162,10 +165,12 @@ class Forecaster(Estimator[ForecasterSettings]):
         season = settings.season or panel.frequency.season
         window = settings.window
         if window is None:
-            room = max(int(np.median(split.train)) - settings.horizon, settings.segment)
+            room = int(np.median(split.train)) - settings.horizon
             window = min(2 * max(season, settings.horizon), max(room // 2, 2))
-            window = max(window // settings.segment, 1) * settings.segment
-        return settings.model_copy(update={"season": season, "window": window})
+            unit = settings.segment or 1
+            window = max(window // unit, 1) * unit
+        segment = settings.segment or max(size for size in range(1, window // 12 + 2) if window % size == 0)
+        return settings.model_copy(update={"season": season, "window": window, "segment": segment})
 
     def _train(
         self, training: Windows, validating: Windows, folder: str | Path | None, resume: bool, report: Report | None
@@ -175,7 +180,10 @@ class Forecaster(Estimator[ForecasterSettings]):
         seed_everything(settings.seed)
         names = panel.names
         sizes = Sizes(len(names.past), len(training.known_names), len(names.static), len(panel))
-        network = ForecastNetwork(settings, sizes).to(process.device)
+        network = ForecastNetwork(settings, sizes)
+        some = np.random.default_rng(settings.seed).permutation(len(training))[:CALIBRATION_WINDOWS]
+        network.calibrate(training.gather(some))
+        network.to(process.device)
         order = IndexBatches(
             len(training),
             settings.batch_size,

@@ -55,7 +55,7 @@ class Trainer(Generic[B]):
     Args:
         model: trained in place, on the device it is on.
         loss: the loss of a batch.
-        settings: how to train; batch_size and chunk are the business of whoever makes the batches.
+        settings: how to train; batch_size is the business of whoever makes the batches.
         folder: where checkpoints are kept; None for none.
         report: shows and writes down how training goes; None for silence.
     """

@@ -53,11 +53,6 @@ class TrainingSettings(BaseModel):
         ge=1,
         description="Epochs without a better validation score before training stops; None for never.",
     )
-    chunk: int | None = Field(
-        default=None,
-        ge=1,
-        description="Time steps of truncated backpropagation through time; None for whole sequences.",
-    )
     checkpoint_every: int | None = Field(
         default=None, ge=1, description="Optimiser steps between checkpoints; None for one after each epoch."
     )

@@ -27,7 +27,7 @@ class Fitted:
     """A trained network with all that belongs to it.
 
     Attributes:
-        settings: The Forecaster's, `window` and `season` resolved.
+        settings: The Forecaster's, `window`, `segment` and `season` resolved.
         network: On the CPU, in evaluation mode.
         spec: How to read new data as the training data were read.
         standardiser: Units of each series.

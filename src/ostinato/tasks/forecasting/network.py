@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ostinato.cells import CELLS, CellFactory
 from ostinato.data.windows import WindowBatch
 from ostinato.nn import Recurrent
-from ostinato.tasks.forecasting.scaling import scale_window
+from ostinato.tasks.forecasting.scaling import ScaledWindow, scale_window
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.topologies import EncoderDecoder, ManyToOne
 
@@ -45,25 +45,37 @@ class ForecastNetwork(nn.Module):
 
     One recurrent step reads `segment` time steps (Lin et al. 2023, "SegRNN"); the decoder shares the encoder's cells,
     as there. With ``segment=1`` it is an ordinary encoder-decoder; with ``wiring="many_to_one"`` one linear map makes
-    the whole horizon from the last state.
+    the whole horizon from the last state. With ``linear`` a linear map of the window is added to every quantile (the
+    autoregressive part of Lai et al. 2018, "LSTNet", section 3.6).
 
     Args:
         settings: The Forecaster's settings, `window` resolved.
         sizes: Numbers of input columns and series.
     """
 
+    input_scale: Tensor
+    output_scale: Tensor
+
     def __init__(self, settings: ForecasterSettings, sizes: Sizes) -> None:
         super().__init__()
         assert settings.window is not None
+        assert settings.segment is not None
         self.settings = settings
         self.sizes = sizes
         segment, width, outputs = settings.segment, settings.hidden_size, settings.outputs
+        self.segment = segment
         about = sizes.static + settings.series_embedding
         self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
         self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known) + about, width), nn.ReLU())
         recurrent = Recurrent(
             factory(settings.cell), width, width, num_layers=settings.num_layers, dropout=settings.dropout
         )
+        self.linear = nn.Linear(settings.window, settings.horizon) if settings.linear else None
+        if self.linear is not None:
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+        self.register_buffer("input_scale", torch.ones(()))
+        self.register_buffer("output_scale", torch.ones(()))
         if settings.wiring == "many_to_one":
             self.summary = ManyToOne(recurrent, width, dropout=settings.dropout)
             self.write = nn.Linear(width + settings.horizon * sizes.known + about, settings.horizon * outputs)
@@ -72,6 +84,14 @@ class ForecastNetwork(nn.Module):
             self.position = nn.Parameter(torch.randn(self.segments, width))
             self.ahead = nn.Linear(segment * sizes.known + about, width, bias=False) if sizes.known + about else None
             self.wiring = EncoderDecoder(recurrent, recurrent, segment * outputs, dropout=settings.dropout)
+
+    @torch.no_grad()
+    def calibrate(self, batch: WindowBatch) -> None:
+        """Measures, on training windows, the scale of what is left of a window and of its targets when it is scaled."""
+        scaled = self._scaled(batch)
+        rest = ((batch.target - scaled.location) / scaled.scale)[batch.target_observed]
+        for scale, values in ((self.input_scale, scaled.context[batch.past_observed]), (self.output_scale, rest)):
+            scale.copy_(values.square().mean().sqrt().clamp(min=1e-6))
 
     def forward(self, batch: WindowBatch) -> Tensor:
         """Forecasts.
@@ -82,18 +102,24 @@ class ForecastNetwork(nn.Module):
         Returns:
             ``(batch, horizon, outputs)`` in the units of ``batch.past_target``.
         """
-        scaled = scale_window(
-            self.settings.window_scaling, batch.past_target, batch.past_observed, self.settings.horizon
-        )
+        scaled = self._scaled(batch)
+        context = scaled.context / self.input_scale
         about = self._about(batch)
-        inputs = self._inputs(scaled.context, batch, about)
-        flat = (
-            self._at_once(inputs, batch, about)
-            if self.settings.wiring == "many_to_one"
-            else self._decoded(inputs, batch, about)
-        )
+        inputs = self._inputs(context, batch, about)
+        if self.settings.wiring == "many_to_one":
+            flat = self._at_once(inputs, batch, about)
+        else:
+            flat = self._decoded(inputs, batch, about)
         out = flat.view(len(inputs), -1, self.settings.outputs)[:, : self.settings.horizon]
-        return scaled.location[..., None] + scaled.scale[..., None] * out
+        if self.linear is not None:
+            out = out + self.linear(context)[..., None]
+        return scaled.location[..., None] + (scaled.scale * self.output_scale)[..., None] * out
+
+    def _scaled(self, batch: WindowBatch) -> ScaledWindow:
+        settings = self.settings
+        return scale_window(
+            settings.window_scaling, batch.past_target, batch.past_observed, settings.horizon, self.segment
+        )
 
     def _about(self, batch: WindowBatch) -> Tensor:
         """What does not change in time: static covariates and the series' own vector, ``(batch, about)``."""
@@ -111,7 +137,7 @@ class ForecastNetwork(nn.Module):
             ],
             dim=-1,
         )
-        segments = steps.reshape(len(steps), -1, self.settings.segment * steps.shape[-1])
+        segments = steps.reshape(len(steps), -1, self.segment * steps.shape[-1])
         about = about[:, None].expand(-1, segments.shape[1], -1)
         return self.read(torch.cat([segments, about], dim=-1))  # type: ignore[no-any-return]
 
@@ -137,7 +163,7 @@ class ForecastNetwork(nn.Module):
         queries = self.position.expand(len(about), -1, -1)
         if self.ahead is None:
             return queries
-        padding = self.segments * self.settings.segment - self.settings.horizon
+        padding = self.segments * self.segment - self.settings.horizon
         known = F.pad(batch.future_known, (0, 0, 0, padding)).reshape(len(about), self.segments, -1)
         about = about[:, None].expand(-1, self.segments, -1)
         return queries + self.ahead(torch.cat([known, about], dim=-1))  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ class ScaledWindow(NamedTuple):
     """A window in its own units, and the way back: ``y = location + scale * output``.
 
     Attributes:
-        context: ``(batch, window)``, about zero mean and unit scale where observed.
+        context: ``(batch, window)``, what is left.
         location: ``(batch, horizon)``, added to the network's output.
         scale: ``(batch, horizon)``, multiplies it.
     """
@@ -22,13 +22,15 @@ class ScaledWindow(NamedTuple):
     scale: Tensor
 
 
-def scale_window(kind: Scaling, context: Tensor, observed: Tensor, horizon: int, floor: float = 1e-2) -> ScaledWindow:
+def scale_window(
+    kind: Scaling, context: Tensor, observed: Tensor, horizon: int, segment: int = 1, floor: float = 1e-2
+) -> ScaledWindow:
     """Takes off each window what its level and trend say, so that the network sees only its shape.
 
-    - "last": the last value is the location (Lin et al. 2023, SegRNN, eq. 2); the scale is the root mean square
-      distance of the window from it.
-    - "standard": mean and standard deviation of the window (Kim et al. 2022, without the affine part).
-    - "trend": a least-squares line, which goes on through the horizon; the scale is that of the residuals.
+    - "last": the last value (Lin et al. 2023, SegRNN, eq. 2).
+    - "level": the mean of the last `segment` values, which noise disturbs less.
+    - "trend": a least-squares line, which goes on through the horizon.
+    - "standard": the window's mean, and its standard deviation is the scale (Kim et al. 2022, without the affine part).
     - "difference": the network sees differences of neighbours in units of their root mean square s; the location is the
       last value, the scale s * sqrt(h), as a random walk's spread grows.
     - "none": nothing.
@@ -38,6 +40,7 @@ def scale_window(kind: Scaling, context: Tensor, observed: Tensor, horizon: int,
         context: ``(batch, window)`` values; missing ones already carry the last observed value.
         observed: ``(batch, window)``, False for missing values and padding, which do not count in means and scales.
         horizon: Steps to forecast.
+        segment: Steps of a segment.
         floor: Least scale, in units of the series' own scale: a constant window must not blow noise up.
 
     Returns:
@@ -47,8 +50,9 @@ def scale_window(kind: Scaling, context: Tensor, observed: Tensor, horizon: int,
     count = weight.sum(1, keepdim=True).clamp(min=1)
     steps = torch.arange(1, horizon + 1, dtype=context.dtype, device=context.device).expand(len(context), horizon)
     last = context[:, -1:]
+    ones = torch.ones_like(steps)
     if kind == "none":
-        return ScaledWindow(context, torch.zeros_like(steps), torch.ones_like(steps))
+        return ScaledWindow(context, torch.zeros_like(steps), ones)
     if kind == "difference":
         known = weight[:, 1:] * weight[:, :-1]
         change = context.diff(dim=1) * known
@@ -56,17 +60,19 @@ def scale_window(kind: Scaling, context: Tensor, observed: Tensor, horizon: int,
         size = size.clamp(min=floor * floor)  # one step of a walk whose spread over many steps is the floor
         inputs = torch.cat([torch.zeros_like(last), change], dim=1) / size
         return ScaledWindow(inputs, last.expand_as(steps), size * steps.sqrt())
-    if kind == "last":
-        line, ahead = last.expand_as(context), last.expand_as(steps)
-    elif kind == "standard":
-        mean = (context * weight).sum(1, keepdim=True) / count
-        line, ahead = mean.expand_as(context), mean.expand_as(steps)
-    else:
-        line, ahead = _trend(context, weight, count, steps)
-    rest = (context - line) * weight
-    size = (rest.square().sum(1, keepdim=True) / count).sqrt().clamp(min=floor)
     started = observed.cummax(1).values.to(context.dtype)
-    return ScaledWindow((context - line) * started / size, ahead, size.expand_as(steps))
+    if kind == "trend":
+        line, ahead = _trend(context, weight, count, steps)
+        return ScaledWindow((context - line) * started, ahead, ones)
+    if kind == "standard":
+        mean = (context * weight).sum(1, keepdim=True) / count
+        size = ((context - mean).square() * weight).sum(1, keepdim=True).div(count).sqrt().clamp(min=floor)
+        return ScaledWindow((context - mean) * started / size, mean.expand_as(steps), size.expand_as(steps))
+    level = last
+    if kind == "level":
+        end, known = context[:, -segment:], started[:, -segment:]
+        level = (end * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
+    return ScaledWindow((context - level) * started, level.expand_as(steps), ones)
 
 
 def _trend(context: Tensor, weight: Tensor, count: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:

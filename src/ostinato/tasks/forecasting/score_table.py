@@ -117,7 +117,7 @@ class ScoreTable:
 
     def _table(self, best_mark: str) -> Table:
         table = Table()
-        table.add_column("model")
+        table.add_column("model", no_wrap=True)
         for metric in self.columns:
             table.add_column(_heading(metric), justify="right")
         for name, scores in self.rows.items():
@@ -148,14 +148,14 @@ def _nominal(coverage: str) -> float:
 
 def _heading(metric: str) -> str:
     if metric.startswith("coverage_"):
-        return f"coverage of {100 * _nominal(metric):g} %"
-    return ERRORS.get(metric, "direction %")
+        return f"in {100 * _nominal(metric):g} % interval"
+    return ERRORS.get(metric, "right way %")
 
 
 def _decimals(figures: Iterable[float]) -> int:
-    """So many that the smallest figure shows four significant digits."""
+    """So many that the smallest figure shows three significant digits."""
     smallest = min((figure for figure in figures if figure > 0), default=1.0)
-    return max(0, 3 - math.floor(math.log10(smallest)))
+    return max(0, 2 - math.floor(math.log10(smallest)))
 
 
 def _gap(ours: float, theirs: float) -> str:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, field_validator, model_
 from ostinato.cells import CELLS, Cell
 from ostinato.training import TrainingSettings
 
-Scaling = Literal["last", "standard", "trend", "difference", "none"]
+Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
 
 def _cell_name(cell: Any) -> str:
@@ -18,6 +18,20 @@ class ForecasterSettings(TrainingSettings):
     """Settings of `ostinato.Forecaster`: its own, and those of the training loop (`TrainingSettings`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    # Defaults that suit a few hundred to a few thousand rows.
+    epochs: int = Field(40, ge=1, description="Passes over the training data.")
+    batch_size: int = Field(64, ge=1, description="Windows of a batch, over all processes together.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "cosine", description="Learning rate over time; see the training settings."
+    )
+    weight_decay: float = Field(0.1, ge=0, description="Weight decay of matrices; biases and gains are never decayed.")
+    ema: float | None = Field(
+        0.98,
+        gt=0,
+        lt=1,
+        description="Decay of the moving average of the weights, which is what is kept; None for none.",
+    )
 
     horizon: int = Field(24, ge=1, description="Steps to forecast.")
     window: int | None = Field(
@@ -41,9 +55,12 @@ class ForecasterSettings(TrainingSettings):
     )
     hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
     num_layers: int = Field(1, ge=1, description="Recurrent layers.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout between layers and before the output.")
-    segment: int = Field(
-        1, ge=1, description="Time steps read, and written, by one recurrent step (SegRNN's segments)."
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout between layers and before the output.")
+    segment: int | None = Field(
+        None,
+        ge=1,
+        description="Time steps read, and written, by one recurrent step (SegRNN's segments); None takes a divisor of "
+        "the window that leaves at least 12 segments.",
     )
     wiring: Literal["encoder_decoder", "many_to_one"] = Field(
         "encoder_decoder", description="A decoder for the horizon, or all of it from the last state."
@@ -52,15 +69,24 @@ class ForecasterSettings(TrainingSettings):
         "parallel", description="Whether the decoder makes all segments of the horizon at once or one after another."
     )
     scaling: Scaling = Field(
-        "last", description="What is taken off each window: its last value, mean, trend, or differences of neighbours."
+        "level",
+        description="What is taken off each window: its last value, the mean of its last segment (level), its trend, "
+        "its mean and spread (standard), or all but differences of neighbours.",
+    )
+    linear: bool = Field(
+        True, description="Whether a linear map of the window stands beside the network, which then learns the rest."
     )
     series_embedding: int = Field(0, ge=0, description="Size of a learned vector for each series; 0: none.")
     output: Literal["quantiles", "mae", "mse"] = Field("quantiles", description="What the network is trained to give.")
     levels: tuple[float, ...] = Field(
-        (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975), description="Quantile levels of the forecast."
+        (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975), description="Quantile levels of the forecast."
     )
     validation_share: float = Field(
-        0.15, gt=0, lt=1, description="Share of each series' end, held out of training to choose when to stop."
+        0.125,
+        gt=0,
+        lt=1,
+        description="Share of each series' end (before any holdout), kept out of training to choose when to stop; with a "
+        "holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
     )
     batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
 
@@ -87,7 +113,7 @@ class ForecasterSettings(TrainingSettings):
     def _fits_together(self) -> Self:
         if self.returns == "log" and "scaling" in self.model_fields_set and self.scaling != "difference":
             raise ValueError("returns='log' models returns: leave scaling out, or say scaling='difference'")
-        if self.window is not None and self.window % self.segment:
+        if self.window is not None and self.segment is not None and self.window % self.segment:
             raise ValueError(f"window ({self.window}) must be a multiple of segment ({self.segment})")
         if self.wiring == "many_to_one" and "decoding" in self.model_fields_set:
             raise ValueError("decoding belongs to wiring='encoder_decoder'; many_to_one has no decoder")
