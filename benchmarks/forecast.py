@@ -62,6 +62,7 @@ def main() -> None:
     part = frame[columns].iloc[:train]
     frame = frame.assign(**((frame[columns] - part.mean()) / part.std(ddof=0)))
     settings: dict[str, Any] = {**BENCHMARKS[arguments.recipe], "horizon": arguments.horizon, "seed": arguments.seed}
+    settings["segment"] = min(settings["segment"], arguments.horizon)
     print(f"{arguments.dataset}, horizon {arguments.horizon}, seed {arguments.seed}: {settings}", flush=True)
     began = time.perf_counter()
     forecaster = Forecaster(target=tuple(columns), **settings)

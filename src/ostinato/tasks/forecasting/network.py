@@ -66,7 +66,7 @@ class ForecastNetwork(nn.Module):
         self.segment = segment
         about = sizes.static + settings.series_embedding
         self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
-        self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known) + about, width), nn.ReLU())
+        self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known), width), nn.ReLU())
         recurrent = Recurrent(
             factory(settings.cell), width, width, num_layers=settings.num_layers, dropout=settings.dropout
         )
@@ -105,7 +105,7 @@ class ForecastNetwork(nn.Module):
         scaled = self._scaled(batch)
         context = scaled.context / self.input_scale
         about = self._about(batch)
-        inputs = self._inputs(context, batch, about)
+        inputs = self._inputs(context, batch)
         if self.settings.wiring == "many_to_one":
             flat = self._at_once(inputs, batch, about)
         else:
@@ -125,7 +125,7 @@ class ForecastNetwork(nn.Module):
         """What does not change in time: static covariates and the series' own vector, ``(batch, about)``."""
         return batch.static if self.series is None else torch.cat([batch.static, self.series(batch.series)], dim=-1)
 
-    def _inputs(self, context: Tensor, batch: WindowBatch, about: Tensor) -> Tensor:
+    def _inputs(self, context: Tensor, batch: WindowBatch) -> Tensor:
         """Embedded segments of the window ``(batch, window / segment, width)``."""
         steps = torch.cat(
             [
@@ -138,8 +138,7 @@ class ForecastNetwork(nn.Module):
             dim=-1,
         )
         segments = steps.reshape(len(steps), -1, self.segment * steps.shape[-1])
-        about = about[:, None].expand(-1, segments.shape[1], -1)
-        return self.read(torch.cat([segments, about], dim=-1))  # type: ignore[no-any-return]
+        return self.read(segments)  # type: ignore[no-any-return]
 
     def _at_once(self, inputs: Tensor, batch: WindowBatch, about: Tensor) -> Tensor:
         """The horizon ``(batch, horizon * outputs)`` from the last state."""

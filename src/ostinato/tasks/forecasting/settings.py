@@ -85,8 +85,8 @@ class ForecasterSettings(TrainingSettings):
         0.125,
         gt=0,
         lt=1,
-        description="Share of each series' end (before any holdout), kept out of training to choose when to stop; with a "
-        "holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
+        description="Share of each series' end (before any holdout) kept out of training to choose when to stop; with "
+        "a holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
     )
     batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
 
