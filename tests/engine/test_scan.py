@@ -296,3 +296,13 @@ def test_lengths_that_are_not_one_integer_a_row_are_refused(lengths):
 def test_lengths_out_of_range_are_refused(lengths, time):
     with pytest.raises(ValueError, match=rf"lengths must lie between 0 and {time}, got {min(lengths)}..{max(lengths)}"):
         scan(GRU(3, 4), torch.zeros(2, time, 3), lengths=torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("backend", ["reference", "aten"])
+@pytest.mark.parametrize("lengths", [None, torch.zeros(0, dtype=torch.int64)])
+def test_a_batch_without_rows_gives_zero_gradients(backend, lengths):
+    cell = GRU(3, 4)
+    y, _ = scan(cell, torch.zeros(0, 5, 3), lengths=lengths, backend=backend)
+    assert y.shape == (0, 5, 4)
+    y.sum().backward()
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in cell.parameters())

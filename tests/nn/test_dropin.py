@@ -14,8 +14,6 @@ from ostinato.cells import LSTMState
 from ostinato.engine import scan
 
 LAYERS = ["RNN", "GRU", "LSTM"]
-# Torch's own remark, which its layers make too.
-pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 PRECISIONS = [(torch.float32, 1e-6), (torch.float64, 1e-12)]
 
 

@@ -28,7 +28,10 @@ def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, revers
     """Runs `cell` over ``(batch, time, features)`` in one kernel call; see `ostinato.engine.scan`."""
     if reverse:
         x = _reversed(x, lengths)
-    y, new = _dense(cell, x, state) if lengths is None else _ragged(cell, x, state, lengths)
+    if lengths is None or len(x) == 0:  # torch packs no empty batch
+        y, new = _dense(cell, x, state)
+    else:
+        y, new = _ragged(cell, x, state, lengths)
     return _reversed(y, lengths) if reverse else y, new
 
 
@@ -43,7 +46,7 @@ def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _dense(cell: Cell[Any], x: Tensor, state: State) -> tuple[Tensor, State]:
-    y, *new = _kernel(cell)(x, _layered(state), *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False, True)
+    y, *new = _kernel(cell, x, _layered(state), *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False, True)
     return y, type(state)(*(tensor[0] for tensor in new))
 
 
@@ -54,19 +57,19 @@ def _ragged(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor) -> tuple[
     assert order is not None
     assert back is not None
     hx = _layered(type(state)(*(tensor[order] for tensor in state)))
-    out, *new = _kernel(cell)(data, sizes, hx, *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False)
+    out, *new = _kernel(cell, data, sizes, hx, *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False)
     y, _ = pad_packed_sequence(PackedSequence(out, sizes, order, back), batch_first=True, total_length=x.shape[1])
     some = (lengths > 0)[:, None]
     final = (torch.where(some, fresh[0][back], old) for fresh, old in zip(new, state, strict=True))
     return torch.where(some[..., None], y, 0), type(state)(*final)
 
 
-def _kernel(cell: Cell[Any]) -> Any:
+def _kernel(cell: Cell[Any], *arguments: Any) -> Any:
     if isinstance(cell, LSTM):
-        return torch.lstm
+        return torch.lstm(*arguments)
     if isinstance(cell, GRU):
-        return torch.gru
-    return torch.rnn_tanh if cell.activation == "tanh" else torch.rnn_relu
+        return torch.gru(*arguments)
+    return (torch.rnn_tanh if cell.activation == "tanh" else torch.rnn_relu)(*arguments)
 
 
 def _layered(state: State) -> Tensor | list[Tensor]:

@@ -67,7 +67,7 @@ def scan(
     _check(cell, x, state, lengths)
     chosen = explain(cell, x, backend=backend).backend
     first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
-    if x.shape[0] == 0 or x.shape[1] == 0:
+    if x.shape[1] == 0:
         return x.new_zeros(x.shape[0], x.shape[1], cell.output_size), first
     if lengths is not None:
         lengths = lengths.to(x.device, torch.int64)  # in uint8, one step before 0 would be 255
@@ -144,5 +144,7 @@ def _check_state(cell: Cell[Any], x: Tensor, state: State) -> None:
 def _check_lengths(x: Tensor, lengths: Tensor) -> None:
     if lengths.shape != x.shape[:1] or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ValueError(f"lengths must be {x.shape[0]} integers, got {lengths.dtype} {tuple(lengths.shape)}")
+    if torch.compiler.is_compiling():  # a traced graph cannot ask for values; eager runs have checked them
+        return
     if x.shape[0] and not (int(lengths.min()) >= 0 and int(lengths.max()) <= x.shape[1]):
         raise ValueError(f"lengths must lie between 0 and {x.shape[1]}, got {int(lengths.min())}..{int(lengths.max())}")
