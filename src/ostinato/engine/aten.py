@@ -11,17 +11,19 @@ from ostinato.cells import GRU, LSTM, Cell, Elman, State
 
 def why_not(cell: Cell[Any], x: Tensor) -> str | None:
     """Why torch has no kernel for this cell and input; None if it has one."""
+    if type(cell) not in (LSTM, GRU, Elman):
+        return f"torch has no kernel for {type(cell).__name__}"
+    if isinstance(cell, LSTM) and not cell.plain:
+        return "torch's LSTM has no peephole, coupled gates or layer norm"
+    if isinstance(cell, GRU) and not cell.reset_after:
+        return "torch's GRU resets after the recurrent multiplication"
+    if isinstance(cell, Elman) and cell.activation not in ("tanh", "relu"):
+        return f"torch's RNN has no activation {cell.activation!r}"
     if x.shape[-1] != cell.input_size:
         return "torch's kernels take no recurrent dropout mask"
     if cell._forward_hooks or cell._forward_pre_hooks or cell._backward_hooks or cell._backward_pre_hooks:
         return "torch's kernels call no hooks, and the cell has some"
-    if type(cell) is LSTM:
-        return None if cell.plain else "torch's LSTM has no peephole, coupled gates or layer norm"
-    if type(cell) is GRU:
-        return None if cell.reset_after else "torch's GRU resets after the recurrent multiplication"
-    if type(cell) is Elman:
-        return None if cell.activation in ("tanh", "relu") else f"torch's RNN has no activation {cell.activation!r}"
-    return f"torch has no kernel for {type(cell).__name__}"
+    return None
 
 
 def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
