@@ -16,10 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from ostinato.errors import OstinatoError
@@ -246,7 +246,7 @@ def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
     if hashlib.sha256(content).hexdigest() != weights.sha256:
         raise OstinatoError(f"{path} was changed since it was saved: take it from a backup, or train again")
     try:
-        return dict(safetensors.torch.load(content))
+        return dict(load_tensors(content))
     except SafetensorError as error:
         raise OstinatoError(f"{path} is not a safetensors file ({error}): take it from a backup") from error
 
