@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--points", type=int, default=500)
-    parser.add_argument("--batches", type=int, default=100, help="training batches of 256 windows")
+    parser.add_argument("--batches", type=int, default=100, help="batches of 256 windows in each of 5 epochs")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     frame = panel(arguments.series, arguments.points)
@@ -62,11 +62,17 @@ def main() -> None:
             Panel.from_table(path)
     with timed("DataFrame to checked panel", rows, "rows"):
         Panel.from_table(frame)
-    batch_size = 256
     forecaster = Forecaster(
-        horizon=28, window=56, segment=7, epochs=1, batch_size=batch_size, batches_per_epoch=arguments.batches
+        horizon=28,
+        window=56,
+        segment=7,
+        epochs=5,
+        batch_size=256,
+        batches_per_epoch=arguments.batches,
+        learning_rate=3e-3,
     )
-    with timed(f"fit: {arguments.batches} batches, then baselines", arguments.batches * batch_size, "windows"):
+    trained = 5 * arguments.batches
+    with timed(f"fit: {trained} batches, and baselines", trained * 256, "windows"):
         forecaster.fit(frame, holdout=0.1)
     with timed("predict", arguments.series, "series"):
         forecaster.predict(frame)
