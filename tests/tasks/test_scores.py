@@ -230,10 +230,10 @@ def test_a_model_alone_has_no_verdict_against_baselines():
 def test_the_best_figures_stand_in_bold_and_in_plain_text_bear_a_star():
     table = ScoreTable("net", {"naive": NAIVE, "ridge": RIDGE, "net": NET})
     columns = table.rich().columns
-    assert [str(cell) for cell in columns[1].cells] == ["2.0000", "1.0000", "0.9000"]
+    assert [str(cell) for cell in columns[1].cells] == ["2.000", "1.000", "0.900"]
     assert [cell.style for cell in columns[1].cells] == ["", "", "bold"]
     assert [cell.style for cell in columns[3].cells] == ["", "bold", "bold"]
-    assert "0.9000*" in str(table)
+    assert "0.900*" in str(table)
     assert "–" in str(table)
 
 

@@ -1,35 +1,78 @@
-"""The command line: commands, and how errors and Ctrl-C end them."""
+"""The command line: its commands, and how errors end them.
 
+Torch, pandas and matplotlib are imported inside the commands that need them, so that help comes at once.
+"""
+
+import os
 import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from ostinato import __version__
 from ostinato.cli import demo, evaluate, fit, info, predict
 from ostinato.errors import OstinatoError
-from ostinato.training import Interrupted
+
+
+class Commands(TyperGroup):
+    """The commands in the order in which a newcomer meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return ["demo", "fit", "predict", "evaluate", "info"]
+
 
 app = typer.Typer(
     name="ostinato",
-    help="Recurrent neural networks from your own files: fit a model, see its honest score, use it.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
 )
 app.add_typer(fit.app, name="fit")
-app.command("predict")(predict.predict)
-app.command("evaluate")(evaluate.evaluate)
+app.command("predict", no_args_is_help=True)(predict.predict)
+app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
 app.command("demo")(demo.demo)
-app.command("info")(info.info)
+app.command("info", no_args_is_help=True)(info.info)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ostinato {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ostinato(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Recurrent neural networks from your own files: fit a model, see its honest score, use it.
+
+    A first look, without data of your own: ostinato demo
+    """
 
 
 def main() -> None:
     """Runs the command; bad input ends it with one line on stderr and exit code 2, Ctrl-C with 130."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except OstinatoError as error:
-        typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        _fail(str(error))
+    except OSError as error:  # a full disk, say
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        # No message: the command was called without arguments, and its help is shown already.
+        if message := error.format_message():
+            _fail(f"{message} (see: {context.command_path} --help)" if context else message)
         sys.exit(2)
-    except Interrupted as interrupted:
-        typer.echo(f"interrupted: {interrupted}", err=True)
-        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # torchrun's other processes would only say it again
+        line = " ".join(part.strip() for part in message.splitlines())
+        typer.secho(f"error: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
+    sys.exit(2)

@@ -1,62 +1,145 @@
 """`ostinato fit`: train a model on a file."""
 
-import shlex
-import sys
 from pathlib import Path
-from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand
 
-from ostinato.cli.settings import SetOption, merged
-from ostinato.data.table import Source
-from ostinato.tasks import Forecaster
-from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import Interrupted, Process, Report
+from ostinato.cli.screen import screen
+from ostinato.cli.settings import merged
 
-app = typer.Typer(help="Train a model on a file, score it on its held-out end, save it.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
-SETTINGS_HELP = "\n\n".join(
-    f"`{name}`: {field.description} Default: {field.get_default(call_default_factory=True)}."
-    for name, field in ForecasterSettings.model_fields.items()
-)
+NAMED = ("target", "horizon", "window", "time", "id", "past", "future", "static", "returns")
+"""Settings that an option of their own explains."""
+
+DATA, MODEL, SCORE = "Options: the data", "Options: the model", "Options: stopping and scoring"
+
+
+class ForecasterCommand(TyperCommand):
+    """A command whose help lists the settings too; they are only imported for that."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from ostinato.cli.listing import all_settings
+        from ostinato.tasks.forecasting.settings import ForecasterSettings
+
+        super().format_help(ctx, formatter)
+        screen().print(all_settings(ForecasterSettings, NAMED))
 
 
 @app.callback()
 def fit() -> None:
-    """Train a model on a file, score it on its held-out end, save it."""
+    """Train a model on a file, score it on the held-out end, save it."""
 
 
-@app.command(epilog="**All settings** (use `--set`):\n\n" + SETTINGS_HELP)
+@app.command(cls=ForecasterCommand, no_args_is_help=True)
 def forecaster(
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet file: long (unique_id, ds, y) or one column a series.")],
-    out: Annotated[Path, typer.Option(help="Folder to save the model in.")],
-    target: Annotated[list[str] | None, typer.Option(help="Column to forecast; repeat it for several.")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Steps to forecast.")] = None,
-    window: Annotated[int | None, typer.Option(help="Past steps the network sees.")] = None,
-    time: Annotated[str | None, typer.Option(help="Time column.")] = None,
-    id: Annotated[str | None, typer.Option(help="Column that names the series.")] = None,
-    past: Annotated[list[str] | None, typer.Option(help="Covariate known only in the past.")] = None,
-    future: Annotated[list[str] | None, typer.Option(help="Covariate known into the future.")] = None,
-    static: Annotated[list[str] | None, typer.Option(help="Covariate constant in each series.")] = None,
-    returns: Annotated[str | None, typer.Option(help="`log` models log returns: for prices.")] = None,
-    cell: Annotated[str | None, typer.Option(help="Recurrent cell: gru, lstm, elman, ... (see `--set cell`).")] = None,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV or Parquet file, in time order: one column a series, or long with a column that names them.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to save the model in.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write FOLDER/tensorboard besides FOLDER/metrics.jsonl.")
+    ] = False,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            rich_help_panel=DATA,
+            help="Column to forecast; repeat it for several. Without it: y, or every column of numbers.",
+        ),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="COLUMN", rich_help_panel=DATA, help="Time column; found by name or content.")
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", rich_help_panel=DATA, help="Column that names the series in a long file; or unique_id."
+        ),
+    ] = None,
+    past: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", rich_help_panel=DATA, help="Covariate known in the past only; repeatable."),
+    ] = None,
+    future: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", rich_help_panel=DATA, help="Covariate known into the future; repeatable."),
+    ] = None,
+    static: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", rich_help_panel=DATA, help="Covariate constant in each series; repeatable."),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=MODEL, help="Steps to forecast; 24 unless given."),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=MODEL,
+            help="Past steps the network sees; two seasons or two horizons, the longer, unless given.",
+        ),
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=MODEL, help="Recurrent cell, one of those listed below; gru unless given."
+        ),
+    ] = None,
+    returns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=MODEL, help="log: model log returns, as suits prices."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            rich_help_panel=MODEL,
+            help="Any other setting of those listed below, as often as needed: --set epochs=50 --set clip_norm=None "
+            "--set 'levels=[0.1,0.5,0.9]'.",
+        ),
+    ] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="File that goes on where DATA ends, to choose when to stop.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=SCORE,
+            help="Rows that go on where DATA ends, to choose when to stop; without it the end of DATA does.",
+        ),
     ] = None,
     holdout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of each series' end kept back for the score table; 0: none.")
-    ] = 0.2,
-    stride: Annotated[int, typer.Option(min=1, help="Steps between the origins of the score table's backtest.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard.")] = False,
-    set_: SetOption = None,
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            rich_help_panel=SCORE,
+            help="Share of each series' end kept back for the score table; 0.2 unless given, 0 with --validation.",
+        ),
+    ] = None,
+    stride: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, rich_help_panel=SCORE, help="Steps from one scored forecast to the next."),
+    ] = 1,
 ) -> None:
-    """Train a forecaster.
+    """Train a forecaster: quantiles of the next steps of one series, or of thousands with one model.
 
-    Example: `ostinato fit forecaster sales.csv --target y --horizon 24 --out model/`
+    Prints its scores on the held-out end of each series next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit forecaster sales.csv --target y --horizon 24 --out model/
     """
+    from ostinato.cli.train import program, train
+    from ostinato.tasks import Forecaster
+    from ostinato.training import Process
+
     options = {
         "target": target,
         "horizon": horizon,
@@ -69,52 +152,17 @@ def forecaster(
         "returns": returns,
         "cell": cell,
     }
-    model = Forecaster(**merged(options, set_))
+    if holdout is None:
+        holdout = 0.2 if validation is None else 0.0
     train(
-        model, data, out, validation=validation, holdout=holdout, stride=stride, resume=resume, tensorboard=tensorboard
+        Forecaster(**merged(options, set_)),
+        data,
+        out,
+        validation=validation,
+        holdout=holdout,
+        stride=stride,
+        resume=resume,
+        tensorboard=tensorboard,
     )
-    if Process.from_environment().main:
-        typer.echo(f"Forecast with: {shlex.join(['ostinato', 'predict', str(out), str(data)])}")
-
-
-def train(
-    model: Forecaster,
-    data: Source,
-    out: Path,
-    *,
-    validation: Source | None = None,
-    holdout: float = 0.2,
-    stride: int = 1,
-    resume: bool = False,
-    tensorboard: bool = False,
-) -> None:
-    """Fits, scores and saves, telling the user what happens; Ctrl-C says how to go on."""
-    main = Process.from_environment().main
-    console = Console(quiet=not main)
-    began = perf_counter()
-    try:
-        model.fit(
-            data,
-            validation,
-            holdout=holdout,
-            folder=out,
-            resume=resume,
-            report=Report(out, tensorboard=tensorboard),
-        )
-    except Interrupted as stopped:
-        command = shlex.join(["ostinato", *(part for part in sys.argv[1:] if part != "--resume"), "--resume"])
-        saved = f"a checkpoint is saved; go on with: {command}" if stopped.checkpoint else "nothing was saved"
-        typer.echo(f"interrupted after optimiser step {stopped.step}: {saved}", err=True)
-        raise typer.Exit(130) from None
-    if not main:
-        return
-    for note in model.notes:
-        console.print(f"note: {note}", highlight=False)
-    console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.", highlight=False)
-    if holdout:
-        table = model.evaluate(data, stride=stride)
-        console.print(f"Backtest on the held-out {holdout:.0%} of each series, {table.forecasts} forecasts:")
-        console.print(table.rich())
-        console.print(table.verdict(), highlight=False)
-    model.save(out)
-    console.print(f"Saved to {out}", highlight=False, soft_wrap=True)
+    console = screen(quiet=not Process.from_environment().main)
+    console.print(f"Forecast with: {program('predict', out, data)}", soft_wrap=True)

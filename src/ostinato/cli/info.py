@@ -4,21 +4,32 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from ostinato.tasks import load
+from ostinato.cli.screen import screen, show_scores
 
 
-def info(model: Annotated[Path, typer.Argument(help="Folder of a saved model.")]) -> None:
-    """Say what a saved model is: its task, settings, size and scores."""
-    estimator = load(model)
-    console = Console()
-    console.print(estimator.summary(), highlight=False)
-    table = Table("setting", "value", "meaning")
-    for name, field in type(estimator.settings).model_fields.items():
-        table.add_row(name, str(getattr(estimator.settings, name)), field.description)
-    console.print(table)
-    if estimator.metrics is not None:
-        console.print(estimator.metrics.rich())
-        console.print(estimator.metrics.verdict(), highlight=False)
+def info(model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.")]) -> None:
+    """Say what a saved model is: its task, size, settings and scores, and what it was made with.
+
+    Example: ostinato info model/
+    """
+    from ostinato.bundle import load_bundle
+    from ostinato.cells import CELLS
+    from ostinato.cli.listing import settings_of
+    from ostinato.tasks import ESTIMATORS, load
+    from ostinato.tasks.forecasting.score_table import ScoreTable
+
+    bundle = load_bundle(model, ESTIMATORS)
+    console, cell = screen(), bundle.settings["cell"]
+    if cell in CELLS:
+        console.print(load(model).summary())
+    else:
+        console.print(
+            f"{bundle.kind} with {cell}, a cell that is no part of ostinato: to use the model, load it in Python with "
+            f"{bundle.kind}.load(folder, cell=...)."
+        )
+    console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
+    console.print(settings_of(bundle.settings, ESTIMATORS[bundle.kind].settings_class))
+    if bundle.metrics:
+        console.print()
+        show_scores(console, "Scores when it was saved", ScoreTable.from_dict(bundle.metrics))

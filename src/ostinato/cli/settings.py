@@ -1,24 +1,17 @@
-"""Settings from the command line: named options, and `--set key=value` for every other."""
+"""Settings from the command line: named options, and `--set NAME=VALUE` for every other."""
 
 import json
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ostinato.errors import OstinatoError
 
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Any other setting, as often as needed: `--set epochs=50 --set clip_norm=0.5`.",
-    ),
-]
-
 
 def merged(options: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
-    """The options that were given, and the assignments; a value is JSON (`3`, `null`, `[0.1, 0.5]`) or plain text.
+    """The options that were given, and the assignments.
+
+    Args:
+        options: name to value; None or an empty list where the option was not given.
+        assignments: ``NAME=VALUE``, the value in JSON (``3``, ``null``, ``[0.1, 0.5]``), ``None``, or plain text.
 
     Raises:
         OstinatoError: An assignment without "=", or a setting given twice.
@@ -26,16 +19,18 @@ def merged(options: dict[str, Any], assignments: list[str] | None) -> dict[str, 
     settings = {name: value for name, value in options.items() if value is not None and value != []}
     for assignment in assignments or []:
         name, equals, text = assignment.partition("=")
-        if not equals or not name:
-            raise OstinatoError(f"--set {assignment}: write it as KEY=VALUE, for example --set epochs=50")
         name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise OstinatoError(f"--set {assignment}: write it as NAME=VALUE, for example --set epochs=50")
         if name in settings:
-            raise OstinatoError(f"--set {assignment}: {name} is given twice; leave one out")
-        settings[name] = _value(text)
+            raise OstinatoError(f"--set {assignment}: {name} is given twice: leave one out")
+        settings[name] = _value(text.strip())
     return settings
 
 
 def _value(text: str) -> Any:
+    if text == "None":
+        return None
     try:
         return json.loads(text)
     except json.JSONDecodeError:

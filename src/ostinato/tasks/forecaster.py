@@ -7,32 +7,29 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from torch import Tensor, nn
 
 from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
 from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
-from ostinato.data.batches import IndexBatches
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.fitted import Fitted
-from ostinato.tasks.forecasting.loss import forecast_loss
-from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast, save_plot
 from ostinato.tasks.forecasting.score_table import ScoreTable
-from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.tasks.forecasting.split import Split
+from ostinato.tasks.forecasting.settings import ForecasterSettings, cell_name
+from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
-from ostinato.tasks.forecasting.stream import Stream
-from ostinato.training import Process, Report, Trainer, clear_checkpoints, seed_everything
+from ostinato.tasks.forecasting.stream import Stream, static_row
+from ostinato.tasks.forecasting.train import train
+from ostinato.training import Report
 
 Array = npt.NDArray[np.float64]
 
-CALIBRATION_WINDOWS = 2048
-"""Training windows on which a network's input and output scales are measured."""
+EPOCH_BATCHES = 16
+"""Batches of an epoch that a default batch size leaves at least, however few windows there are."""
 
 
 class Forecaster(Estimator[ForecasterSettings]):
@@ -65,6 +62,7 @@ class Forecaster(Estimator[ForecasterSettings]):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self._given = self.settings
         self.metrics: ScoreTable | None = None
         self.notes: tuple[str, ...] = ()
         self._fitted: Fitted | None = None
@@ -99,8 +97,7 @@ class Forecaster(Estimator[ForecasterSettings]):
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
         panel, split = self._read(data, validation, holdout)
-        self.settings, self.notes = self._resolved(panel, split), panel.notes
-        settings = self.settings
+        settings = self._resolved(panel, split)
         ends = panel.offsets[:-1] + split.train
         standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season=_known(settings.season))
         unit = standardiser.transform(panel, standardiser.scales)
@@ -110,7 +107,10 @@ class Forecaster(Estimator[ForecasterSettings]):
         for part, name in ((training, "training"), (validating, "validation")):
             if not len(part):
                 raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
-        network = self._train(training, validating, folder, resume, report)
+        if "batch_size" not in self._given.model_fields_set:
+            fewer = max(len(training) // EPOCH_BATCHES, 1)
+            settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
+        network = train(settings, training, validating, folder, resume, report)
         baselines = fit_baselines(
             BaselineBatches(training, standardiser.scales),
             BaselineBatches(validating, standardiser.scales),
@@ -121,11 +121,12 @@ class Forecaster(Estimator[ForecasterSettings]):
         )
         last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
         self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
+        self.settings, self.notes, self.metrics = settings, panel.notes, None
         return self
 
     def _read(self, data: Source, validation: Source | None, holdout: float) -> tuple[Panel, Split]:
         """The checked panel, validation rows included, and which rows are for what."""
-        settings = self.settings
+        settings = self._given
         if not 0 <= holdout < 1:
             raise OstinatoError(f"holdout must be a share of at least 0 and below 1, got {holdout}")
         if validation is not None and holdout:
@@ -146,22 +147,23 @@ class Forecaster(Estimator[ForecasterSettings]):
             split = Split.by_share(panel.lengths, settings.horizon, settings.validation_share, holdout)
         else:
             trained = panel.lengths
-            panel = panel.extend(Panel.from_table(validation, panel.spec))
+            panel = continued(panel, Panel.from_table(validation, panel.spec))
             split = Split(trained, panel.lengths)
         needed = settings.horizon + 2
         if (split.train < needed).any():
             number = int(np.argmin(split.train))
             raise OstinatoError(
-                f"series {str(panel.ids[number])!r} has {panel.lengths[number]} rows, of which {split.train[number]} "
-                f"are left for training, and a horizon of {settings.horizon} needs at least {needed}: give more rows, "
-                "ask for a shorter horizon, a smaller holdout or validation_share, or leave the series out"
+                f"series {str(panel.ids[number])!r} has {panel.lengths[number]} rows, of which "
+                f"{max(split.train[number], 0)} are left for training, and a horizon of {settings.horizon} needs at "
+                f"least {needed}: give more rows, ask for a shorter horizon, a smaller holdout or validation_share, or "
+                "leave the series out"
             )
         check_leakage(panel, settings.horizon)
         return panel, split
 
     def _resolved(self, panel: Panel, split: Split) -> ForecasterSettings:
         """The settings with what the data decide: the season, and the window where none was asked for."""
-        settings = self.settings
+        settings = self._given
         season = settings.season or panel.frequency.season
         window = settings.window
         if window is None:
@@ -169,46 +171,9 @@ class Forecaster(Estimator[ForecasterSettings]):
             window = min(2 * max(season, settings.horizon), max(room // 2, 2))
             unit = settings.segment or 1
             window = max(window // unit, 1) * unit
-        segment = settings.segment or max(size for size in range(1, window // 12 + 2) if window % size == 0)
+        longest = max(window // 12, 1)
+        segment = settings.segment or max(size for size in range(1, longest + 1) if window % size == 0)
         return settings.model_copy(update={"season": season, "window": window, "segment": segment})
-
-    def _train(
-        self, training: Windows, validating: Windows, folder: str | Path | None, resume: bool, report: Report | None
-    ) -> ForecastNetwork:
-        settings, panel = self.settings, training.panel
-        process = Process.from_environment()
-        seed_everything(settings.seed)
-        names = panel.names
-        sizes = Sizes(len(names.past), len(training.known_names), len(names.static), len(panel))
-        network = ForecastNetwork(settings, sizes)
-        some = np.random.default_rng(settings.seed).permutation(len(training))[:CALIBRATION_WINDOWS]
-        network.calibrate(training.gather(some))
-        network.to(process.device)
-        order = IndexBatches(
-            len(training),
-            settings.batch_size,
-            training.gather,
-            seed=settings.seed,
-            rank=process.rank,
-            world=process.world,
-            limit=settings.batches_per_epoch,
-        )
-
-        def loss(model: nn.Module, batch: WindowBatch, state: None) -> tuple[Tensor, None]:
-            batch = WindowBatch(*(tensor.to(process.device) for tensor in batch))
-            return forecast_loss(settings, model(batch), batch), None
-
-        def score(model: nn.Module) -> float:
-            losses = [
-                (float(loss(model, batch, None)[0]), int(batch.target_observed.sum())) for batch in batches(validating)
-            ]
-            return sum(value * count for value, count in losses) / sum(count for _, count in losses)
-
-        checkpoints = None if folder is None else Path(folder) / "checkpoints"
-        Trainer(network, loss, settings, folder=checkpoints, report=report).fit(order, score, resume=resume)
-        if checkpoints is not None and process.main:
-            clear_checkpoints(checkpoints)
-        return network.cpu()
 
     def predict(self, data: Source, *, future: Source | None = None) -> pd.DataFrame:
         """Forecasts what follows the end of each series.
@@ -228,7 +193,7 @@ class Forecaster(Estimator[ForecasterSettings]):
         fitted = self._need()
         panel = fitted.read(data)
         later = self._later(panel, data if future is None else future)
-        point, quantiles = self._back(panel, later, fitted.forecast)
+        point, quantiles = self._back(panel, later, fitted.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
             panel.names.time or "step": later.times,
@@ -256,7 +221,7 @@ class Forecaster(Estimator[ForecasterSettings]):
             transform(later, scales),
             calendar=self.settings.calendar,
         )
-        parts = [forecast(fitted.renumbered(batch, panel)) for batch in batches(windows)]
+        parts = [forecast(batch) for batch in batches(windows)]
         point = np.concatenate([part[0] for part in parts])
         quantiles = [part[1] for part in parts if part[1] is not None]
         return back(point, scales), back(np.concatenate(quantiles), scales) if quantiles else None
@@ -264,7 +229,8 @@ class Forecaster(Estimator[ForecasterSettings]):
     def evaluate(self, data: Source, *, stride: int = 1) -> ScoreTable:
         """Scores the network and the baselines in a rolling-origin backtest on rows that fitting has not seen.
 
-        Every origin from the last row seen in `fit` on (all origins of a new series) forecasts `horizon` steps.
+        Every origin from the last row seen in `fit` on forecasts `horizon` steps; in a series new to the model, from
+        the last row of its first window on, by which its units are measured.
 
         Args:
             data: The same columns as in training: the past that fitting saw, and rows after it.
@@ -277,21 +243,21 @@ class Forecaster(Estimator[ForecasterSettings]):
             OstinatoError: For anything wrong with the data, or nothing unseen in them.
         """
         fitted = self._need()
+        if stride < 1:
+            raise OstinatoError(f"stride must be at least 1, got {stride}")
         panel = fitted.read(data)
         seen = fitted.seen(panel)
-        horizon, window = fitted.settings.horizon, _known(fitted.settings.window)
-        ends = panel.offsets[:-1] + np.minimum(np.where(seen > 0, seen, window), panel.lengths)
-        scales = fitted.standardiser.scales_of(panel, ends)
+        scales = fitted.standardiser.scales_of(panel, panel.offsets[:-1] + seen)
         unit = fitted.standardiser.transform(panel, scales)
         windows = Split(seen, seen).test(unit, fitted.settings, stride)
         if not len(windows):
             raise OstinatoError(
-                f"no series goes on for {horizon} steps after the rows the model was fitted on, so there is nothing to "
-                "score: give later rows, or fit with a holdout"
+                f"no series goes on for {fitted.settings.horizon} steps after the rows the model was fitted on, so "
+                "there is nothing to score: give later rows, or fit with a holdout"
             )
         self.metrics = backtest(
             "ostinato",
-            lambda batch: fitted.forecast(fitted.renumbered(batch, panel)),
+            fitted.network_on(panel),
             fitted.baselines,
             windows,
             panel,
@@ -321,7 +287,7 @@ class Forecaster(Estimator[ForecasterSettings]):
             panel, later = panel.split(rows=self.settings.horizon)
         else:
             later = self._later(panel, data if future is None else future)
-        point, quantiles = self._back(panel, later, fitted.forecast)
+        point, quantiles = self._back(panel, later, fitted.network_on(panel))
         scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
         names = [name for name in ("ridge", "seasonal naive", "naive") if name in fitted.baselines.names]
         shown = names if len(panel) == 1 else names[:1]  # more would hide a small panel's forecast
@@ -368,7 +334,7 @@ class Forecaster(Estimator[ForecasterSettings]):
         if name not in ids:
             raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
         if history is None:
-            return Stream(fitted, ids.index(name), fitted.static_row(static or {}))
+            return Stream(fitted, ids.index(name), static_row(fitted.spec, static or {}))
         panel = fitted.read(history)
         found = np.flatnonzero(panel.ids == name)
         if not found.size:
@@ -409,7 +375,10 @@ class Forecaster(Estimator[ForecasterSettings]):
         settings = dict(bundle.settings)
         if settings["cell"] not in CELLS:
             if cell is None:
-                raise OstinatoError(f"{folder} was trained with {settings['cell']}: load it with cell=<that class>")
+                raise OstinatoError(
+                    f"{folder} was trained with the cell {settings['cell']}: "
+                    f"{cls.__name__}.load(folder, cell=<that class>) loads it"
+                )
             settings["cell"] = cell
         self = cls(**settings)
         self._fitted = Fitted.from_bundle(bundle, self.settings)
@@ -423,8 +392,8 @@ class Forecaster(Estimator[ForecasterSettings]):
         weights = sum(parameter.numel() for parameter in fitted.network.parameters())
         series = len(fitted.standardiser.ids)
         return (
-            f"Forecaster: {self.settings.cell}, {self.settings.num_layers} x {self.settings.hidden_size} units, "
-            f"{weights:,} weights; {series} series at frequency {fitted.spec.frequency}; "
+            f"Forecaster: {cell_name(self.settings.cell)}, {self.settings.num_layers} x {self.settings.hidden_size} "
+            f"units, {weights:,} weights; {series} series at frequency {fitted.spec.frequency}; "
             f"{self.settings.window} steps in, {self.settings.horizon} steps out."
         )
 

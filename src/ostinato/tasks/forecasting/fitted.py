@@ -1,6 +1,6 @@
 """What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -58,16 +58,21 @@ class Fitted:
         return panel
 
     def seen(self, panel: Panel) -> npt.NDArray[np.int64]:
-        """How many rows of each series fitting has seen: none of a new one."""
-        index = self.standardiser.index(panel)
-        last = np.where(index >= 0, self.last_seen[np.maximum(index, 0)], np.iinfo(np.int64).min)
-        before = panel.times.astype(np.int64) <= np.repeat(last, panel.lengths)
-        return np.add.reduceat(before.astype(np.int64), panel.offsets[:-1])
+        """How many rows of each series are not for scoring, ``(series,)``.
 
-    def renumbered(self, batch: WindowBatch, panel: Panel) -> WindowBatch:
-        """The batch with its series' numbers in training in place of those in `panel`; 0 for a new one."""
-        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)
-        return batch._replace(series=index[batch.series])
+        They are those that fitting saw, or of a new series its first window, by which its units are measured.
+        """
+        assert self.settings.window is not None
+        index = self.standardiser.index(panel)
+        before = panel.times.astype(np.int64) <= np.repeat(self.last_seen[np.maximum(index, 0)], panel.lengths)
+        fitted_on = np.add.reduceat(before.astype(np.int64), panel.offsets[:-1])
+        first = np.clip(panel.lengths - self.settings.horizon, 1, self.settings.window)
+        return np.where(index >= 0, fitted_on, first)
+
+    def network_on(self, panel: Panel) -> Callable[[WindowBatch], tuple[Array, Array | None]]:
+        """`forecast` for windows of a panel, whose series have other numbers there than in training."""
+        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)  # the number of a new one is not read
+        return lambda batch: self.forecast(batch._replace(series=index[batch.series]))
 
     @torch.no_grad()
     def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
@@ -82,25 +87,6 @@ class Fitted:
         """What forecasts like one of the baselines, for series with these scales."""
         return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
 
-    def static_row(self, given: Mapping[str, Any]) -> Array:
-        """Static covariates ``(static,)`` from their values by name; a category becomes its code.
-
-        Raises:
-            OstinatoError: One is missing, unknown, or of a category that training did not know.
-        """
-        names = self.spec.static
-        if set(given) != set(names):
-            raise OstinatoError(f"static needs a value of each of: {', '.join(names) or 'none'}; got {sorted(given)}")
-        row = []
-        for name in names:
-            known = (self.spec.categories or {}).get(name)
-            if known is not None and given[name] not in known:
-                raise OstinatoError(
-                    f"static {name}={given[name]!r} was not there in training (known: {', '.join(known)})"
-                )
-            row.append(float(given[name]) if known is None else float(known.index(given[name])))
-        return np.array(row, dtype=np.float64)
-
     def tensors(self) -> dict[str, Tensor]:
         """Every number that was learned, by name."""
         arrays = {
@@ -110,7 +96,7 @@ class Fitted:
             **{f"baselines.{name}": value for name, value in self.baselines.state().items()},
         }
         weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return weights | {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+        return weights | {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
     def extras(self) -> dict[str, Any]:
         """Everything else, fit for JSON."""

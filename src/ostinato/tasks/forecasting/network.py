@@ -117,9 +117,7 @@ class ForecastNetwork(nn.Module):
 
     def _scaled(self, batch: WindowBatch) -> ScaledWindow:
         settings = self.settings
-        return scale_window(
-            settings.window_scaling, batch.past_target, batch.past_observed, settings.horizon, self.segment
-        )
+        return scale_window(settings.scaling, batch.past_target, batch.past_observed, settings.horizon, self.segment)
 
     def _about(self, batch: WindowBatch) -> Tensor:
         """What does not change in time: static covariates and the series' own vector, ``(batch, about)``."""

@@ -28,7 +28,8 @@ def scale_window(
     """Takes off each window what its level and trend say, so that the network sees only its shape.
 
     - "last": the last value (Lin et al. 2023, SegRNN, eq. 2).
-    - "level": the mean of the last `segment` values, which noise disturbs less.
+    - "level": the mean of those observed among the last `segment` values, which noise disturbs less; the last value
+      where none is.
     - "trend": a least-squares line, which goes on through the horizon.
     - "standard": the window's mean, and its standard deviation is the scale (Kim et al. 2022, without the affine part).
     - "difference": the network sees differences of neighbours in units of their root mean square s; the location is the
@@ -38,7 +39,8 @@ def scale_window(
     Args:
         kind: One of the above.
         context: ``(batch, window)`` values; missing ones already carry the last observed value.
-        observed: ``(batch, window)``, False for missing values and padding, which do not count in means and scales.
+        observed: ``(batch, window)``, False for missing values and padding, which do not count in means and scales. In
+            a window of nothing but those, the last value stands for all.
         horizon: Steps to forecast.
         segment: Steps of a segment.
         floor: Least scale, in units of the series' own scale: a constant window must not blow noise up.
@@ -46,8 +48,10 @@ def scale_window(
     Returns:
         The scaled context, zero where padding or missing values stand before anything was observed.
     """
+    nothing = ~observed.any(1, keepdim=True)
+    observed = torch.cat([observed[:, :-1], observed[:, -1:] | nothing], dim=1)
     weight = observed.to(context.dtype)
-    count = weight.sum(1, keepdim=True).clamp(min=1)
+    count = weight.sum(1, keepdim=True)
     steps = torch.arange(1, horizon + 1, dtype=context.dtype, device=context.device).expand(len(context), horizon)
     last = context[:, -1:]
     ones = torch.ones_like(steps)
@@ -70,8 +74,9 @@ def scale_window(
         return ScaledWindow((context - mean) * started / size, mean.expand_as(steps), size.expand_as(steps))
     level = last
     if kind == "level":
-        end, known = context[:, -segment:], started[:, -segment:]
-        level = (end * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
+        end, known = context[:, -segment:], weight[:, -segment:]
+        mean = (end * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
+        level = torch.where(known.any(1, keepdim=True), mean, last)
     return ScaledWindow((context - level) * started, level.expand_as(steps), ones)
 
 
@@ -81,5 +86,6 @@ def _trend(context: Tensor, weight: Tensor, count: Tensor, steps: Tensor) -> tup
     mean_time = (time * weight).sum(1, keepdim=True) / count
     mean = (context * weight).sum(1, keepdim=True) / count
     spread = (weight * (time - mean_time).square()).sum(1, keepdim=True)
-    slope = (weight * (time - mean_time) * (context - mean)).sum(1, keepdim=True) / spread.clamp(min=1)
+    slope = (weight * (time - mean_time) * (context - mean)).sum(1, keepdim=True)
+    slope = slope / spread.clamp(min=0.5)  # that of two neighbours, the least there is; of a single value it is 0
     return mean + slope * (time - mean_time), mean + slope * (steps - mean_time)

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 ERRORS = {"mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "crps": "CRPS"}
 """The errors shown and judged; smaller is better. MSE ranks as RMSE does and stands only in the numbers."""
+
+WIDEST = 8
+"""Characters a figure may take, so that the table fits a terminal of 80 columns."""
 
 COVERAGE_TOLERANCE = 0.05
 """An interval whose coverage is further than this from the nominal one is called too narrow or too wide."""
@@ -116,10 +120,10 @@ class ScoreTable:
         return {name: _badness(metric, figure) for name, figure in figures.items() if not math.isnan(figure)}
 
     def _table(self, best_mark: str) -> Table:
-        table = Table()
+        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("model", no_wrap=True)
         for metric in self.columns:
-            table.add_column(_heading(metric), justify="right")
+            table.add_column(_heading(metric), justify="right", overflow="fold")
         for name, scores in self.rows.items():
             figures = ((metric, scores.get(metric, math.nan)) for metric in self.columns)
             table.add_row(Text(name), *(self._cell(metric, figure, best_mark) for metric, figure in figures))
@@ -129,7 +133,7 @@ class ScoreTable:
         if math.isnan(figure):
             return Text("–", style="dim")
         badness = self._badness(metric).values()
-        text = f"{figure:.{_decimals(badness)}f}" if metric in ERRORS else f"{100 * figure:.1f}"
+        text = _spelled(figure, badness) if metric in ERRORS else f"{100 * figure:.1f}"
         if _badness(metric, figure) == min(badness):
             return Text(text + best_mark, style="bold")
         return Text(text)
@@ -148,14 +152,19 @@ def _nominal(coverage: str) -> float:
 
 def _heading(metric: str) -> str:
     if metric.startswith("coverage_"):
-        return f"in {100 * _nominal(metric):g} % interval"
-    return ERRORS.get(metric, "right way %")
+        return f"in {100 * _nominal(metric):g} %\ninterval"
+    return ERRORS.get(metric, "right\nway %")
 
 
-def _decimals(figures: Iterable[float]) -> int:
-    """So many that the smallest figure shows three significant digits."""
-    smallest = min((figure for figure in figures if figure > 0), default=1.0)
-    return max(0, 2 - math.floor(math.log10(smallest)))
+def _spelled(figure: float, column: Iterable[float]) -> str:
+    """One of the figures of a column, with so many decimals that the smallest of them shows three significant digits.
+
+    Where that would make the column too wide, every figure of it shows three and an exponent.
+    """
+    sizes = [size for size in column if size > 0] or [1.0]
+    decimals = max(0, 2 - math.floor(math.log10(min(sizes))))
+    fits = len(f"{max(sizes):.{decimals}f}") <= WIDEST
+    return f"{figure:.{decimals}f}" if fits else f"{figure:.2e}"
 
 
 def _gap(ours: float, theirs: float) -> str:

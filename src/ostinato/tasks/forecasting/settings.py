@@ -10,7 +10,8 @@ from ostinato.training import TrainingSettings
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
 
-def _cell_name(cell: Any) -> str:
+def cell_name(cell: Any) -> str:
+    """A cell as settings name it, also one of the user's own."""
     return cell if isinstance(cell, str) else f"{cell.__name__} (your own)"
 
 
@@ -21,7 +22,12 @@ class ForecasterSettings(TrainingSettings):
 
     # Defaults that suit a few hundred to a few thousand rows.
     epochs: int = Field(40, ge=1, description="Passes over the training data.")
-    batch_size: int = Field(64, ge=1, description="Windows of a batch, over all processes together.")
+    batch_size: int = Field(
+        64,
+        ge=1,
+        description="Windows of a batch, over all processes together; unless given, fewer where an epoch would have "
+        "less than 16 batches.",
+    )
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         "cosine", description="Learning rate over time; see the training settings."
     )
@@ -50,7 +56,7 @@ class ForecasterSettings(TrainingSettings):
         "none", description="'log' models log returns (prices) and is scored against the random walk."
     )
 
-    cell: Annotated[str | type[Cell], PlainSerializer(_cell_name, return_type=str)] = Field(  # type: ignore[type-arg]
+    cell: Annotated[str | type[Cell], PlainSerializer(cell_name, return_type=str)] = Field(  # type: ignore[type-arg]
         "gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours."
     )
     hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
@@ -71,7 +77,7 @@ class ForecasterSettings(TrainingSettings):
     scaling: Scaling = Field(
         "level",
         description="What is taken off each window: its last value, the mean of its last segment (level), its trend, "
-        "its mean and spread (standard), or all but differences of neighbours.",
+        "its mean and spread (standard), or all but differences of neighbours; always these with returns='log'.",
     )
     linear: bool = Field(
         True, description="Whether a linear map of the window stands beside the network, which then learns the rest."
@@ -109,22 +115,22 @@ class ForecasterSettings(TrainingSettings):
             raise ValueError("levels must rise strictly between 0 and 1 and contain 0.5, the median")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _returns_are_differences(cls, values: Any) -> Any:
+        return {"scaling": "difference"} | values if values.get("returns") == "log" else values
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.returns == "log" and "scaling" in self.model_fields_set and self.scaling != "difference":
+        if self.returns == "log" and self.scaling != "difference":
             raise ValueError("returns='log' models returns: leave scaling out, or say scaling='difference'")
         if self.window is not None and self.segment is not None and self.window % self.segment:
             raise ValueError(f"window ({self.window}) must be a multiple of segment ({self.segment})")
-        if self.wiring == "many_to_one" and "decoding" in self.model_fields_set:
-            raise ValueError("decoding belongs to wiring='encoder_decoder'; many_to_one has no decoder")
+        if self.wiring == "many_to_one" and self.decoding == "recurrent":
+            raise ValueError("decoding='recurrent' belongs to wiring='encoder_decoder'; many_to_one has no decoder")
         return self
 
     @property
     def outputs(self) -> int:
         """Numbers the network gives for one step: one a quantile level, or a single point."""
         return len(self.levels) if self.output == "quantiles" else 1
-
-    @property
-    def window_scaling(self) -> Scaling:
-        """The scaling in force: log returns are differences of log prices."""
-        return "difference" if self.returns == "log" else self.scaling

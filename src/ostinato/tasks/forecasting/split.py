@@ -1,11 +1,14 @@
 """Which rows of each series are for training, for choosing when to stop, and for the final score."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel, Windows
+from ostinato.data.times import spell
+from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 
 Rows = npt.NDArray[np.int64]
@@ -45,6 +48,30 @@ class Split(NamedTuple):
         """Windows whose targets are all unseen."""
         start = np.maximum(self.seen - 1, 0)
         return windows(panel, settings, stride=stride, minimum_context=1, origins_from=start)
+
+
+def continued(panel: Panel, later: Panel) -> Panel:
+    """The panel with the rows of a validation table at its end.
+
+    Raises:
+        OstinatoError: The table holds other series, or one that does not begin at the step after its end in the panel.
+    """
+    if not np.array_equal(panel.ids, later.ids):
+        raise OstinatoError(
+            f"validation data must hold the {len(panel)} series of the training data in the same order, and hold "
+            f"{len(later)} ({', '.join(later.ids[:5])}{', ...' * (len(later) > 5)})"
+        )
+    if panel.names.time is None:  # rows are counted, and the count goes on
+        later = replace(later, times=later.times + np.repeat(panel.lengths, later.lengths))
+    wanted = panel.frequency.after(panel.times[panel.offsets[1:] - 1], 1)[:, 0]
+    found = later.times[later.offsets[:-1]]
+    if (found != wanted).any():
+        number = int(np.argmax(found != wanted))
+        raise OstinatoError(
+            f"validation data of series {str(panel.ids[number])!r} begin at {spell(found[number])}, and must go on "
+            f"where the training data end, at {spell(wanted[number])}"
+        )
+    return panel.extend(later)
 
 
 def windows(

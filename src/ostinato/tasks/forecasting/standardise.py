@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel
+from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
 
 Floats = npt.NDArray[np.float64]
@@ -109,7 +110,7 @@ def _series_scales(panel: Panel, ends: Rows, log: bool, season: int) -> SeriesSc
     seen = panel.observed & part
     location = _series_mean(panel, values, seen)
     spread = np.sqrt(_series_mean(panel, (values - np.repeat(location, panel.lengths)) ** 2, seen))
-    scale = np.where(spread > 1e-12 * np.maximum(np.abs(location), 1e-300), spread, 1.0)
+    scale = np.where(_varies(location, spread), spread, 1.0)
     change = _series_change(panel, values, seen, 1) / scale
     season_error = _series_change(panel, panel.target, seen, season)
     return SeriesScales(
@@ -134,12 +135,13 @@ def _series_change(panel: Panel, values: Floats, seen: npt.NDArray[np.bool_], la
 
 
 def _logarithm(panel: Panel) -> Floats:
-    if (panel.target <= 0).any():
-        row = int(np.argmax(panel.target <= 0))
+    bad = panel.observed & (panel.target <= 0)
+    if bad.any():
+        row = int(np.argmax(bad))
         series = str(panel.ids[panel.codes[row]])
         raise OstinatoError(
             f"returns='log' needs positive prices, but series {series!r} is {panel.target[row]:g} at "
-            f"{panel.times[row]}: mend that row or use returns='none'"
+            f"{spell(panel.times[row])}: mend that row or use returns='none'"
         )
     return np.log(panel.target)
 
@@ -150,7 +152,12 @@ def _moments(columns: Floats, observed: npt.NDArray[np.bool_] | None = None) -> 
     count = np.maximum(mask.sum(0), 1)
     mean = np.where(mask, columns, 0.0).sum(0) / count
     spread = np.sqrt((np.where(mask, columns - mean, 0.0) ** 2).sum(0) / count)
-    return np.stack([mean, np.where(spread > 0, spread, 1.0)])
+    return np.stack([mean, np.where(_varies(mean, spread), spread, 1.0)])
+
+
+def _varies(mean: Floats, spread: Floats) -> npt.NDArray[np.bool_]:
+    """Whether a spread is more than the rounding of equal numbers."""
+    return np.asarray(spread > 1e-12 * np.maximum(np.abs(mean), 1e-300))
 
 
 def standard(columns: Floats, moments: Floats) -> Floats:

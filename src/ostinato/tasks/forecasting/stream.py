@@ -1,7 +1,7 @@
 """Forecasting a stream: one observation in, one forecast out, memory of one window."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ostinato.data import Frequency, Panel, WindowBatch, calendar_features
+from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, calendar_features
+from ostinato.data.times import Moments, spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.fitted import Fitted
 from ostinato.tasks.forecasting.standardise import standard
@@ -21,12 +22,12 @@ class StreamForecast(NamedTuple):
     """What is expected after the newest observation, in the target's own units.
 
     Attributes:
-        times: ``(horizon,)``.
+        times: ``(horizon,)``, datetime64[ns] or int64.
         point: ``(horizon,)``: the median, or what the network was trained to give.
         quantiles: ``(horizon, levels)``, None for a model that gives points.
     """
 
-    times: npt.NDArray[Any]
+    times: Moments
     point: Array
     quantiles: Array | None
 
@@ -88,20 +89,20 @@ class Stream:
             OstinatoError: For a value that is not a number, a covariate too many or too few, or a time that is not a
                 later step of the grid. The stream stays as it was.
         """
-        missed, moment = self._times(time)
+        horizon = self._fitted.settings.horizon
+        *missed, moment = self._times(time)
         value = None if y is None else self._unit(y)
         covariates = self._past_row(past or {})
-        now = self._future_rows({name: [number] for name, number in (known or {}).items()}, 1)
-        later = self._future_rows(ahead or {}, self._fitted.settings.horizon)
-        if len(missed) and len(self._fitted.spec.future):
-            raise OstinatoError(
-                f"{len(missed)} steps before {moment} were left out: give each with its known covariates"
-            )
+        now = self._future_rows("known", {name: [each] for name, each in (known or {}).items()}, 1)
+        later = self._future_rows("ahead", ahead or {}, horizon)
+        times = self._frequency.at(np.asarray(moment), np.arange(1, horizon + 1))
+        if missed and self._fitted.spec.future:
+            raise OstinatoError(f"steps before {spell(moment)} were left out: give each with its known covariates")
         nothing = np.full(len(self._fitted.spec.past), np.nan)
         for skipped in missed:
             self._push(skipped, None, nothing, now[0])
         self._push(moment, value, covariates, now[0])
-        return self._forecast(later) if self._started else None
+        return self._forecast(times, later) if self._started else None
 
     def prime(self, panel: Panel) -> None:
         """Puts the end of this series' past, a standardised panel of it alone, into the window."""
@@ -128,9 +129,7 @@ class Stream:
         self._time = moment
         self._steps = min(self._steps + 1, len(self._target))
 
-    def _forecast(self, later: Array) -> StreamForecast:
-        horizon = self._fitted.settings.horizon
-        times = self._frequency.at(np.asarray(self._time), np.arange(1, horizon + 1))
+    def _forecast(self, times: Moments, later: Array) -> StreamForecast:
         inside = np.arange(len(self._target)) >= len(self._target) - self._steps
         batch = WindowBatch(
             past_target=_tensor(self._target * inside),
@@ -142,8 +141,8 @@ class Stream:
             static=torch.from_numpy(self._static.astype(np.float32)),
             series=torch.tensor([self._series]),
             lengths=torch.tensor([self._steps]),
-            target=torch.full((1, horizon), math.nan),
-            target_observed=torch.zeros(1, horizon, dtype=torch.bool),
+            target=torch.full((1, len(times)), math.nan),
+            target_observed=torch.zeros(1, len(times), dtype=torch.bool),
             origin=torch.tensor([self._steps - 1]),
         )
         point, quantiles = self._fitted.forecast(batch)
@@ -152,30 +151,46 @@ class Stream:
             times, back(point, self._scales)[0], None if quantiles is None else back(quantiles, self._scales)[0]
         )
 
-    def _calendar(self, times: npt.NDArray[Any]) -> Array:
+    def _calendar(self, times: Moments) -> Array:
         if not self._fitted.settings.calendar:
             return np.zeros((len(times), 0))
         return calendar_features(times, self._frequency)[0].astype(np.float64)
 
-    def _times(self, time: Any) -> tuple[npt.NDArray[Any], Any]:
-        """The steps that were left out, and the time of this one."""
+    def _times(self, time: Any) -> Moments:
+        """The time of this observation, behind those of the steps left out before it (a window of them at most)."""
         if self._time is None:
-            if time is None and self._frequency.kind != "integer":
-                raise OstinatoError("the first observation of a stream needs its time")
-            return np.array([]), self._moment(0 if time is None else time)
-        if time is None:
-            return np.array([]), self._frequency.at(np.asarray(self._time), np.array([1]))[0]
-        moment = self._moment(time)
-        gap = int(self._frequency.steps(np.asarray(self._time), np.asarray(moment)))
-        times = self._frequency.at(np.asarray(self._time), np.arange(1, max(gap, 1) + 1))
-        if gap < 1 or times[-1] != moment:
-            raise OstinatoError(f"{time} is not a later step of frequency {self._frequency.alias!r} after {self._time}")
-        return times[:-1], moment
+            return self._first(time)
+        moment = None if time is None else self._moment(time)
+        gap = 1 if moment is None else int(self._frequency.steps(self._time, moment))
+        steps = np.arange(max(gap - len(self._target), 1), max(gap, 1) + 1)
+        times = self._frequency.at(self._time, steps)
+        if moment is not None and (gap < 1 or times[-1] != moment):
+            raise OstinatoError(
+                f"{time} is not a later step of frequency {self._frequency.alias!r} after {spell(self._time)}"
+            )
+        return times
 
-    def _moment(self, time: Any) -> Any:
+    def _first(self, time: Any) -> Moments:
+        if time is None and self._frequency.kind != "integer":
+            raise OstinatoError("the first observation of a stream needs its time")
+        moment = self._moment(0 if time is None else time)
+        if self._frequency.at(moment, np.array(0)) != moment:
+            raise OstinatoError(f"{time} is not a time of frequency {self._frequency.alias!r}")
+        return moment[None]
+
+    def _moment(self, time: Any) -> Moments:
+        """A time as the panel has it, an array without dimensions."""
         if self._frequency.kind == "integer":
-            return np.int64(time)
-        return pd.Timestamp(time).to_datetime64().astype("datetime64[ns]")
+            if not isinstance(time, int | np.integer):
+                raise OstinatoError(f"time = {time!r} is not a whole number, as the times in training were")
+            return np.array(time, np.int64)
+        try:
+            moment = pd.NaT if isinstance(time, int | float | np.number) else pd.Timestamp(time).as_unit("ns")
+        except (ValueError, TypeError):
+            moment = pd.NaT
+        if moment is pd.NaT:
+            raise OstinatoError(f"time = {time!r} is not a date or time: write 2020-03-31 or 2020-03-31 14:00")
+        return np.array(moment.to_datetime64())
 
     def _unit(self, y: float) -> float:
         number = _number(y, "y")
@@ -188,29 +203,49 @@ class Stream:
     def _past_row(self, given: Mapping[str, float | None]) -> Array:
         names = self._fitted.spec.past
         _refuse_unknown(given, names, "past")
-        values = (given.get(name) for name in names)
-        row = np.array([math.nan if value is None else _number(value, "past") for value in values], dtype=np.float64)
-        return standard(row, self._fitted.standardiser.covariates["past"])
+        row = [math.nan if given.get(name) is None else _number(given[name], name) for name in names]
+        return standard(np.array(row, dtype=np.float64), self._fitted.standardiser.covariates["past"])
 
-    def _future_rows(self, given: Mapping[str, Sequence[float]], rows: int) -> Array:
+    def _future_rows(self, where: str, given: Mapping[str, Sequence[float]], rows: int) -> Array:
         names = self._fitted.spec.future
-        where = "known" if rows == 1 else "ahead"
         _refuse_unknown(given, names, where)
-        for name in names:
-            if name not in given or len(given[name]) != rows:
+        table = np.empty((rows, len(names)))
+        for column, name in enumerate(names):
+            values = given.get(name, ())
+            if not isinstance(values, Iterable) or len(listed := list(values)) != rows:
                 raise OstinatoError(f"{where} needs {rows} value{'s' * (rows > 1)} of the covariate {name!r}")
-        columns = [[_number(value, name) for value in given[name]] for name in names]
-        table = np.array(columns, dtype=np.float64).reshape(len(names), rows).T
+            table[:, column] = [_number(value, name) for value in listed]
         return standard(table, self._fitted.standardiser.covariates["future"])
 
 
-def _number(value: float, name: str) -> float:
+def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:
+    """Static covariates ``(static,)`` from their values by name; a category becomes its code.
+
+    Raises:
+        OstinatoError: One is missing, unknown, no number, or of a category that training did not know.
+    """
+    if set(given) != set(spec.static):
+        raise OstinatoError(
+            f"static needs a value of each of: {', '.join(spec.static) or 'none'}; got {', '.join(given) or 'none'}"
+        )
+    row = []
+    for name in spec.static:
+        known = (spec.categories or {}).get(name)
+        if known is not None and given[name] not in known:
+            raise OstinatoError(f"static {name}={given[name]!r} was not there in training (known: {', '.join(known)})")
+        row.append(_number(given[name], name) if known is None else float(known.index(given[name])))
+    return np.array(row, dtype=np.float64)
+
+
+def _number(value: Any, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise OstinatoError(f"{name} = {value!r} is not a number; give None for a missing value")
+        raise OstinatoError(
+            f"{name} = {value!r} is not a finite number (None stands for a missing y or past covariate)"
+        )
     return number
 
 
