@@ -1,8 +1,10 @@
 """One file an estimator: data, topology, training and decoding put together."""
 
 from pathlib import Path
+from typing import Any
 
 from ostinato.bundle import load_bundle
+from ostinato.cells import Cell
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.forecaster import Forecaster
 
@@ -10,16 +12,17 @@ ESTIMATORS = {"Forecaster": Forecaster}
 """The classes a bundle may name."""
 
 
-def load(folder: str | Path) -> Forecaster:
+def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Forecaster:
     """The estimator that was saved in a folder, whichever it is.
 
     Args:
         folder: A bundle, as `Estimator.save` writes it.
+        cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
 
     Raises:
-        OstinatoError: For a folder that is no bundle, or a damaged one.
+        OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`.
     """
-    return ESTIMATORS[load_bundle(Path(folder), ESTIMATORS).kind].load(folder)
+    return ESTIMATORS[load_bundle(Path(folder), ESTIMATORS).kind].load(folder, cell=cell)
 
 
 __all__ = ["ESTIMATORS", "Estimator", "Forecaster", "load"]

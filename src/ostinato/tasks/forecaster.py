@@ -24,7 +24,7 @@ from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import train
-from ostinato.training import Report
+from ostinato.training import Process, Report
 
 Array = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class Forecaster(Estimator[ForecasterSettings]):
             if not len(part):
                 raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
         if "batch_size" not in self._given.model_fields_set:
-            fewer = max(len(training) // EPOCH_BATCHES, 1)
+            fewer = max(len(training) // EPOCH_BATCHES, Process.from_environment().world)
             settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
         network = train(settings, training, validating, folder, resume, report)
         baselines = fit_baselines(
