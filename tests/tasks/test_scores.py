@@ -1,5 +1,6 @@
 """Scores: against numbers worked by hand, against plain loops, in pieces; and what the table says of them."""
 
+import io
 import json
 import math
 from itertools import pairwise
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from ostinato.tasks.forecasting.score_table import ScoreTable
 from ostinato.tasks.forecasting.scores import ScoreSum
@@ -242,3 +244,38 @@ def test_the_table_goes_to_json_and_an_undefined_score_is_null():
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert data["scores"]["naive"]["direction"] is None
     assert data["scores"]["naive"]["mse"] == 9.0
+
+
+def spelled(*errors):
+    """How a column of these errors is shown."""
+    table = ScoreTable("0", {str(i): {"mae": error} for i, error in enumerate(errors)})
+    return [str(cell) for cell in table.rich().columns[1].cells]
+
+
+def test_the_smallest_figure_of_a_column_shows_three_digits_and_a_column_too_wide_for_that_goes_to_exponents():
+    assert spelled(40.128, 6.5912) == ["40.13", "6.59"]
+    assert spelled(4012806.4, 659123.4) == ["4012806", "659123"]
+    assert spelled(0.0, 0.03472) == ["0.0000", "0.0347"]
+    assert spelled(401280643.0, 0.0) == ["4.01e+08", "0.00e+00"]
+    assert spelled(12345.678, 0.0012) == ["1.23e+04", "1.20e-03"]
+
+
+def test_the_table_fits_a_terminal_of_80_columns_and_a_narrower_one_cuts_no_figure_and_no_name():
+    scores = {
+        "mae": 4e9,
+        "rmse": 5e9,
+        "smape": 112.345,
+        "mase": 12.345,
+        "crps": 0.0123,
+        "direction": 1,
+        "coverage_95": 1,
+    }
+    table = ScoreTable("ostinato", {"ostinato": scores, "seasonal naive": scores})
+    for width in (80, 60):
+        text = io.StringIO()
+        Console(file=text, width=width).print(table.rich())
+        lines = text.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        assert any(line.startswith("seasonal naive ") for line in lines)
+        assert "…" not in text.getvalue()
+        assert (len(lines) == 5) == (width == 80)

@@ -25,8 +25,8 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of 
         console.print(load(model).summary())
     else:
         console.print(
-            f"{bundle.kind} with {cell}, a cell that is no part of ostinato: to use the model, load it in Python with "
-            f"{bundle.kind}.load(folder, cell=...)."
+            f"{bundle.kind} with the cell {cell}, whose class a saved model does not hold: to use it, load it in "
+            f"Python with {bundle.kind}.load(folder, cell=<that class>)."
         )
     console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
     console.print(settings_of(bundle.settings, ESTIMATORS[bundle.kind].settings_class))

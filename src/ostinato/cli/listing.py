@@ -53,6 +53,7 @@ def settings_of(values: dict[str, Any], settings: type[BaseModel]) -> Table:
     defaults = settings().model_dump(mode="json")
     table = Table("setting", "value", "default", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.columns[0].no_wrap = True
+    table.columns[1].max_width = 32
     for name, value in values.items():
         changed = value != defaults[name]
         style = "bold" if changed else ""

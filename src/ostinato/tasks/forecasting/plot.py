@@ -28,6 +28,9 @@ HISTORY_HORIZONS = 3
 LEAST_HISTORY = 24
 """...but at least so many steps."""
 
+MOST_INTERVALS = 3
+"""The widest ones; more shades cannot be told apart."""
+
 # Okabe & Ito (2008): told apart with any colour vision. Baselines differ in their dashes too.
 FORECAST = "#0072B2"
 ACTUAL = "#000000"
@@ -52,7 +55,7 @@ class SeriesForecast:
         times: ``(horizon,)``, as `history_times`.
         point: ``(horizon,)``, the median or mean.
         quantiles: ``(horizon, levels)``, or None for a model that only gives points.
-        levels: Of the quantiles; every pair that is symmetric about the median is drawn as an interval.
+        levels: Of the quantiles; the widest pairs that are symmetric about the median are drawn as intervals.
         actual: ``(horizon,)`` where known; NaN where not.
         baselines: Name to points ``(horizon,)``, drawn as thin lines.
     """
@@ -148,7 +151,7 @@ def _draw(axes: Axes, one: SeriesForecast) -> None:
         line("actual", one.actual, zorder=3, color=ACTUAL, linewidth=1.6)
     line("forecast", one.point, zorder=4, color=FORECAST, linewidth=2.2)
     if one.quantiles is not None:
-        pairs = symmetric_pairs(one.levels)
+        pairs = dict(list(symmetric_pairs(one.levels).items())[:MOST_INTERVALS])
         for depth, (nominal, (low, high)) in enumerate(pairs.items()):
             bounds = ahead(one.quantiles[:, low]), ahead(one.quantiles[:, high])
             tint = _tint(FORECAST, 0.16 + 0.36 * depth / len(pairs))

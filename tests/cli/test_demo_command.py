@@ -1,0 +1,54 @@
+"""`ostinato demo`: from a series in the package to a model, a plot and a line to go on with."""
+
+import shlex
+
+import pandas as pd
+import pytest
+from command import error_of, run
+
+from ostinato.data import EMBEDDED
+from ostinato.tasks.forecasting.recipes import DEMOS
+from ostinato.training import Process
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    for name, settings in DEMOS.items():
+        monkeypatch.setitem(DEMOS, name, settings | {"hidden_size": 4, "epochs": 1, "batches_per_epoch": 2})
+
+
+def test_the_help_names_every_demo():
+    shown = run("demo", "--help").out
+    assert all(f" {name} (" in shown for name in DEMOS)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_it_leaves_a_model_a_plot_and_the_data_and_runs_again_over_them(name, tmp_path):
+    out = tmp_path / "demo"
+    ended = run("demo", name, "--out", out, columns=500)
+    assert (ended.code, ended.err) == (0, "")
+    assert EMBEDDED[name].description in ended.out
+    assert EMBEDDED[name].source in ended.out
+    assert "\nridge " in ended.out
+    assert (out / "forecast.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(out / f"{name}.csv")) > 100
+    line = ended.out.splitlines()[-1].removeprefix("Forecast with: ")
+    assert run(*shlex.split(line)[1:]).code == 0
+    assert run("demo", name, "--out", out).code == 0
+
+
+def test_an_unknown_name_is_refused_with_those_there_are():
+    assert error_of("demo", "tides") == "no demo 'tides': choose one of co2, sunspots"
+
+
+def test_a_foreign_folder_is_refused(tmp_path):
+    (tmp_path / "thesis.doc").touch()
+    ended = run("demo", "--out", tmp_path)
+    assert ended.code == 2
+    assert ended.err.startswith(f"error: {tmp_path} holds thesis.doc")
+
+
+def test_only_the_first_process_prints_and_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(Process, "main", False)
+    assert run("demo", "sunspots", "--out", tmp_path / "demo") == (0, "", "")
+    assert not (tmp_path / "demo" / "forecast.png").exists()

@@ -1,0 +1,37 @@
+"""`ostinato evaluate`: a table and a verdict for people, JSON for programs."""
+
+import json
+
+from command import error_of, run
+
+
+def test_it_prints_the_table_and_the_verdict(model, sales):
+    ended = run("evaluate", model, sales)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Backtest after the rows the model was fitted on, 24 forecasts:\n")
+    for row in ("ostinato", "naive", "drift", "seasonal naive", "seasonal drift", "ridge"):
+        assert f"\n{row} " in ended.out
+    for word in ("MAE", "RMSE", "sMAPE %", "MASE", "CRPS", "right", "way %", "in 95 %", "interval"):
+        assert word in ended.out
+    assert "…" not in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert "No error is below" in ended.out or "beats" in ended.out
+
+
+def test_json_is_all_there_is_on_standard_output(model, sales):
+    ended = run("evaluate", model, sales, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    content = json.loads(ended.out)
+    assert content["forecasts"] == 24
+    assert set(content["scores"]) >= {"ostinato", "naive", "ridge"}
+    assert content["verdict"]
+
+
+def test_a_stride_makes_fewer_forecasts(model, sales):
+    assert json.loads(run("evaluate", model, sales, "--json", "--stride", 7).out)["forecasts"] == 4
+
+
+def test_data_without_new_rows_are_refused(model, sales, tmp_path):
+    early = tmp_path / "early.csv"
+    early.write_text("".join(sales.read_text().splitlines(keepends=True)[:100]))
+    assert "nothing to score" in error_of("evaluate", model, early)

@@ -1,0 +1,64 @@
+"""`ostinato predict`: numbers a person can read, files that are whole, errors by name."""
+
+import io
+
+import pandas as pd
+import pytest
+from command import error_of, run
+
+from ostinato import load
+
+
+def test_standard_output_holds_the_forecast_and_nothing_else_rounded_to_seven_digits(model, sales):
+    ended = run("predict", model, sales)
+    assert (ended.code, ended.err) == (0, "")
+    header, first = ended.out.splitlines()[:2]
+    assert header.startswith("unique_id,date,forecast,q0.025,q0.1,")
+    name, day, *numbers = first.split(",")
+    assert (name, day) == ("sales", "2024-05-30")
+    assert all(len(number.replace(".", "")) <= 7 for number in numbers)
+    shown = pd.read_csv(io.StringIO(ended.out))
+    exact = load(model).predict(sales)
+    assert len(shown) == 7
+    assert shown["forecast"].to_numpy() == pytest.approx(exact["forecast"].to_numpy(), rel=1e-6)
+
+
+def test_large_and_small_numbers_are_written_out(model, sales, monkeypatch):
+    table = pd.DataFrame({"step": [1, 2], "forecast": [123456789.123, 0.0000123456789]})
+    monkeypatch.setattr(type(load(model)), "predict", lambda self, data, future: table)
+    assert run("predict", model, sales).out == "step,forecast\n1,123456800\n2,0.00001234568\n"
+
+
+def test_a_file_holds_it_in_full_precision(model, sales, tmp_path):
+    ended = run("predict", model, sales, "--out", tmp_path / "forecast.csv")
+    assert ended == (0, "", "")
+    written = pd.read_csv(tmp_path / "forecast.csv")
+    assert written["q0.9"].tolist() == load(model).predict(sales)["q0.9"].tolist()
+
+
+def test_a_plot_is_drawn_beside_it(model, sales, tmp_path):
+    ended = run("predict", model, sales, "--plot", tmp_path / "forecast.png")
+    assert ended.code == 0
+    assert ended.out.startswith("unique_id,")
+    assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_places_that_cannot_be_written_to_are_refused(model, sales, tmp_path):
+    assert "ends in .png" in error_of("predict", model, sales, "--plot", tmp_path / "forecast.jpg")
+    assert "there is no folder" in error_of("predict", model, sales, "--plot", tmp_path / "no" / "forecast.png")
+    assert "there is no folder" in error_of("predict", model, sales, "--out", tmp_path / "no" / "forecast.csv")
+    assert "a directory" in error_of("predict", model, sales, "--out", tmp_path)
+    before = sales.read_text()
+    assert "written over the data" in error_of("predict", model, sales, "--out", sales)
+    assert sales.read_text() == before
+
+
+def test_data_and_models_that_are_not_there_are_told_of(model, sales, tmp_path):
+    assert error_of("predict", model, tmp_path / "no.csv") == f"{tmp_path / 'no.csv'}: no such file"
+    assert "give the folder that a model was saved to" in error_of("predict", tmp_path / "no", sales)
+    assert "has no bundle.json" in error_of("predict", tmp_path, sales)
+
+
+def test_data_without_the_columns_of_training_are_refused(model, tmp_path):
+    (tmp_path / "other.csv").write_text("date,turnover\n2024-01-01,1\n2024-01-02,2\n")
+    assert "no column 'sales'" in error_of("predict", model, tmp_path / "other.csv")
