@@ -128,7 +128,7 @@ def save_bundle(
     Raises:
         OstinatoError: the folder holds other things.
     """
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     content = tensor_bytes(tensors)
     digest = hashlib.sha256(content).hexdigest()
     weights = _Weights(
@@ -203,7 +203,12 @@ def is_bundle(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
+    """Make sure that a bundle may be saved to a folder: new, empty, a bundle already, or what training left there.
+
+    Raises:
+        OstinatoError: it holds other things, or is a file.
+    """
     if folder.exists() and not folder.is_dir():
         raise OstinatoError(f"{folder} is a file: give another folder to save to")
     if not folder.exists() or is_bundle(folder):

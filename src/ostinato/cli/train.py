@@ -8,7 +8,7 @@ from time import perf_counter
 
 import typer
 
-from ostinato.bundle import _refuse_foreign
+from ostinato.bundle import refuse_foreign
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_scores
 from ostinato.data.table import Source
@@ -35,7 +35,7 @@ def train(
         typer.Exit: Ctrl-C or SIGTERM, after telling how to go on.
     """
     check_folder(out)
-    _refuse_foreign(out)
+    refuse_foreign(out)
     _check_checkpoints(out, resume)
     process = Process.from_environment()
     console = screen(quiet=not process.main)
