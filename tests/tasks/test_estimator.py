@@ -9,7 +9,8 @@ from ostinato.tasks import ESTIMATORS, Estimator
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 
 WRONG = [
-    ({"horizn": 3}, r"no setting 'horizn' \(there are: .*horizon.*window.*\)"),
+    ({"horizn": 3}, r"no setting 'horizn' \(did you mean 'horizon'\?\)"),
+    ({"zzz": 3}, r"no setting 'zzz' \(there are: .*horizon.*window.*\)"),
     ({"horizon": 0}, r"horizon = 0: .*greater than or equal to 1"),
     ({"horizon": "many"}, r"horizon = 'many': .*integer"),
     ({"window": 1}, r"window = 1: .*greater than or equal to 2"),

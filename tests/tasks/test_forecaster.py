@@ -7,6 +7,7 @@ import torch
 from forecast_scenario import COVARIATES, TINY, Leaky, ahead, long, wide
 
 from ostinato import Forecaster, OstinatoError
+from ostinato.data import load_embedded
 from ostinato.tasks.forecasting.fitted import Fitted
 
 LEVELS = ["q0.1", "q0.5", "q0.9"]
@@ -464,3 +465,16 @@ def test_plots_show_some_series_of_the_training_and_new_ones(shops, tmp_path):
     shops.plot(frame.assign(unique_id="new " + frame["unique_id"]), tmp_path / "new.png", actual=True)
     shops.plot(frame, tmp_path / "all.png", future=ahead(frame, 5))
     assert all((tmp_path / name).stat().st_size > 1000 for name in ("one.png", "new.png", "all.png"))
+
+
+def test_a_future_table_is_refused_by_a_model_that_would_not_read_it():
+    table = load_embedded("sunspots")
+    forecaster = Forecaster(horizon=3, window=12, hidden_size=4, epochs=1).fit(table)
+    with pytest.raises(OstinatoError, match="trained without covariates known into the future"):
+        forecaster.predict(table, future=table)
+
+
+def test_training_leaves_torchs_threads_as_they_were():
+    threads = torch.get_num_threads()
+    Forecaster(horizon=3, window=12, hidden_size=4, epochs=1, threads=2).fit(load_embedded("sunspots"))
+    assert torch.get_num_threads() == threads

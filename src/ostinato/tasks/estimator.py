@@ -1,6 +1,7 @@
 """The contract of every task: settings, fit, predict, evaluate, save, load."""
 
 from abc import ABC, abstractmethod
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -58,7 +59,9 @@ def _one_line(owner: str, settings: type[BaseModel], error: ValidationError) -> 
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
-            problems.append(f"no setting {name!r} (there are: {', '.join(sorted(settings.model_fields))})")
+            near = get_close_matches(name, settings.model_fields, 1)
+            there = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(settings.model_fields))}"
+            problems.append(f"no setting {name!r} ({there})")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             problems.append(f"{name} = {problem['input']!r}: {message}" if name else message)

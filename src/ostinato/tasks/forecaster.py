@@ -24,7 +24,7 @@ from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import train
-from ostinato.training import Process, Report
+from ostinato.training import Process, Report, clear_checkpoints
 
 Array = npt.NDArray[np.float64]
 
@@ -122,6 +122,8 @@ class Forecaster(Estimator[ForecasterSettings]):
         last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
         self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
         self.settings, self.notes, self.metrics = settings, panel.notes, None
+        if folder is not None and Process.from_environment().main:
+            clear_checkpoints(Path(folder) / "checkpoints")
         return self
 
     def _read(self, data: Source, validation: Source | None, holdout: float) -> tuple[Panel, Split]:
@@ -192,7 +194,7 @@ class Forecaster(Estimator[ForecasterSettings]):
         """
         fitted = self._need()
         panel = fitted.read(data)
-        later = self._later(panel, data if future is None else future)
+        later = self._later(panel, data, future)
         point, quantiles = self._back(panel, later, fitted.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
@@ -203,9 +205,13 @@ class Forecaster(Estimator[ForecasterSettings]):
             columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(fitted.settings.levels)}
         return pd.DataFrame(columns)
 
-    def _later(self, panel: Panel, source: Source) -> Panel:
+    def _later(self, panel: Panel, data: Source, future: Source | None) -> Panel:
         """The steps to forecast, with their known covariates."""
-        return panel.ahead(self.settings.horizon, source if panel.names.future else None)
+        if panel.names.future:
+            return panel.ahead(self.settings.horizon, data if future is None else future)
+        if future is not None:
+            raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
+        return panel.ahead(self.settings.horizon)
 
     def _back(
         self, panel: Panel, later: Panel, forecast: Callable[[WindowBatch], tuple[Array, Array | None]]
@@ -286,7 +292,7 @@ class Forecaster(Estimator[ForecasterSettings]):
         if actual:
             panel, later = panel.split(rows=self.settings.horizon)
         else:
-            later = self._later(panel, data if future is None else future)
+            later = self._later(panel, data, future)
         point, quantiles = self._back(panel, later, fitted.network_on(panel))
         scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
         names = [name for name in ("ridge", "seasonal naive", "naive") if name in fitted.baselines.names]

@@ -152,8 +152,8 @@ def _nominal(coverage: str) -> float:
 
 def _heading(metric: str) -> str:
     if metric.startswith("coverage_"):
-        return f"in {100 * _nominal(metric):g} %\ninterval"
-    return ERRORS.get(metric, "right\nway %")
+        return f"coverage\n{100 * _nominal(metric):g} %"
+    return ERRORS.get(metric, "direction\n%")
 
 
 def _spelled(figure: float, column: Iterable[float]) -> str:

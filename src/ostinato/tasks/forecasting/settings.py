@@ -29,7 +29,9 @@ class ForecasterSettings(TrainingSettings):
         "less than 16 batches.",
     )
     schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "cosine", description="Learning rate over time; see the training settings."
+        "cosine",
+        description="Learning rate over time: constant, falling along a cosine to 0 at the last step, or cut by "
+        "plateau_factor when the validation score stops falling.",
     )
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of matrices; biases and gains are never decayed.")
     ema: float | None = Field(
@@ -83,7 +85,9 @@ class ForecasterSettings(TrainingSettings):
         True, description="Whether a linear map of the window stands beside the network, which then learns the rest."
     )
     series_embedding: int = Field(0, ge=0, description="Size of a learned vector for each series; 0: none.")
-    output: Literal["quantiles", "mae", "mse"] = Field("quantiles", description="What the network is trained to give.")
+    output: Literal["quantiles", "mae", "mse"] = Field(
+        "quantiles", description="What the network gives: quantiles, the median (mae) or the mean (mse)."
+    )
     levels: tuple[float, ...] = Field(
         (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975), description="Quantile levels of the forecast."
     )
@@ -93,6 +97,12 @@ class ForecasterSettings(TrainingSettings):
         lt=1,
         description="Share of each series' end (before any holdout) kept out of training to choose when to stop; with "
         "a holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads of training; None takes 1 for up to 64 units, where more only wait for each other, "
+        "and torch's own number beyond.",
     )
     batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
 
