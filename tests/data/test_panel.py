@@ -266,6 +266,11 @@ class TestMethods:
             Panel.from_table(long()).split(rows=4)
 
     def test_split_by_time_may_leave_a_series_empty(self):
+        panel = Panel.from_table(long())
+        assert (
+            panel.split(at="2020-01-05T01:00+01:00")[0].lengths.tolist()
+            == panel.split(at="2020-01-05")[0].lengths.tolist()
+        )
         before, rest = Panel.from_table(long()).split(at="2020-01-05")
         assert (before.lengths.tolist(), rest.lengths.tolist()) == ([4, 4], [2, 0])
         with pytest.raises(OstinatoError, match="is not a date or time"):

@@ -122,3 +122,12 @@ def test_rows_without_a_time_are_counted_on():
     frame = wide(30).drop(columns="ds")
     first, second = (Panel.from_table(part, PanelSpec()) for part in (frame[:20], frame[20:]))
     assert continued(first, second).times.tolist() == list(range(30))
+
+
+def test_missing_values_at_the_start_of_validation_data_come_from_before_them():
+    frame = wide(30, "a", "b")
+    frame.loc[20:22, "a"] = np.nan
+    first, second = (Panel.from_table(part, PanelSpec()) for part in (frame[:20], frame[20:]))
+    joined, whole = continued(first, second), Panel.from_table(frame, PanelSpec())
+    np.testing.assert_array_equal(joined.target, whole.target)
+    np.testing.assert_array_equal(joined.observed, whole.observed)

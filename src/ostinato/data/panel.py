@@ -224,7 +224,8 @@ class Panel:
                 raise OstinatoError(f"{at!r} is not a whole number, as the times of this panel are")
             return at
         try:
-            return pd.Timestamp(at).tz_localize(None).to_datetime64()
+            moment = pd.Timestamp(at)
+            return (moment if moment.tz is None else moment.tz_convert("UTC")).tz_localize(None).to_datetime64()
         except (ValueError, TypeError):
             raise OstinatoError(f"{at!r} is not a date or time: write 2020-03-31 or 2020-03-31 14:00") from None
 

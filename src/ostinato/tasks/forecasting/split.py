@@ -71,7 +71,15 @@ def continued(panel: Panel, later: Panel) -> Panel:
             f"validation data of series {str(panel.ids[number])!r} begin at {spell(found[number])}, and must go on "
             f"where the training data end, at {spell(wanted[number])}"
         )
-    return panel.extend(later)
+    return panel.extend(_carried_on(panel, later))
+
+
+def _carried_on(panel: Panel, later: Panel) -> Panel:
+    """`later`, with the missing values that it begins with imputed from what was before them, not from after."""
+    counts = np.concatenate([[0], np.cumsum(later.observed)])
+    leading = counts[1:] == np.repeat(counts[later.offsets[:-1]], later.lengths)
+    last = panel.target[panel.offsets[1:] - 1]
+    return replace(later, target=np.where(leading, last[later.codes], later.target))
 
 
 def windows(
