@@ -151,8 +151,11 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_bundle(bundle):
 
 
 def test_reasons_for_refusing_a_folder(tmp_path, bundle):
-    with pytest.raises(OstinatoError, match="is not a folder"):
+    with pytest.raises(OstinatoError, match="does not exist"):
         load_bundle(tmp_path / "nowhere", KINDS)
+    (tmp_path / "file").touch()
+    with pytest.raises(OstinatoError, match="is not a folder"):
+        load_bundle(tmp_path / "file", KINDS)
     with pytest.raises(OstinatoError, match=r"has no bundle\.json"):
         load_bundle(tmp_path, KINDS)
     with pytest.raises(OstinatoError, match="kind 'Forecaster', not one of Tagger"):

@@ -221,7 +221,8 @@ def refuse_foreign(folder: Path) -> None:
 def _read_manifest(folder: Path) -> _Manifest:
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise OstinatoError(f"{folder} is not a folder: give the folder that a model was saved to")
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise OstinatoError(f"{folder} {what}: give the folder that a model was saved to")
     if not path.is_file():
         raise OstinatoError(f"{folder} has no {MANIFEST}: give the folder that a model was saved to")
     try:

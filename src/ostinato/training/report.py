@@ -45,6 +45,7 @@ class Report:
             disable=not (progress and console.is_terminal),
         )
         self._task = self._bar.add_task("")
+        self._score = ""  # the last one, shown until the next
         self._writer: SummaryWriter | None = None
         if tensorboard:
             if folder is None:
@@ -83,8 +84,9 @@ class Report:
             self._writer.close()
 
     def _show(self, record: Record) -> None:
-        score = "" if record.score is None else f"  score {record.score:.4g}"
-        text = f"epoch {record.epoch}  loss {record.loss:.4g}{score}"
+        if record.score is not None:
+            self._score = f"  score {record.score:.4g}"
+        text = f"epoch {record.epoch}  loss {record.loss:.4g}{self._score}"
         self._bar.update(self._task, completed=record.step, description=text)
 
 
