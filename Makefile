@@ -16,8 +16,10 @@ lint: .venv/ready
 	$(BIN)/mypy --strict src/ostinato
 
 bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with the public data sets
-	$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96
-	$(BIN)/python benchmarks/forecast.py --dataset exchange_rate --horizon 96
+	set -e; for dataset in etth1 exchange_rate; do for horizon in 24 96 336; do \
+		$(BIN)/python benchmarks/forecast.py --dataset $$dataset --horizon $$horizon --threads 1; done; done
+	set -e; for seed in 1 2; do \
+		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --threads 1 --seed $$seed; done
 	$(BIN)/python benchmarks/panel.py
 
 # Torch first and by its pin, so that no other package's range can bring in another build of it.

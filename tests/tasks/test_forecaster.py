@@ -472,6 +472,8 @@ def test_a_future_table_is_refused_by_a_model_that_would_not_read_it():
     forecaster = Forecaster(horizon=3, window=12, hidden_size=4, epochs=1).fit(table)
     with pytest.raises(OstinatoError, match="trained without covariates known into the future"):
         forecaster.predict(table, future=table)
+    with pytest.raises(OstinatoError, match="leave future out"):
+        forecaster.plot(table, "plot.png", actual=True, future=table)
 
 
 def test_training_leaves_torchs_threads_as_they_were():

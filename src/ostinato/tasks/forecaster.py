@@ -289,6 +289,8 @@ class Forecaster(Estimator[ForecasterSettings]):
         """
         fitted = self._need()
         panel = fitted.read(data)
+        if actual and future is not None:
+            raise OstinatoError("plot: with actual=True the known covariates stand in data; leave future out")
         if actual:
             panel, later = panel.split(rows=self.settings.horizon)
         else:
