@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from ostinato.engine.lengths import cleared
 from ostinato.nn import valid_steps
-from ostinato.nn.ragged import cleared, repack, unpack
+from ostinato.nn.ragged import repack, unpack
 
 
 def test_a_step_is_valid_before_the_length_of_its_row():

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
+from ostinato.engine import detach
 from ostinato.errors import OstinatoError
 from ostinato.training import TrainingSettings, seed_everything
 from ostinato.training.averaging import moving_average
-from ostinato.training.carried import detach, leaves, pack, structure
+from ostinato.training.carried import leaves, pack, structure
 from ostinato.training.optimizer import build_optimizer
 from ostinato.training.schedule import Schedule
 
@@ -164,6 +165,11 @@ def test_a_class_that_is_not_imported_is_named():
         pack({"tuple": "nowhere:Memory", "items": []}, iter(()))
     with pytest.raises(OstinatoError, match="os:system, which is not there"):
         pack({"tuple": "os:system", "items": []}, iter(()))
+
+
+def test_what_is_no_tuple_of_tensors_is_refused_when_saving():
+    with pytest.raises(TypeError, match="this one holds a list"):
+        leaves((torch.zeros(1), [torch.zeros(1)]))
 
 
 def test_a_class_that_could_not_be_found_again_is_refused_when_saving():

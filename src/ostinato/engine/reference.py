@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell, State
+from ostinato.engine.lengths import valid_steps
 
 
 def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
     """Runs `cell` over ``(batch, time, features)`` one step at a time; see `ostinato.engine.scan`."""
     steps = range(x.shape[1])
     outputs: list[Tensor] = []
-    valid = None if lengths is None else torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+    valid = None if lengths is None else valid_steps(lengths, x.shape[1])
     for t in reversed(steps) if reverse else steps:
         y, new = cell(x[:, t], state)
         if valid is not None:

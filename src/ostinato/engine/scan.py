@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.engine import aten, reference
+from ostinato.engine.lengths import cleared, valid_steps
 
 BackendName = Literal["auto", "reference", "aten"]
 S = TypeVar("S", bound=State)
@@ -72,7 +73,7 @@ def scan(
     if lengths is not None:
         lengths = lengths.to(x.device, torch.int64)  # in uint8, one step before 0 would be 255
         # Whatever stands in the padding, NaN too, must not reach a gradient.
-        x = torch.where(torch.arange(x.shape[1], device=x.device)[:, None] < lengths[:, None, None], x, 0)
+        x = cleared(x, valid_steps(lengths, x.shape[1]))
     y, final = _RUNS[chosen](cell, x, first, lengths, reverse)
     return y, final  # type: ignore[return-value]
 
@@ -108,15 +109,22 @@ def detach(state: Any) -> Any:
     """A state (or a nested tuple of states) cut off from its history: the start of the next chunk.
 
     Args:
-        state: Tensors in tuples and NamedTuples, or None.
+        state: Tensors in tuples, NamedTuples and lists, or None.
 
     Returns:
         The same structure; values are shared, gradients stop here.
+
+    Raises:
+        TypeError: For anything else in the state.
     """
-    if state is None or isinstance(state, Tensor):
-        return state if state is None else state.detach()
-    parts = [detach(part) for part in state]
-    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    if state is None:
+        return None
+    if isinstance(state, Tensor):
+        return state.detach()
+    if isinstance(state, tuple | list):
+        parts = [detach(part) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    raise TypeError(f"a carried state is nested tuples of tensors; this one holds a {type(state).__name__}")
 
 
 def _check(cell: Cell[Any], x: Tensor, state: State | None, lengths: Tensor | None) -> None:

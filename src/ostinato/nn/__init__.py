@@ -1,8 +1,8 @@
 """Layers: any cell over time, torch's own layers on this engine, attention."""
 
+from ostinato.engine.lengths import valid_steps
 from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
 from ostinato.nn.dropin import GRU, LSTM, RNN
-from ostinato.nn.ragged import valid_steps
 from ostinato.nn.recurrent import Recurrent
 
 __all__ = ["GRU", "LSTM", "RNN", "AdditiveAttention", "MultiplicativeAttention", "Recurrent", "valid_steps"]

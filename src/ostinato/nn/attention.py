@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ostinato.nn.ragged import cleared
+from ostinato.engine.lengths import cleared
 
 Score = Literal["general", "dot"]
 

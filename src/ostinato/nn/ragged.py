@@ -1,26 +1,8 @@
-"""Batches whose rows end at their own length: masks, and torch's packed sequences."""
+"""Torch's packed sequences: another way to say where rows end."""
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-
-
-def valid_steps(lengths: Tensor, steps: int) -> Tensor:
-    """Which steps of a padded batch are valid.
-
-    Args:
-        lengths: Valid steps of each row, integers ``(batch,)``.
-        steps: Time steps of the batch.
-
-    Returns:
-        Booleans ``(batch, steps)`` on the device of `lengths`: True where valid, the `mask` of the attentions.
-    """
-    return torch.arange(steps, device=lengths.device) < lengths[:, None]
-
-
-def cleared(x: Tensor, valid: Tensor | None) -> Tensor:
-    """`x` with zeros where not valid: ``(batch, time, features)``, booleans ``(batch, time)`` or None for all valid."""
-    return x if valid is None else torch.where(valid[..., None], x, 0)
 
 
 def unpack(packed: PackedSequence) -> tuple[Tensor, Tensor]:

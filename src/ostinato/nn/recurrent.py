@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells import Cell, State, Zoneout
 from ostinato.engine import BackendName, scan
-from ostinato.nn.ragged import cleared, repack, unpack, valid_steps
+from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.nn.ragged import repack, unpack
 
 Merge = Literal["concat", "sum"]
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells import State
+from ostinato.engine.lengths import cleared
 from ostinato.nn import Recurrent, valid_steps
-from ostinato.nn.ragged import cleared
 from ostinato.topologies.initial_state import StateFromVector
 from ostinato.topologies.output import output_layer
 

@@ -11,16 +11,23 @@ from ostinato.errors import OstinatoError
 State: TypeAlias = Any  # Tensor | tuple[State, ...] | None, of whichever (named) tuples the cell declares
 
 
-def detach(state: State) -> State:
-    """The same state, cut from the graph that made it: gradients stop here. Named tuples keep their class."""
-    return _map(Tensor.detach, state)
-
-
 def leaves(state: State) -> list[Tensor]:
-    """The tensors of a state, in order."""
-    found: list[Tensor] = []
-    _map(found.append, state)
-    return found
+    """The tensors of a state, in order.
+
+    Raises:
+        TypeError: the state holds something else than tuples, tensors and None, which no checkpoint could hold.
+    """
+    if isinstance(state, tuple):
+        return [leaf for item in state for leaf in leaves(item)]
+    if state is None or isinstance(state, Tensor):
+        return [] if state is None else [state]
+    raise TypeError(f"a carried state is nested tuples of tensors; this one holds a {type(state).__name__}")
+
+
+def storable(state: State) -> State:
+    """The state as it is, refused at once, not at the first checkpoint, where `leaves` refuses it."""
+    leaves(state)
+    return state
 
 
 def structure(state: State) -> Any:
@@ -46,17 +53,6 @@ def pack(nesting: Any, tensors: Iterator[Tensor]) -> State:
         return next(tensors)
     items = [pack(item, tensors) for item in nesting["items"]]
     return tuple(items) if nesting["tuple"] is None else _named_tuple(nesting["tuple"])(*items)
-
-
-def _map(function: Callable[[Tensor], Any], state: State) -> Any:
-    if state is None:
-        return None
-    if isinstance(state, Tensor):
-        return function(state)
-    if isinstance(state, tuple):
-        items = [_map(function, item) for item in state]
-        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
-    raise TypeError(f"a carried state is nested tuples of tensors; this one holds a {type(state).__name__}")
 
 
 def _name(kind: type) -> str | None:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.batches import Batches
+from ostinato.engine import detach
 from ostinato.errors import OstinatoError
-from ostinato.training.carried import State, detach
+from ostinato.training.carried import State, storable
 from ostinato.training.checkpoint import checkpoint_path, latest, save_checkpoint
 from ostinato.training.distributed import Process
 from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, gradient_norm
@@ -174,7 +175,7 @@ class Trainer(Generic[B]):
                 loss, state = self.loss(run.wrapped, next(stream), state)
                 (loss / group).backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach() / group
-            run.carried = detach(state)
+            run.carried = detach(storable(state))
             run.progress.batch += 1
         return total.item()
 

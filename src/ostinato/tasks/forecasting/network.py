@@ -49,7 +49,7 @@ class ForecastNetwork(nn.Module):
     autoregressive part of Lai et al. 2018, "LSTNet", section 3.6).
 
     Args:
-        settings: The Forecaster's settings, `window` resolved.
+        settings: The Forecaster's settings, `window` and `segment` resolved.
         sizes: Numbers of input columns and series.
     """
 
