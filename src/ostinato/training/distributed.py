@@ -1,5 +1,6 @@
 """Training with several processes under `torchrun`."""
 
+import atexit
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Process:
         if cuda:
             torch.cuda.set_device(self.device)
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", rank=self.rank, world_size=self.world)
+        # Its threads release tensors; one that did so while the interpreter ends would abort the process.
+        atexit.register(dist.destroy_process_group)
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model with its gradients averaged over the processes during `backward`, from equal weights."""
