@@ -21,6 +21,7 @@ bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with
 	set -e; for seed in 1 2; do \
 		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --threads 1 --seed $$seed; done
 	$(BIN)/python benchmarks/panel.py
+	$(BIN)/python benchmarks/engine.py
 
 # Torch first and by its pin, so that no other package's range can bring in another build of it.
 .venv/ready: pyproject.toml constraints.txt

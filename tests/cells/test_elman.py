@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.cells import Elman, ElmanState, Jordan, JordanState
-from ostinato.engine import scan
+from ostinato.cells.elman import ContractiveElman
+from ostinato.engine import explain, scan
 
 law = settings(deadline=None, derandomize=True, max_examples=20)
 FUNCTIONS = {
@@ -112,6 +113,167 @@ def test_the_threshold_works_under_torch_func():
     output(leaf).sum().backward()
 
     torch.testing.assert_close(vjp(torch.ones(4, 3).double())[0], leaf.grad)
+
+
+def test_a_uniform_start_is_the_default_and_draws_what_torchs_does():
+    torch.manual_seed(0)
+    default = Elman(3, 4)
+    torch.manual_seed(0)
+    uniform = Elman(3, 4, init="uniform")
+    torch.manual_seed(0)
+    torchs = torch.nn.RNNCell(3, 4)
+
+    for name, value in default.named_parameters():
+        assert torch.equal(value, uniform.get_parameter(name))
+        assert torch.equal(value, torchs.get_parameter(name))
+
+
+def test_an_orthogonal_start_keeps_the_length_of_every_state():
+    torch.manual_seed(0)
+    cell = Elman(3, 16, activation="identity", bias=False, init="orthogonal").double()
+    h = torch.randn(5, 16).double()
+
+    y, _ = scan(cell, torch.zeros(5, 50, 3).double(), ElmanState(h))
+
+    torch.testing.assert_close(cell.weight_hh @ cell.weight_hh.T, torch.eye(16).double(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(y.norm(dim=-1), h.norm(dim=-1, keepdim=True).expand(5, 50), rtol=1e-4, atol=0)
+
+
+def test_an_irnn_begins_by_adding_up_its_inputs():
+    torch.manual_seed(0)
+    cell = Elman(3, 4, activation="relu", init="identity").double()
+    x, h = torch.rand(5, 6, 3).double(), torch.rand(5, 4).double()
+    with torch.no_grad():
+        cell.weight_ih.abs_()
+
+    y, _ = scan(cell, x, ElmanState(h))
+
+    assert torch.equal(cell.weight_hh, torch.eye(4).double())
+    assert not cell.bias_ih.any()
+    assert not cell.bias_hh.any()
+    torch.testing.assert_close(y, h[:, None] + (x @ cell.weight_ih.T).cumsum(1))
+
+
+def test_an_identity_start_without_biases_is_the_identity():
+    assert torch.equal(Elman(3, 4, bias=False, init="identity").weight_hh, torch.eye(4))
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "identity"])
+def test_a_start_of_ones_own_leaves_torchs_kernel_the_cell(init):
+    cell, x = Elman(3, 4, init=init), torch.randn(2, 5, 3)
+
+    assert explain(cell, x, backend="aten").backend == "aten"
+    torch.testing.assert_close(scan(cell, x, backend="aten")[0], scan(cell, x, backend="reference")[0])
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_contractive_elman_is_its_equation(activation, bias):
+    torch.manual_seed(0)
+    cell = ContractiveElman(3, 4, norm_bound=0.7, activation=activation, bias=bias).double()
+    x, first = torch.randn(5, 6, 3).double(), torch.randn(5, 4).double()
+
+    y, final = scan(cell, x, ElmanState(first), backend="reference")
+
+    w = arrays(cell)
+    U = w["weight_hh"] * min(1, 0.7 / np.linalg.svd(w["weight_hh"], compute_uv=False).max())
+    b = w["bias_ih"] + w["bias_hh"] if bias else 0
+    for row in range(5):
+        h = first[row].numpy()
+        for t in range(6):
+            h = FUNCTIONS[activation](w["weight_ih"] @ x[row, t].numpy() + U @ h + b)
+            np.testing.assert_allclose(y[row, t].detach(), h, atol=1e-12)
+    assert torch.equal(final.h, y[:, -1])
+
+
+@law
+@given(hidden=st.integers(1, 8), bound=st.floats(0.05, 1), scale=st.floats(0, 100))
+def test_the_spectral_norm_is_within_its_bound_whatever_the_weights(hidden, bound, scale):
+    torch.manual_seed(0)
+    cell = ContractiveElman(3, hidden, norm_bound=bound).double()
+    with torch.no_grad():
+        cell.weight_hh.mul_(scale)
+
+    before, after = (np.linalg.norm(w.detach().numpy(), 2) for w in (cell.weight_hh, cell.recurrent_matrix()))
+
+    assert after == pytest.approx(min(before, bound), rel=1e-12)
+    if before <= bound:
+        assert torch.equal(cell.recurrent_matrix(), cell.weight_hh)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
+@pytest.mark.parametrize("init", ["uniform", "orthogonal", "identity"])
+def test_any_two_states_come_closer_at_every_step_of_a_contractive_elman(activation, init):
+    torch.manual_seed(0)
+    cell = ContractiveElman(3, 8, norm_bound=0.9, activation=activation, init=init).double()
+    with torch.no_grad():
+        cell.weight_hh.mul_(5)
+    x = torch.randn(4, 30, 3).double()
+    one, other = 3 * torch.randn(2, 4, 8).double()
+
+    with torch.no_grad():
+        apart = scan(cell, x, ElmanState(one))[0] - scan(cell, x, ElmanState(other))[0]
+
+    distances = torch.cat([(one - other)[:, None], apart], dim=1).norm(dim=-1)
+    assert (distances[:, 1:] <= 0.9 * distances[:, :-1] + 1e-12).all()
+    assert distances[:, 0].min() > 1
+
+
+@pytest.mark.parametrize("scale", [0.1, 5.0])
+def test_the_gradients_pass_through_the_bound_of_a_contractive_elman(scale):
+    torch.manual_seed(0)
+    cell = ContractiveElman(3, 4, norm_bound=0.8).double()
+    with torch.no_grad():
+        cell.weight_hh.mul_(scale)
+    x, h = torch.randn(2, 4, 3).double().requires_grad_(), torch.randn(2, 4).double().requires_grad_()
+
+    def run(x, h, *_):
+        return scan(cell, x, ElmanState(h), backend="reference")[0]
+
+    assert torch.autograd.gradcheck(run, (x, h, *cell.parameters()))
+
+
+@pytest.mark.parametrize("weights", [torch.zeros(4, 4), torch.eye(4), 5 * torch.eye(4)])
+def test_the_gradient_of_the_bound_is_finite_where_singular_values_are_zero_or_equal(weights):
+    torch.manual_seed(0)
+    cell = ContractiveElman(3, 4)
+    with torch.no_grad():
+        cell.weight_hh.copy_(weights)
+
+    y, _ = scan(cell, torch.randn(2, 5, 3))
+    y.square().sum().backward()
+
+    assert cell.weight_hh.grad.isfinite().all()
+    assert cell.weight_hh.grad.any()
+
+
+def test_torchs_kernel_knows_no_bound_and_is_not_taken():
+    cell, x = ContractiveElman(3, 4), torch.randn(2, 5, 3)
+
+    assert "aten" in explain(cell, x).others
+    with pytest.raises(ValueError, match="torch has no kernel for ContractiveElman"):
+        explain(cell, x, backend="aten")
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, 1.01, float("nan")])
+def test_a_norm_bound_outside_zero_to_one_is_refused(bound):
+    with pytest.raises(ValueError, match=r"norm_bound must lie in \(0, 1\], got"):
+        ContractiveElman(3, 4, norm_bound=bound)
+
+
+def test_a_contractive_threshold_is_refused():
+    with pytest.raises(ValueError, match="activation must be one of tanh, relu, identity, got 'binary'"):
+        ContractiveElman(3, 4, activation="binary")
+
+
+@pytest.mark.parametrize("cell", [Elman, ContractiveElman])
+def test_an_unknown_start_is_refused_and_the_known_ones_named(cell):
+    with pytest.raises(ValueError, match="init must be one of uniform, orthogonal, identity, got 'zeros'"):
+        cell(3, 4, init="zeros")
+
+
+def test_contractive_elman_shows_its_bound():
+    assert repr(ContractiveElman(3, 4)) == "ContractiveElman(3, 4, activation='tanh', norm_bound=0.95)"
 
 
 @pytest.mark.parametrize("activation", FUNCTIONS)

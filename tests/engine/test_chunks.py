@@ -6,11 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scan_scenario import SIZES
 
 from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.engine import detach, scan
 
-law = settings(deadline=None, derandomize=True, max_examples=15)
+law = settings(deadline=None, derandomize=True, max_examples=10)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -18,7 +19,7 @@ law = settings(deadline=None, derandomize=True, max_examples=15)
 @given(cuts=st.lists(st.integers(0, 8), max_size=3).map(sorted), data=st.data())
 def test_chunks_that_carry_a_detached_state_give_what_the_whole_gives(name, cuts, data):
     torch.manual_seed(0)
-    cell, x = CELLS[name](3, 4).double(), torch.randn(2, 8, 3).double()
+    cell, x = CELLS[name](*SIZES).double(), torch.randn(2, 8, SIZES[0]).double()
     lengths = torch.tensor(data.draw(st.lists(st.integers(0, 8), min_size=2, max_size=2)))
 
     outputs, state = [], None
@@ -32,7 +33,7 @@ def test_chunks_that_carry_a_detached_state_give_what_the_whole_gives(name, cuts
     torch.testing.assert_close(state, final, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", ["cpp", "aten", "reference"])
 def test_the_gradient_of_a_chunk_stops_where_the_state_was_detached(backend):
     torch.manual_seed(0)
     cell, x = LSTM(3, 4), torch.randn(2, 6, 3).requires_grad_()

@@ -1,25 +1,19 @@
 """A cell over time: the reference against a loop over rows, torch's kernels against the reference."""
 
 from functools import partial
-from typing import NamedTuple
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from scan_scenario import EVERY_CELL, assert_same, drawn_case, reference, results
 
-from ostinato.cells import CELLS, GRU, LSTM, Cell, Elman, Zoneout
+from ostinato.cells import CELLS, GRU, LSTM, Elman
 from ostinato.engine import scan
 
-law = settings(deadline=None, derandomize=True, max_examples=25)
+law = settings(deadline=None, derandomize=True, max_examples=15)
 
-ANY = {
-    **CELLS,
-    "lstm_with_projection": partial(LSTM, proj_size=2),
-    "lstm_with_everything": partial(LSTM, proj_size=2, peephole=True, coupled=True, layer_norm=True),
-    "gru_under_zoneout": lambda inputs, hidden: Zoneout(GRU(inputs, hidden)),
-}
+BACKENDS = ["cpp", "aten", "reference"]
 TORCHS = {
     "tanh": Elman,
     "tanh_without_bias": partial(Elman, bias=False),
@@ -31,41 +25,6 @@ TORCHS = {
     "gru": GRU,
     "gru_without_bias": partial(GRU, bias=False),
 }
-
-
-class Case(NamedTuple):
-    cell: Cell
-    x: Tensor
-    state: tuple[Tensor, ...] | None
-    lengths: Tensor | None
-    reverse: bool
-
-
-class Results(NamedTuple):
-    y: Tensor
-    final: tuple[Tensor, ...]
-    gradients: dict[str, Tensor]
-
-
-def case(data, make, *, masks: bool) -> Case:
-    """A drawn scan in float64 whose padding is NaN; `masks` allows a recurrent dropout mask behind the input."""
-    torch.manual_seed(data.draw(st.integers(0, 99), label="seed"))
-    batch = data.draw(st.integers(0, 4), label="batch")
-    time = data.draw(st.integers(0, 6), label="time")
-    cell = make(3, 4).double()
-    widths = [cell.input_size] + [cell.input_size + cell.output_size] * (masks and cell.drops_state)
-    x = torch.randn(batch, time, data.draw(st.sampled_from(widths), label="features")).double()
-    lengths = None
-    if data.draw(st.booleans(), label="ragged"):
-        drawn = data.draw(st.lists(st.integers(0, time), min_size=batch, max_size=batch), label="lengths")
-        lengths = torch.tensor(drawn, dtype=data.draw(st.sampled_from([torch.int64, torch.int32, torch.uint8])))
-        for row, length in enumerate(drawn):
-            x[row, length:] = torch.nan
-    state = None
-    if data.draw(st.booleans(), label="initial state"):
-        zeros = cell.initial_state(batch, dtype=torch.float64)
-        state = type(zeros)(*(torch.randn_like(tensor) for tensor in zeros))
-    return Case(cell, x, state, lengths, data.draw(st.booleans(), label="reverse"))
 
 
 def row_by_row(cell, x, state, *, lengths, reverse):
@@ -86,49 +45,35 @@ def row_by_row(cell, x, state, *, lengths, reverse):
     return y, type(first)(*(torch.cat(tensors) for tensors in zip(*finals, strict=True))) if batch else first
 
 
-def results(run, case: Case) -> Results:
-    """Outputs, final state and the gradient of everything, under one fixed random loss."""
-    cell, x, state, lengths, reverse = case
-    leaves = dict(cell.named_parameters())
-    leaves["x"] = x = x.detach().clone().requires_grad_()
-    if state is not None:
-        state = type(state)(*(tensor.detach().clone().requires_grad_() for tensor in state))
-        leaves |= {f"state.{name}": tensor for name, tensor in state._asdict().items()}
-    y, final = run(cell, x, state, lengths=lengths, reverse=reverse)
-    generator = torch.Generator().manual_seed(0)
-    loss = sum((tensor * torch.randn(tensor.shape, generator=generator).double()).sum() for tensor in (y, *final))
-    loss = loss + 0 * sum(leaf.nan_to_num().sum() for leaf in leaves.values())  # what had no part has gradient zero
-    return Results(y, tuple(final), dict(zip(leaves, torch.autograd.grad(loss, [*leaves.values()]), strict=True)))
-
-
-def assert_same(actual: Results, expected: Results) -> None:
-    torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.parametrize("name", ANY)
+@pytest.mark.parametrize("name", EVERY_CELL)
 @law
 @given(data=st.data())
 def test_the_reference_is_a_loop_over_rows_and_steps_in_results_and_every_gradient(name, data):
-    drawn = case(data, ANY[name], masks=True)
+    cell = EVERY_CELL[name](3, 4).double()
+    widths = [cell.input_size] + [cell.input_size + cell.output_size] * cell.drops_state
+    case = drawn_case(data, cell, features=data.draw(st.sampled_from(widths), label="features"))
 
-    assert_same(results(partial(scan, backend="reference"), drawn), results(row_by_row, drawn))
+    assert_same(results(reference, case), results(row_by_row, case))
 
 
 @pytest.mark.parametrize("name", TORCHS)
 @law
 @given(data=st.data())
 def test_torchs_kernels_equal_the_reference_in_results_and_every_gradient(name, data):
-    drawn = case(data, TORCHS[name], masks=False)
+    case = drawn_case(data, TORCHS[name](3, 4).double())
 
-    assert_same(results(partial(scan, backend="aten"), drawn), results(partial(scan, backend="reference"), drawn))
+    assert_same(results(partial(scan, backend="aten"), case), results(reference, case))
 
 
-@pytest.mark.parametrize("name", TORCHS)
-def test_auto_uses_torchs_kernels_where_they_apply(name):
+@pytest.mark.parametrize(
+    ("cell", "dtype", "backend"),
+    [(LSTM, torch.float64, "cpp"), (GRU, torch.bfloat16, "aten"), (CELLS["mgu"], torch.bfloat16, "reference")],
+)
+def test_auto_runs_the_cell_compiled_or_else_torchs_kernels_or_else_the_plain_loop(cell, dtype, backend):
     torch.manual_seed(0)
-    cell, x = TORCHS[name](3, 4).double(), torch.randn(2, 5, 3).double()
+    cell, x = cell(3, 4).to(dtype), torch.randn(2, 5, 3).to(dtype)
 
-    torch.testing.assert_close(scan(cell, x), scan(cell, x, backend="aten"), rtol=0, atol=0)
+    torch.testing.assert_close(scan(cell, x), scan(cell, x, backend=backend), rtol=0, atol=0)
 
 
 def test_torchs_kernels_run_without_gradients_and_give_the_same():
@@ -142,7 +87,7 @@ def test_torchs_kernels_run_without_gradients_and_give_the_same():
     torch.testing.assert_close(silent, scan(cell, x, backend="aten"))
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_what_stands_in_the_padding_reaches_neither_results_nor_gradients(backend, reverse):
     torch.manual_seed(0)
@@ -163,7 +108,7 @@ def test_what_stands_in_the_padding_reaches_neither_results_nor_gradients(backen
     assert not gradients[0][padding].any()
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_row_of_length_zero_keeps_its_initial_state_and_gives_it_all_of_the_gradient(backend):
     torch.manual_seed(0)
     cell = LSTM(3, 4)
@@ -190,7 +135,7 @@ def test_a_reversed_scan_is_a_scan_of_the_reversed_rows():
         torch.testing.assert_close(tuple(tensor[row] for tensor in final), tuple(tensor[0] for tensor in final_row))
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("batch", "time"), [(0, 5), (3, 0), (0, 0)])
 def test_without_rows_or_steps_outputs_are_empty_and_the_state_stays(backend, batch, time):
     cell = LSTM(3, 4, proj_size=2)
@@ -203,8 +148,11 @@ def test_without_rows_or_steps_outputs_are_empty_and_the_state_stays(backend, ba
     torch.testing.assert_close(final, state)
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("backend", "dtype"),
+    [(backend, dtype) for backend in BACKENDS for dtype in (torch.float64, torch.float32)]
+    + [("aten", torch.bfloat16), ("reference", torch.bfloat16), ("auto", torch.bfloat16)],
+)
 def test_results_have_the_inputs_dtype(backend, dtype):
     cell = GRU(3, 4).to(dtype)
 
@@ -213,7 +161,7 @@ def test_results_have_the_inputs_dtype(backend, dtype):
     assert (y.dtype, final.h.dtype) == (dtype, dtype)
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_an_input_that_is_a_view_in_any_order_is_read_as_it_is(backend):
     torch.manual_seed(0)
     cell, time_first = GRU(3, 4), torch.randn(5, 2, 3)
@@ -223,7 +171,7 @@ def test_an_input_that_is_a_view_in_any_order_is_read_as_it_is(backend):
     torch.testing.assert_close(y, scan(cell, time_first.transpose(0, 1).contiguous(), backend=backend)[0])
 
 
-@pytest.mark.parametrize("backend", ["aten", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_every_kind_of_integer_serves_as_lengths(backend):
     torch.manual_seed(0)
     cell, x = GRU(3, 4), torch.randn(3, 5, 3)
@@ -298,7 +246,7 @@ def test_lengths_out_of_range_are_refused(lengths, time):
         scan(GRU(3, 4), torch.zeros(2, time, 3), lengths=torch.tensor(lengths))
 
 
-@pytest.mark.parametrize("backend", ["reference", "aten"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("lengths", [None, torch.zeros(0, dtype=torch.int64)])
 def test_a_batch_without_rows_gives_zero_gradients(backend, lengths):
     cell = GRU(3, 4)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells.cell import Cell
 
 Activation = Literal["tanh", "relu", "identity", "binary"]
+Init = Literal["uniform", "orthogonal", "identity"]
 
 
 class ElmanState(NamedTuple):
@@ -59,9 +60,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _check_activation(activation: str) -> None:
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(get_args(Activation))}, got {activation!r}")
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 class Elman(Cell[ElmanState]):
@@ -77,24 +78,45 @@ class Elman(Cell[ElmanState]):
         hidden_size: Units, also the output's size.
         activation: f: "tanh" (default), "relu", "identity" or "binary".
         bias: Whether the two biases are there, as in `torch.nn.RNN`.
+        init: How training begins: "uniform" as in torch; "orthogonal", a random orthogonal W_hh, which neither grows
+            nor shrinks what it multiplies (Saxe et al. 2014); "identity", W_hh the identity and the biases zero, meant
+            for ``activation="relu"``: the IRNN (Le et al. 2015).
 
     Raises:
-        ValueError: For a size below 1 or an unknown activation.
+        ValueError: For a size below 1, an unknown activation or `init`.
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, activation: Activation = "tanh", bias: bool = True
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation: Activation = "tanh",
+        bias: bool = True,
+        init: Init = "uniform",
     ) -> None:
         super().__init__(input_size, hidden_size)
-        _check_activation(activation)
+        _check_choice("activation", activation, get_args(Activation))
+        _check_choice("init", init, get_args(Init))
         self.activation = activation
         self.weight_ih = self.matrix(hidden_size, input_size)
         self.weight_hh = self.matrix(hidden_size, hidden_size)
         self.bias_ih = self.vector(hidden_size) if bias else None
         self.bias_hh = self.vector(hidden_size) if bias else None
+        if init == "orthogonal":
+            nn.init.orthogonal_(self.weight_hh)
+        elif init == "identity":
+            nn.init.eye_(self.weight_hh)
+            for vector in (self.bias_ih, self.bias_hh):
+                if vector is not None:
+                    nn.init.zeros_(vector)
+
+    def recurrent_matrix(self) -> Tensor:
+        """W_hh, what multiplies the state: ``(hidden_size, hidden_size)``."""
+        return self.weight_hh
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -103,12 +125,55 @@ class Elman(Cell[ElmanState]):
 
     def forward(self, x: Tensor, state: ElmanState) -> tuple[Tensor, ElmanState]:
         x, seen = self.drop(x, state.h)
-        z = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(seen, self.weight_hh, self.bias_hh)
+        z = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(seen, self.recurrent_matrix(), self.bias_hh)
         h = ACTIVATIONS[self.activation](z)
         return h, ElmanState(h)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, activation={self.activation!r}"
+
+
+class ContractiveElman(Elman):
+    """An Elman network that forgets where it began: one step brings any two states closer (Miller & Hardt 2019).
+
+    ``h_t = f(W_ih x_t + b_ih + W h_{t-1} + b_hh)`` with ``W = weight_hh * min(1, norm_bound / ||weight_hh||)``, the
+    spectral norm. As no f is steeper than 1, ``|h_t - k_t| <= norm_bound |h_{t-1} - k_{t-1}|`` for the same input:
+    neither states nor gradients can explode, and what is remembered fades at least that fast.
+
+    Args:
+        input_size: Features of one input row.
+        hidden_size: Units, also the output's size.
+        norm_bound: The largest spectral norm of W, in (0, 1]; at 1 distances never grow, but need not shrink.
+        activation: f: "tanh" (default), "relu" or "identity". A threshold has no slope to bound.
+        bias: As in `Elman`.
+        init: As in `Elman`, for `weight_hh`.
+
+    Raises:
+        ValueError: For a size below 1, a `norm_bound` out of range, an unknown `init`, an unknown or binary activation.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        norm_bound: float = 0.95,
+        activation: Activation = "tanh",
+        bias: bool = True,
+        init: Init = "uniform",
+    ) -> None:
+        _check_choice("activation", activation, ("tanh", "relu", "identity"))
+        if not 0 < norm_bound <= 1:
+            raise ValueError(f"norm_bound must lie in (0, 1], got {norm_bound}")
+        super().__init__(input_size, hidden_size, activation=activation, bias=bias, init=init)
+        self.norm_bound = norm_bound
+
+    def recurrent_matrix(self) -> Tensor:
+        norm: Tensor = torch.linalg.matrix_norm(self.weight_hh, ord=2)
+        return self.weight_hh * (self.norm_bound / norm.clamp(min=self.norm_bound))  # no division by a norm of zero
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, norm_bound={self.norm_bound}"
 
 
 class Jordan(Cell[JordanState]):
@@ -135,7 +200,7 @@ class Jordan(Cell[JordanState]):
         super().__init__(input_size, hidden_size if output_size is None else output_size)
         if hidden_size < 1:
             raise ValueError(f"Jordan: hidden_size must be at least 1, got {hidden_size}")
-        _check_activation(activation)
+        _check_choice("activation", activation, get_args(Activation))
         self.activation = activation
         self.weight_ih = self.matrix(hidden_size, input_size)
         self.weight_yh = self.matrix(hidden_size, self.output_size)

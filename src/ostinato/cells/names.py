@@ -6,9 +6,19 @@ from typing import Any
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.chain import Chain
-from ostinato.cells.elman import Elman, Jordan
+from ostinato.cells.cornn import CoRNN
+from ostinato.cells.elman import ContractiveElman, Elman, Jordan
+from ostinato.cells.fastgrnn import FastGRNN, FastRNN
 from ostinato.cells.gru import GRU, MGU
+from ostinato.cells.indrnn import IndRNN
+from ostinato.cells.janet import JANET
+from ostinato.cells.lem import LEM
+from ostinato.cells.lru import LRU, RGLRU
 from ostinato.cells.lstm import LSTM
+from ostinato.cells.mingru import MinGRU, MinLSTM
+from ostinato.cells.qrnn import QRNN
+from ostinato.cells.slstm import SLSTM
+from ostinato.cells.sru import SRU
 
 CellFactory = Callable[[int, int], Cell[Any]]
 """Makes a cell from its input size and hidden size: a `Cell` class is one."""
@@ -32,5 +42,21 @@ CELLS: dict[str, CellFactory] = {
     "gru_reset_before": partial(GRU, reset_after=False),
     "mgu": MGU,
     "lstm_gru": _lstm_gru,
+    "orthogonal": partial(Elman, init="orthogonal"),
+    "irnn": partial(Elman, activation="relu", init="identity"),
+    "contractive": ContractiveElman,
+    "janet": JANET,
+    "slstm": SLSTM,
+    "lem": LEM,
+    "cornn": CoRNN,
+    "fast_rnn": FastRNN,
+    "fast_grnn": FastGRNN,
+    "indrnn": IndRNN,
+    "sru": SRU,
+    "qrnn": QRNN,
+    "min_gru": MinGRU,
+    "min_lstm": MinLSTM,
+    "lru": LRU,
+    "rg_lru": RGLRU,
 }
 """The cells that settings know by name; each is called as ``factory(input_size, hidden_size)``."""

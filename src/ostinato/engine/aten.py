@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from ostinato.cells import GRU, LSTM, Cell, Elman, State
 
 
-def why_not(cell: Cell[Any], x: Tensor) -> str | None:
-    """Why torch has no kernel for this cell and input; None if it has one."""
+def why_not(cell: Cell[Any], features: int) -> str | None:
+    """Why torch has no kernel for this cell and that many features; None if it has one."""
     if type(cell) not in (LSTM, GRU, Elman):
         return f"torch has no kernel for {type(cell).__name__}"
     if isinstance(cell, LSTM) and not cell.plain:
@@ -19,7 +19,7 @@ def why_not(cell: Cell[Any], x: Tensor) -> str | None:
         return "torch's GRU resets after the recurrent multiplication"
     if isinstance(cell, Elman) and cell.activation not in ("tanh", "relu"):
         return f"torch's RNN has no activation {cell.activation!r}"
-    if x.shape[-1] != cell.input_size:
+    if features != cell.input_size:
         return "torch's kernels take no recurrent dropout mask"
     if cell._forward_hooks or cell._forward_pre_hooks or cell._backward_hooks or cell._backward_pre_hooks:
         return "torch's kernels call no hooks, and the cell has some"

@@ -14,8 +14,9 @@ def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, revers
     steps = range(x.shape[1])
     outputs: list[Tensor] = []
     valid = None if lengths is None else valid_steps(lengths, x.shape[1])
+    rows = x.unbind(1)  # its gradient is one tensor; that of x[:, t] would be one as large for every step
     for t in reversed(steps) if reverse else steps:
-        y, new = cell(x[:, t], state)
+        y, new = cell(rows[t], state)
         if valid is not None:
             row = valid[:, t, None]
             y = torch.where(row, y, 0)

@@ -5,15 +5,20 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from ostinato.cells import Cell, State
-from ostinato.engine import aten, reference
+from ostinato.engine import aten, cpp, reference
 from ostinato.engine.lengths import cleared, valid_steps
 
-BackendName = Literal["auto", "reference", "aten"]
+BackendName = Literal["auto", "reference", "aten", "cpp"]
 S = TypeVar("S", bound=State)
 
-_RUNS: dict[str, Callable[..., tuple[Tensor, State]]] = {"aten": aten.run, "reference": reference.run}
+_RUNS: dict[str, Callable[..., tuple[Tensor, State]]] = {
+    "cpp": cpp.trace,
+    "aten": aten.run,
+    "reference": reference.run,
+}
 
 
 class Explanation(NamedTuple):
@@ -56,8 +61,8 @@ def scan(
         state: State before the first step, tensors ``(batch, size)``; ``cell.initial_state`` unless given.
         lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time; all steps unless given.
         reverse: Whether to run from the last step to the first; outputs stay in the order of the input.
-        backend: "auto" picks the fastest that applies (see `explain`), "reference" is the plain loop, "aten" torch's
-            own kernels.
+        backend: "auto" picks the fastest that applies (see `explain`), "cpp" is the cell compiled here, "aten" torch's
+            own kernels, "reference" the plain loop.
 
     Returns:
         The outputs ``(batch, time, cell.output_size)`` and the final state.
@@ -66,16 +71,22 @@ def scan(
         ValueError: For shapes that do not fit, lengths out of range, or a backend that cannot run this cell.
     """
     _check(cell, x, state, lengths)
-    chosen = explain(cell, x, backend=backend).backend
+    features = _features(cell, x)
     first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
     if x.shape[1] == 0:
+        if backend != "auto":
+            _choose(cell, features, x.dtype, x.device, backend)  # it must be one that could run
         return x.new_zeros(x.shape[0], x.shape[1], cell.output_size), first
     if lengths is not None:
         lengths = lengths.to(x.device, torch.int64)  # in uint8, one step before 0 would be 255
         # Whatever stands in the padding, NaN too, must not reach a gradient.
         x = cleared(x, valid_steps(lengths, x.shape[1]))
-    y, final = _RUNS[chosen](cell, x, first, lengths, reverse)
-    return y, final  # type: ignore[return-value]
+    if backend in ("auto", "cpp") and not torch.compiler.is_compiling() and _transform() is None:
+        ready = cpp.prepare(cell, features, x.dtype, x.device)
+        if not isinstance(ready, str):
+            return cpp.run(ready, cell, x, first, lengths, reverse)  # type: ignore[return-value]
+    chosen = _choose(cell, features, x.dtype, x.device, backend)
+    return _RUNS[chosen](cell, x, first, lengths, reverse)  # type: ignore[return-value]
 
 
 def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Explanation:
@@ -92,17 +103,57 @@ def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Exp
     Raises:
         ValueError: For an unknown backend, or one asked for by name that cannot run.
     """
+    return _explain(cell, x.shape[-1], x.dtype, x.device, backend)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
+def _choose(cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName) -> str:
+    return _explain(cell, features, dtype, device, backend).backend
+
+
+def _explain(
+    cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName
+) -> Explanation:
     if backend not in get_args(BackendName):
         raise ValueError(f"backend must be one of {', '.join(get_args(BackendName))}, got {backend!r}")
-    obstacle = aten.why_not(cell, x)
-    others = {"aten": obstacle} if obstacle else {}
-    if backend == "aten" and obstacle:
-        raise ValueError(f"backend 'aten' cannot run this scan: {obstacle}; use backend='auto' or 'reference'")
+    if backend == "reference":
+        return Explanation(backend, "asked for by name", {})
+    others: dict[str, str] = {}
+    if backend in ("auto", "cpp") and (transform := _transform()):
+        others = {"cpp": transform, "aten": transform}
+    elif backend in ("auto", "cpp"):
+        ready = cpp.prepare(cell, features, dtype, device)
+        if isinstance(ready, cpp.Ready):
+            if obstacle := aten.why_not(cell, features):
+                others["aten"] = obstacle
+            because = f"{type(cell).__name__} compiled for this processor" if backend == "auto" else "asked for by name"
+            return Explanation("cpp", because, others)
+        others["cpp"] = ready
+    if backend in ("auto", "aten") and "aten" not in others:
+        obstacle = aten.why_not(cell, features)
+        if obstacle is None:
+            because = f"torch's own kernel for {type(cell).__name__}" if backend == "auto" else "asked for by name"
+            return Explanation("aten", because, others)
+        others["aten"] = obstacle
     if backend != "auto":
-        return Explanation(backend, "asked for by name", others)
-    if obstacle:
-        return Explanation("reference", "the plain loop runs every cell, and no faster backend applies", others)
-    return Explanation("aten", f"torch's own kernel for {type(cell).__name__}", others)
+        raise ValueError(
+            f"backend {backend!r} cannot run this scan: {others[backend]}; use backend='auto' or 'reference'"
+        )
+    return Explanation("reference", "the plain loop runs every cell, and no faster backend applies", others)
+
+
+def _features(cell: Cell[Any], x: Tensor) -> int:
+    """The features of a checked x, in numbers of the cell: those of a shape may be symbols when torch.compile asks."""
+    return cell.input_size if x.shape[2] == cell.input_size else cell.input_size + cell.output_size
+
+
+def _transform() -> str | None:
+    """What is done with gradients that only operations of torch one by one can follow."""
+    if torch._C._are_functorch_transforms_active():
+        return "transforms of torch.func go through the plain loop"
+    if forward_ad._current_level >= 0:
+        return "forward-mode derivatives go through the plain loop"
+    return None
 
 
 def detach(state: Any) -> Any:
@@ -147,6 +198,8 @@ def _check_state(cell: Cell[Any], x: Tensor, state: State) -> None:
     for name, tensor, model in zip(names, state, expected, strict=True):
         if tensor.shape != model.shape:
             raise ValueError(f"state.{name} must be {tuple(model.shape)}, got {tuple(tensor.shape)}")
+        if tensor.dtype != x.dtype:
+            raise RuntimeError(f"state.{name} must be of x's type, {x.dtype}, got {tensor.dtype}")
 
 
 def _check_lengths(x: Tensor, lengths: Tensor) -> None:

@@ -1,7 +1,6 @@
 """Torch's recurrent layers on this engine: the same constructors, parameters, checkpoints, calls and results."""
 
 from abc import ABC, abstractmethod
-from copy import copy
 from typing import Any, ClassVar
 
 import torch
@@ -39,8 +38,12 @@ class _OnEngine(torch.nn.RNNBase, ABC):
         A copy for each call, so that no weight stays behind in the template: threads may share a layer.
         """
         template = self._templates[index]
-        cell = copy(template)
-        cell._parameters = dict(zip(template._parameters, self.all_weights[index], strict=True))
+        weights = [getattr(self, name) for name in self._all_weights[index]]
+        cell = object.__new__(type(template))
+        cell.__dict__ = {
+            **template.__dict__,
+            "_parameters": dict(zip(template._parameters, weights, strict=True)),
+        }
         return cell
 
     def _as_states(self, hx: Any) -> States:
@@ -137,7 +140,9 @@ class _OnEngine(torch.nn.RNNBase, ABC):
                 outputs.append(y)
                 finals.append(final)
             x = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
-        return x, tuple(torch.stack(tensors) for tensors in zip(*finals, strict=True))
+        return x, tuple(
+            torch.stack(tensors) if len(tensors) > 1 else tensors[0][None] for tensors in zip(*finals, strict=True)
+        )
 
 
 class RNN(_OnEngine, torch.nn.RNN):

@@ -1,0 +1,243 @@
+"""Stage 1, capture: one step of a cell and its gradient as one graph of torch operations."""
+
+import linecache
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from functools import cache
+from types import MethodType
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch._decomp import core_aten_decompositions, decomposition_table
+from torch._subclasses import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
+from torch.func import vjp
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from ostinato.cells import Cell
+
+ROWS = 1_000_003
+"""The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
+
+_DECOMPOSED_NAMES = """
+native_layer_norm _fused_rms_norm _softmax _log_softmax gelu gelu_backward leaky_relu elu hardtanh silu mish softplus
+log_sigmoid_forward hardswish hardsigmoid celu selu addcmul addcdiv lerp baddbmm var var_mean std linalg_vector_norm
+logsumexp logaddexp logaddexp2 glu slice_backward select_backward softshrink hardshrink
+addmm
+"""
+_ALSO_DECOMPOSED = frozenset(_DECOMPOSED_NAMES.split())
+
+
+_VIEW_NAMES = """
+view _unsafe_view reshape slice select split split_with_sizes unbind t transpose permute expand unsqueeze squeeze alias
+detach lift_fresh_copy broadcast_in_dim
+"""
+VIEWS = frozenset(_VIEW_NAMES.split())
+"""Operations that only look at a tensor in another way."""
+
+
+class CaptureError(RuntimeError):
+    """A cell that cannot be compiled: the message names the operation and the line of the cell."""
+
+
+class Capture(NamedTuple):
+    """A step and its gradient.
+
+    Attributes:
+        graph: Placeholders ``parameters.., x, state.., gradient of y, gradient of the new state..``; its output is the
+            flat list ``y, new state.., gradients of parameters.., of x, of state..``.
+        cell: The cell's name, for people.
+        parameters: Names of the parameters and buffers, in order.
+        state: Feature sizes of the state's tensors.
+        output: Features of y.
+        features: Features of x.
+        dtype: Floating-point type of everything.
+    """
+
+    graph: fx.Graph
+    cell: str
+    parameters: tuple[str, ...]
+    state: tuple[int, ...]
+    output: int
+    features: int
+    dtype: torch.dtype
+
+
+def weights_of(cell: Cell[Any]) -> list[tuple[str, Tensor]]:
+    """Names and tensors of all parameters and then all buffers of a cell, in the order in which programs take them."""
+    if cell._modules:
+        return [*cell.named_parameters(), *cell.named_buffers()]
+    # The same for a cell without parts, ten times faster: streams ask for it at every step.
+    own = (*cell._parameters.items(), *cell._buffers.items())
+    return [(name, weight) for name, weight in own if weight is not None]
+
+
+def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
+    """Traces one step of `cell` and its vector-Jacobian product.
+
+    Args:
+        cell: One time step.
+        features: Features of x, with any masks that stand behind the cell's own.
+        dtype: float32 or float64.
+
+    Raises:
+        CaptureError: If the step branches on data or cannot be traced.
+    """
+    weights = dict(weights_of(cell))
+    for module in cell.modules():
+        for attribute, value in vars(module).items():
+            if isinstance(value, Tensor):
+                raise CaptureError(
+                    f"{type(cell).__name__}.{attribute} is a tensor that is neither a parameter nor a buffer: "
+                    "give it to register_buffer"
+                )
+    first = cell.initial_state(1)
+    count, states = len(weights), len(first)
+
+    def step(parameters: tuple[Tensor, ...], x: Tensor, state: tuple[Tensor, ...]) -> list[Tensor]:
+        made = with_weights(cell, parameters)(x, type(first)(*state))
+        if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], type(first))):
+            raise CaptureError(f"{type(cell).__name__} must return (y, state), the state a {type(first).__name__}")
+        y, new = made
+        # An output that is the state before the step is no operation of it yet.
+        return [y * 1 if any(y is tensor for tensor in state) else y, *new]
+
+    def joint(*inputs: Tensor) -> list[Tensor]:
+        parameters, x = inputs[:count], inputs[count]
+        state, gradients = inputs[count + 1 : count + 1 + states], inputs[count + 1 + states :]
+        outputs, back = vjp(step, parameters, x, state)  # type: ignore[misc]  # its type says three results
+        by_parameter, by_x, by_state = back(list(gradients))
+        return [*outputs, *by_parameter, by_x, *by_state]
+
+    with FakeTensorMode():
+        inputs = [torch.empty(weight.shape, dtype=dtype) for weight in weights.values()]
+        inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (features, *(s.shape[1] for s in first))]
+        inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *(s.shape[1] for s in first))]
+        graph = _trace(joint, inputs, type(cell).__name__)
+    return Capture(
+        graph, type(cell).__name__, tuple(weights), tuple(s.shape[1] for s in first), cell.output_size, features, dtype
+    )
+
+
+def with_weights(cell: Cell[Any], others: Sequence[Tensor]) -> Cell[Any]:
+    """A cell like this with other tensors in the place of its weights.
+
+    All else is shared; the cell itself stays as it is, for other threads may run it.
+
+    Args:
+        cell: One time step.
+        others: Its weights, in the order of `weights_of`.
+    """
+    weights = [weight for _, weight in weights_of(cell)]
+    put = {id(weight): other for weight, other in zip(weights, others, strict=True)}
+    made: dict[int, nn.Module] = {}
+
+    def copied(module: nn.Module) -> nn.Module:
+        if id(module) not in made:
+            made[id(module)] = copy = object.__new__(type(module))
+            copy.__dict__ = {
+                **{name: _rebound(value, module, copy) for name, value in module.__dict__.items()},
+                "_parameters": {name: put.get(id(weight), weight) for name, weight in module._parameters.items()},
+                "_buffers": {name: put.get(id(weight), weight) for name, weight in module._buffers.items()},
+                "_modules": {name: None if child is None else copied(child) for name, child in module._modules.items()},
+            }
+        return made[id(module)]
+
+    return cast(Cell[Any], copied(cell))
+
+
+def _rebound(value: Any, module: nn.Module, copy: nn.Module) -> Any:
+    """An attribute of a module's copy: a method that was set on the module is to be the copy's."""
+    own = isinstance(value, MethodType) and value.__self__ is module
+    return MethodType(value.__func__, copy) if own else value
+
+
+def _trace(joint: Callable[..., Any], inputs: list[Tensor], name: str) -> fx.Graph:
+    tracer = make_fx(
+        joint, decomposition_table=_decompositions(), record_stack_traces=True, _allow_non_fake_inputs=False
+    )
+    try:
+        with torch.enable_grad():
+            module = tracer(*inputs)
+    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+        raise CaptureError(f"{name} branches on data, or makes shapes from it ({_line(error)})") from error
+    except CaptureError:
+        raise
+    except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CaptureError(f"{name} cannot be traced: {reason} ({_line(error)})") from error
+    graph = module.graph
+    for node in graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            raise CaptureError(f"{name} draws random numbers inside the step ({where(node)}): masks come in as inputs")
+        if node.op == "get_attr":
+            raise CaptureError(
+                f"{name} uses a tensor that is neither a parameter nor a buffer ({where(node)}): "
+                "give it to register_buffer"
+            )
+    _simplify(graph, name)
+    graph.eliminate_dead_code()
+    return graph
+
+
+def _simplify(graph: fx.Graph, name: str) -> None:
+    """Computes once what is computed twice, such as the gradients of two biases that are added; drops factors of 1."""
+    first: dict[Any, fx.Node] = {}
+    for node in graph.nodes:
+        if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable:
+            _replace_in_place(node, name)
+        if operation(node) == "mul" and node.args[1] == 1 and not _input(node.args[0]):
+            node.replace_all_uses_with(node.args[0])
+        elif node.op == "call_function":
+            same = first.setdefault((node.target, repr(node.args), repr(node.kwargs)), node)
+            if same is not node:
+                node.replace_all_uses_with(same)
+
+
+def _replace_in_place(node: fx.Node, name: str) -> None:
+    """Has an operation give what it would leave behind in place, where nobody else can see the change."""
+    into = node.args[0]
+    assert isinstance(into, fx.Node)
+    seen = [user for user in (into, *into.users) if operation(user) in (*VIEWS, "getitem")]
+    functional = getattr(torch.ops.aten, operation(node).rstrip("_"), None)
+    overload = getattr(node.target, "_overloadname", "default")
+    if seen or into.op == "placeholder" or not hasattr(functional, overload):
+        raise CaptureError(f"{name} changes a tensor in place ({where(node)})")
+    node.target = getattr(functional, overload)
+
+
+def _input(node: fx.Node) -> bool:
+    return node.op == "placeholder" and node.meta["val"].shape[0] == ROWS
+
+
+def operation(node: fx.Node) -> str:
+    """The name of a node's operation, without its overload."""
+    if isinstance(node.target, torch._ops.OpOverload):
+        return str(node.target.overloadpacket.__name__)
+    return str(getattr(node.target, "__name__", node.target))
+
+
+@cache
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    names = {op: str(op).removeprefix("aten.").split(".")[0] for op in decomposition_table}
+    more = {op: rule for op, rule in decomposition_table.items() if names[op] in _ALSO_DECOMPOSED}
+    return {**core_aten_decompositions(), **more}
+
+
+def _line(error: Exception) -> str:
+    """The innermost line outside torch that an error went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next(frame for frame in reversed(frames) if "/torch/" not in frame.filename and frame.filename[0] != "<")
+    return f"{frame.filename}:{frame.lineno}: {frame.line}"
+
+
+def where(node: fx.Node) -> str:
+    """The line of the user's code that made a node, as ``file:line: code``; says so when it is not known."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (\w+)', node.stack_trace or "")
+    inner = [frame for frame in frames if frame[2] not in ("step", "joint")]
+    if not inner:
+        return "in the gradient of the step"
+    file, line, _ = next((f for f in reversed(inner) if "/torch/" not in f[0]), inner[-1])
+    return f"{file}:{line}: {linecache.getline(file, int(line)).strip()}"

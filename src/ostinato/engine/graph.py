@@ -1,0 +1,438 @@
+"""Stage 2, graph: a captured step as typed values."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ostinato.engine.capture import ROWS, VIEWS, Capture, operation
+from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
+
+_SAME = {"clone", "_to_copy", "contiguous", "positive"}
+_FILLS = {"full": None, "full_like": None, "zeros": 0.0, "zeros_like": 0.0, "ones": 1.0, "ones_like": 1.0}
+_REDUCTIONS = {"sum": "sum", "mean": "mean", "amax": "amax", "amin": "amin"}
+_POINTWISE_NAMES = """
+add sub mul div neg reciprocal abs sign exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sigmoid tanh relu sin cos tan
+asin acos atan sinh cosh erf erfc floor ceil trunc round maximum minimum pow fmod remainder atan2 where eq ne lt le gt
+ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf square
+copysign hypot
+"""
+POINTWISE = frozenset(_POINTWISE_NAMES.split())
+"""Operations that work feature by feature."""
+_RENAMED = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "ne", "bitwise_not": "logical_not"}
+
+
+@dataclass(frozen=True, eq=False)
+class StepGraph:
+    """Every value of a captured step.
+
+    Attributes:
+        capture: What was captured.
+        refs: The reference that each node of the captured graph stands for.
+        values: All values, operands before what uses them.
+        with_gradient: The values that depend on a gradient: those of the backward pass.
+    """
+
+    capture: Capture
+    refs: dict[fx.Node, Ref]
+    values: list[Value]
+    with_gradient: set[Value]
+
+    @property
+    def inputs(self) -> list[fx.Node]:
+        """The placeholders of rows: x, state, gradient of y, gradients of the new state."""
+        return self._placeholders[len(self.capture.parameters) :]
+
+    @property
+    def parameters(self) -> list[fx.Node]:
+        """The placeholders of parameters and buffers."""
+        return self._placeholders[: len(self.capture.parameters)]
+
+    @property
+    def _placeholders(self) -> list[fx.Node]:
+        return [node for node in self.capture.graph.nodes if node.op == "placeholder"]
+
+    @property
+    def outputs(self) -> list[fx.Node]:
+        """The outputs of the captured graph, in its order."""
+        return list(self.capture.graph.output_node().args[0])  # type: ignore[arg-type]
+
+    def primary(self, value: Value) -> bool:
+        """Whether this is what its node stands for, and not a part on the way to it."""
+        ref = self.refs.get(value.node)
+        return ref is not None and ref.value is value
+
+    def __str__(self) -> str:
+        lines = []
+        for value in self.values:
+            operands = ", ".join(_shown(operand) for operand in value.operands)
+            lines.append(f"{value!r:<16} {'x'.join(map(str, value.shape)):<9} {value.kind}: {value.op}({operands})")
+        return "\n".join(lines)
+
+
+def _shown(operand: Ref | float) -> str:
+    if not isinstance(operand, Ref):
+        return repr(operand)
+    if operand.whole:
+        return repr(operand.value)
+    return f"{operand.value!r}[{operand.offset}: {operand.shape} by {operand.strides}]"
+
+
+def build_graph(capture: Capture) -> StepGraph:
+    """The typed graph of a captured step."""
+    return _Builder(capture).graph()
+
+
+class _Builder:
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.values: list[Value] = []
+        self.with_gradient: set[Value] = set()
+        self.layouts: dict[fx.Node, tuple[Value, Any]] = {}
+        """For each node its value, and a meta tensor (or several) laid out as the node lies in the value's storage."""
+
+    def graph(self) -> StepGraph:
+        first_gradient = len(self.capture.parameters) + 1 + len(self.capture.state)
+        placeholders = 0
+        for node in self.capture.graph.nodes:
+            if node.op == "placeholder":
+                value = self._new(node, "input" if _batch(node) is not None else "constant", node.name, ())
+                if placeholders >= first_gradient:
+                    self.with_gradient.add(value)
+                placeholders += 1
+            elif node.op == "call_function":
+                self._add(node)
+        outputs: Any = self.capture.graph.output_node().args[0]
+        for node in outputs[: 1 + len(self.capture.state)]:
+            self._own_output(node)
+        refs = {n: self._ref(n) for n, (_, layout) in self.layouts.items() if isinstance(layout, Tensor)}
+        return StepGraph(self.capture, refs, self.values, self.with_gradient)
+
+    def _own_output(self, node: fx.Node) -> None:
+        """Makes y or a new state a value of its own where it is a view of something else."""
+        if node.op == "call_function" and isinstance(self.layouts[node][1], Tensor):
+            ref = self._ref(node)
+            if not ref.whole or ref.value.kind in ("input", "constant"):
+                value = self._part(node, ref, ref.shape)
+                self.layouts[node] = (value, _layout(value.shape, value.batch))
+
+    def _new(self, node: fx.Node, kind: Kind, op: str, operands: tuple[Ref | float, ...]) -> Value:
+        """The value that a node makes."""
+        batch = _batch(node)
+        value = self._value(Value(node, kind, op, operands, self._features(node), batch))
+        self.layouts[node] = (value, _layout(value.shape, batch))
+        return value
+
+    def _part(self, node: fx.Node, operand: Ref | float, shape: tuple[int, ...]) -> Value:
+        """A value that is needed on the way to a node's: a copy, or zeros."""
+        return self._value(Value(node, "pointwise", "copy", (operand,), shape, _batch(node)))
+
+    def _value(self, value: Value) -> Value:
+        node, kind = value.node, value.kind
+        self.values.append(value)
+        used = {ref.value for ref in value.refs}
+        used |= {self.layouts[n][0] for n in node.all_input_nodes if kind in ("outside", "constant")}
+        if used & self.with_gradient:
+            self.with_gradient.add(value)
+        return value
+
+    def _features(self, node: fx.Node) -> tuple[int, ...]:
+        if not isinstance(node.meta["val"], Tensor):
+            return ()
+        return tuple(size for i, size in enumerate(node.meta["val"].shape) if i != _batch(node))
+
+    def _add(self, node: fx.Node) -> None:
+        name = operation(node)
+        if name == "getitem":
+            value, layouts = self.layouts[node.args[0]]  # type: ignore[index]
+            # Of an operation with several results that is no view, each result is a value of its own.
+            if value.kind == "constant":
+                self._new(node, "constant", name, ())
+            elif isinstance(layouts, Tensor):
+                self._new(node, "outside", operation(node.args[0]), ())  # type: ignore[arg-type]
+            else:
+                self._seen(node, value, layouts[node.args[1]])
+        elif all(self.layouts[n][0].kind == "constant" for n in node.all_input_nodes) and _batch(node) is None:
+            self._new(node, "constant", name, ())
+        elif not _plain(node) or any(self._is_outside(n) for n in node.all_input_nodes):
+            self._other(node)
+        elif name in VIEWS:
+            self._view(node)
+        elif name in _SAME and self._keeps_type(node):
+            self._same(node)
+        elif name in _FILLS:
+            fill = _FILLS[name]
+            self._new(node, "pointwise", "copy", (float(node.args[1]) if fill is None else fill,))  # type: ignore[arg-type]
+        elif rule := getattr(self, f"op_{name}", None):
+            rule(node)
+        elif name in POINTWISE and (node.meta["val"].dtype == torch.bool or not name.startswith("bitwise")):
+            self._pointwise(node, name, *node.args)
+        elif name in _REDUCTIONS:
+            self._reduce(node, _REDUCTIONS[name])
+        else:
+            self._other(node)
+
+    def _other(self, node: fx.Node) -> None:
+        self._new(node, "outside", operation(node), ())
+
+    def _is_outside(self, node: fx.Node) -> bool:
+        value = self.layouts[node][0]
+        return value.kind == "outside" and (value.batch is None or not _plain(node))
+
+    def _keeps_type(self, node: fx.Node) -> bool:
+        before, after = node.args[0].meta["val"].dtype, node.meta["val"].dtype  # type: ignore[union-attr]
+        return bool(after == before or (not before.is_floating_point and after in (self.capture.dtype, torch.int64)))
+
+    def _same(self, node: fx.Node) -> None:
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        ref = self._ref(source)
+        if ref.whole:
+            self.layouts[node] = self.layouts[source]
+        else:  # features put in order
+            self._new(node, "pointwise", "copy", (ref,))
+
+    def _view(self, node: fx.Node) -> None:
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        value, layout = self.layouts[source]
+        try:
+            self._seen(node, value, node.target(layout, *node.args[1:], **node.kwargs))  # type: ignore[operator]
+        except RuntimeError:  # features that do not lie so that they could be seen in this shape
+            self._other(node)
+
+    def _seen(self, node: fx.Node, value: Value, layout: Any) -> None:
+        """Notes a view. A part of what a step computes is a value: it can be kept without the rest."""
+        self.layouts[node] = (value, layout)
+        if isinstance(layout, Tensor) and value.kind not in ("input", "constant"):
+            ref = self._ref(node)
+            if prod(ref.shape) < value.size:
+                self._new(node, "pointwise", "copy", (ref,))
+
+    def _ref(self, node: fx.Node) -> Ref:
+        value, layout = self.layouts[node]
+        return _without_batch(value, layout, _batch(node))
+
+    def _operand(self, argument: Any, like: fx.Node) -> Ref | float:
+        """An argument of a pointwise operation, broadcast to the shape of its result."""
+        if not isinstance(argument, fx.Node):
+            return float(argument)
+        value, layout = self.layouts[argument]
+        return _without_batch(value, layout.expand(like.meta["val"].shape), _batch(like))
+
+    def _pointwise(self, node: fx.Node, op: str, *arguments: Any) -> Value:
+        return self._new(node, "pointwise", _RENAMED.get(op, op), tuple(self._operand(a, node) for a in arguments))
+
+    def _then(self, node: fx.Node, op: str, *operands: Any) -> Value:
+        """A pointwise operation on values already broadcast to the shape of `node`."""
+        return self._new(node, "pointwise", op, tuple(all_of(o) if isinstance(o, Value) else o for o in operands))
+
+    def _add_scaled(self, node: fx.Node, op: str, a: Any, b: Any) -> None:
+        alpha = node.kwargs.get("alpha", 1)
+        right: Any = self._operand(b, node)
+        if alpha != 1:
+            right = self._then(node, "mul", right, float(alpha))  # type: ignore[arg-type]
+        self._then(node, op, self._operand(a, node), right)
+
+    def op_add(self, node: fx.Node) -> None:
+        joined = None if node.kwargs else self._joined(*node.args)
+        if joined:
+            self._new(node, "cat", "0", joined)
+        else:
+            self._add_scaled(node, "add", *node.args)
+
+    def _joined(self, a: Any, b: Any) -> tuple[Ref, ...] | None:
+        """The pieces of a sum of pieces among zeros, which is how the gradient of several slices is written."""
+        if not (isinstance(a, fx.Node) and isinstance(b, fx.Node) and a.meta["val"].shape == b.meta["val"].shape):
+            return None
+        values = [self.layouts[node][0] for node in (a, b)]
+        if any(value.kind != "cat" or len(value.shape) != 1 for value in values):
+            return None
+        parts = [_segments(value) for value in values]
+        ends = sorted({end for part in parts for _, end, _ in part})
+        pieces: list[Ref] = []
+        for start, end in zip([0, *ends], ends, strict=False):
+            over = [_within(part, start, end) for part in parts]
+            filled = [ref for ref in over if ref.value.operands != (0.0,)]
+            if len(filled) > 1:
+                return None
+            pieces.append((filled or over)[0])
+        return tuple(pieces)
+
+    def op_sub(self, node: fx.Node) -> None:
+        self._add_scaled(node, "sub", *node.args)
+
+    def op_rsub(self, node: fx.Node) -> None:
+        self._add_scaled(node, "sub", node.args[1], node.args[0])
+
+    def op_div(self, node: fx.Node) -> None:
+        if node.kwargs.get("rounding_mode"):
+            self._other(node)
+        else:
+            self._pointwise(node, "div", *node.args)
+
+    def op_clamp(self, node: fx.Node) -> None:
+        value, low, high = (*node.args, None, None)[:3]
+        kept: Any = self._operand(value, node)
+        if low is not None:
+            kept = self._then(node, "maximum", kept, self._operand(low, node))
+        if high is not None:
+            self._then(node, "minimum", kept, self._operand(high, node))
+
+    def op_clamp_min(self, node: fx.Node) -> None:
+        self._pointwise(node, "maximum", *node.args)
+
+    def op_clamp_max(self, node: fx.Node) -> None:
+        self._pointwise(node, "minimum", *node.args)
+
+    def op_pow(self, node: fx.Node) -> None:
+        base, exponent = node.args
+        simple = {2: "square", 0.5: "sqrt", -1: "reciprocal", -0.5: "rsqrt"}
+        if isinstance(exponent, int | float) and exponent in simple:
+            self._pointwise(node, simple[exponent], base)
+        else:
+            self._pointwise(node, "pow", base, exponent)
+
+    def _reduce(self, node: fx.Node, op: str) -> None:
+        summed = self._summed(node)
+        if summed is None:
+            self._other(node)
+        else:
+            self._new(node, "reduce", op, (summed,))
+
+    def op_var(self, node: fx.Node) -> None:
+        """The mean square of the distance from the mean."""
+        summed = self._summed(node)
+        correction: Any = node.args[2] if len(node.args) > 2 else node.kwargs.get("correction", 1)
+        if summed is None or correction is None:
+            self._other(node)
+            return
+        kept, count = self._features(node), prod(summed.shape) // prod(self._features(node))
+        mean = self._value(Value(node, "reduce", "mean", (summed,), kept, _batch(node)))
+        outer = summed.shape[: len(summed.shape) - len(node.args[1])]  # type: ignore[arg-type]
+        strides = (*contiguous(outer), *(0 for _ in summed.shape[len(outer) :]))
+        far = (summed, Ref(mean, 0, summed.shape, strides))
+        distance = self._value(Value(node, "pointwise", "sub", far, summed.shape, _batch(node)))
+        square = self._value(Value(node, "pointwise", "square", (all_of(distance),), summed.shape, _batch(node)))
+        total = self._value(Value(node, "reduce", "sum", (all_of(square),), kept, _batch(node)))
+        self._new(node, "pointwise", "div", (all_of(total), float(count - correction)))
+
+    def _summed(self, node: fx.Node) -> Ref | None:
+        """What a reduction reads, the features that it sums last; None where it sums over rows."""
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        batch, rank = _batch(source), source.meta["val"].dim()
+        given: Any = node.args[1] if len(node.args) > 1 else None
+        dims = [d % rank for d in (range(rank) if not given else [given] if isinstance(given, int) else given)]
+        if batch in dims:
+            return None
+        ref = self._ref(source)
+        features = [d for d in range(rank) if d != batch]
+        place = [features.index(d) for d in (*(d for d in features if d not in dims), *dims)]
+        return Ref(ref.value, ref.offset, *(tuple(part[p] for p in place) for part in (ref.shape, ref.strides)))
+
+    def op_cat(self, node: fx.Node) -> None:
+        pieces: Any = node.args[0]
+        dim = (node.args[1] if len(node.args) > 1 else 0) % node.meta["val"].dim()
+        batch = _batch(node)
+        if batch is None or dim == batch:
+            self._other(node)
+            return
+        self._new(node, "cat", str(dim - (dim > batch)), tuple(self._piece(piece, batch) for piece in pieces))
+
+    def _piece(self, piece: fx.Node, batch: int) -> Ref:
+        value, layout = self.layouts[piece]
+        return _without_batch(value, layout, batch)
+
+    def op_copy(self, node: fx.Node) -> None:
+        self._pointwise(node, "copy", node.args[1])
+
+    def op_slice_scatter(self, node: fx.Node) -> None:
+        """Features put into zeros: how the gradient of a slice is written."""
+        defaults: list[Any] = [0, None, None, 1]
+        arguments: list[Any] = [*node.args, *defaults[len(node.args) - 2 :]]
+        into, piece, dim, start, end, step = arguments
+        assert isinstance(into, fx.Node)
+        assert isinstance(piece, fx.Node)
+        size, batch = node.meta["val"].shape[dim], _batch(node)
+        zeros = self.layouts[into][0].operands == (0.0,)
+        if not zeros or step != 1 or dim == batch or len(self._features(node)) != 1:
+            self._other(node)
+            return
+        ref = self._ref(piece)
+        first = slice(start, end).indices(size)[0]
+        after = size - first - ref.shape[0]
+        parts = [all_of(self._part(node, 0.0, (zeros,))) if zeros else None for zeros in (first, after)]
+        self._new(node, "cat", "0", tuple(part for part in (parts[0], ref, parts[1]) if part is not None))
+
+    def op_mm(self, node: fx.Node) -> None:
+        self._product(node, *node.args)
+
+    def op_bmm(self, node: fx.Node) -> None:
+        self._product(node, *node.args)
+
+    def _product(self, node: fx.Node, a: Any, b: Any) -> Value:
+        """Rows by a constant matrix, in either order; with a first dimension of heads, one matrix a head."""
+        rows, constant = (a, b) if self.layouts[b][0].kind == "constant" else (b, a)
+        value = self.layouts[constant][0]
+        if value.kind != "constant" or _batch(constant) is not None or _batch(rows) != _batch(node):
+            return self._new(node, "outside", operation(node), ())
+        ref = self._ref(rows)
+        if ref.strides[-1] != 1 and ref.shape[-1] != 1:
+            ref = all_of(self._part(rows, ref, ref.shape))
+        matrix = Ref(value, 0, value.shape, contiguous(value.shape))
+        # (W x^T)^T is x W^T
+        return self._new(node, "matmul", "matmul" if constant is b else "matmul_transposed", (ref, matrix))
+
+
+def _segments(cat: Value) -> list[tuple[int, int, Ref]]:
+    """Where each piece of a concatenation begins and ends."""
+    segments, start = [], 0
+    for piece in cat.refs:
+        segments.append((start, start + piece.shape[0], piece))
+        start += piece.shape[0]
+    return segments
+
+
+def _within(segments: list[tuple[int, int, Ref]], start: int, end: int) -> Ref:
+    """The part of a concatenation between two features that lie in one piece."""
+    first, _, ref = next(s for s in segments if s[0] <= start and end <= s[1])
+    return Ref(ref.value, ref.offset + (start - first) * ref.strides[0], (end - start,), ref.strides)
+
+
+def _batch(node: fx.Node) -> int | None:
+    value = node.meta.get("val")
+    if not isinstance(value, Tensor):
+        return None
+    return next((i for i, size in enumerate(value.shape) if size == ROWS), None)
+
+
+def _plain(node: fx.Node) -> bool:
+    """Whether a node and its tensors have rows in one dimension of their own, and one type."""
+    tensors = [n.meta["val"] for n in (node, *node.all_input_nodes)]
+    flat = [t for value in tensors for t in (value if isinstance(value, list | tuple) else [value]) if t is not None]
+    return all(sum(size % ROWS == 0 for size in t.shape if size) <= 1 and _own(t) for t in flat)
+
+
+def _own(tensor: Tensor) -> bool:
+    return all(size == ROWS or size < ROWS for size in tensor.shape) and (
+        tensor.is_floating_point() or tensor.dtype in (torch.bool, torch.int64)
+    )
+
+
+def _layout(features: tuple[int, ...], batch: int | None) -> Tensor:
+    sizes, strides = list(features), list(contiguous(features))
+    if batch is not None:
+        sizes.insert(batch, ROWS)
+        strides.insert(batch, max(prod(features), 1))
+    return torch.empty_strided(sizes, strides, device="meta")
+
+
+def _without_batch(value: Value, layout: Tensor, batch: int | None) -> Ref:
+    kept = [i for i in range(layout.dim()) if i != batch]
+    strides = layout.stride()
+    return Ref(
+        value, int(layout.storage_offset()), tuple(layout.shape[i] for i in kept), tuple(strides[i] for i in kept)
+    )
