@@ -1,4 +1,4 @@
-"""A cell of your own in ten lines, stacked in both directions, and its gradient through time."""
+"""A cell of your own in ten lines: compiled, stacked in both directions, and its gradient through time."""
 
 from typing import NamedTuple
 

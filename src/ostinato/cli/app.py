@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato import __version__
-from ostinato.cli import demo, evaluate, fit, info, predict
+from ostinato.cli import bench, demo, evaluate, fit, info, predict
 from ostinato.errors import OstinatoError
 
 
@@ -19,7 +19,7 @@ class Commands(TyperGroup):
     """The commands in the order in which a newcomer meets them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return ["demo", "fit", "predict", "evaluate", "info"]
+        return ["demo", "fit", "predict", "evaluate", "info", "bench"]
 
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command("predict", no_args_is_help=True)(predict.predict)
 app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("info", no_args_is_help=True)(info.info)
+app.command("bench", no_args_is_help=True)(bench.bench)
 
 
 def _show_version(asked: bool) -> None:
