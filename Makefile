@@ -8,7 +8,7 @@ demo: .venv/ready  ## train a forecaster on an embedded series, print its scores
 	$(BIN)/ostinato demo --out demo
 
 test: lint  ## every check: lint, types, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .

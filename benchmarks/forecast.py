@@ -70,7 +70,7 @@ def main() -> None:
     seconds = time.perf_counter() - began
     table = forecaster.evaluate(frame)
     print(f"{forecaster.summary()} Trained in {seconds:.0f} s on {arguments.threads} threads.")
-    print(f"{table.forecasts} test windows:")
+    print(f"{table.count} test windows:")
     for name, scores in table.rows.items():
         label = f"ostinato {arguments.recipe}" if name == "ostinato" else name
         print(f"{label} MSE {scores['mse']:.3f} MAE {scores['mae']:.3f}")

@@ -15,20 +15,20 @@ def test_it_prints_the_table_and_the_verdict(model, sales):
         assert word in ended.out
     assert "…" not in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
-    assert "No error is below" in ended.out or "beats" in ended.out
+    assert "No figure is better" in ended.out or "beats" in ended.out
 
 
 def test_json_is_all_there_is_on_standard_output(model, sales):
     ended = run("evaluate", model, sales, "--json")
     assert (ended.code, ended.err) == (0, "")
     content = json.loads(ended.out)
-    assert content["forecasts"] == 24
+    assert content["count"] == 24
     assert set(content["scores"]) >= {"ostinato", "naive", "ridge"}
     assert content["verdict"]
 
 
 def test_a_stride_makes_fewer_forecasts(model, sales):
-    assert json.loads(run("evaluate", model, sales, "--json", "--stride", 7).out)["forecasts"] == 4
+    assert json.loads(run("evaluate", model, sales, "--json", "--stride", 7).out)["count"] == 4
 
 
 def test_data_without_new_rows_are_refused(model, sales, tmp_path):

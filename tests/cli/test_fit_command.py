@@ -9,7 +9,7 @@ from command import TINY, error_of, run
 
 from ostinato import Forecaster
 from ostinato.cells import CELLS
-from ostinato.cli.fit import NAMED
+from ostinato.cli.tasks.forecaster import NAMED
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.training import Process
 

@@ -232,10 +232,10 @@ def test_a_category_that_training_did_not_know_is_named(shops):
 
 def test_evaluate_scores_every_origin_after_the_last_row_that_fitting_saw(single):
     table = single.evaluate(wide())
-    assert table.forecasts == 26  # origins 59 to 84
+    assert table.count == 26  # origins 59 to 84
     assert single.metrics is table
-    assert single.evaluate(wide(), stride=5).forecasts == 6
-    assert single.evaluate(wide()[40:]).forecasts == 26
+    assert single.evaluate(wide(), stride=5).count == 6
+    assert single.evaluate(wide()[40:]).count == 26
     assert next(iter(table.rows)) == "ostinato"
     assert {"naive", "drift", "seasonal naive", "ridge"} < set(table.rows)
     with pytest.raises(OstinatoError, match="stride must be at least 1, got 0"):
@@ -272,7 +272,7 @@ def test_with_nothing_after_what_fitting_saw_there_is_nothing_to_score(single):
 def test_a_holdout_is_what_evaluate_scores(shops):
     frame = long()
     unseen = [-(-length // 5) for length in (80, 70, 60)]
-    assert shops.evaluate(frame).forecasts == sum(rows - 5 + 1 for rows in unseen)
+    assert shops.evaluate(frame).count == sum(rows - 5 + 1 for rows in unseen)
 
 
 def test_what_is_held_out_has_no_part_in_the_fit():
@@ -290,11 +290,11 @@ def test_of_a_new_series_the_first_window_only_measures_its_units():
         for rows, names in ((60, ("a", "b")), (40, ("c", "d")))
     )
     forecaster = Forecaster(**TINY).fit(known)
-    assert forecaster.evaluate(new).forecasts == 2 * (40 - 12 - 5 + 1)
+    assert forecaster.evaluate(new).count == 2 * (40 - 12 - 5 + 1)
     both = pd.concat([new, known], ignore_index=True)
-    assert forecaster.evaluate(both).forecasts == 2 * (40 - 12 - 5 + 1)
+    assert forecaster.evaluate(both).count == 2 * (40 - 12 - 5 + 1)
     short = new[new["ds"] < "2024-01-14"]  # 8 rows each: 3 of context, then what is scored
-    assert forecaster.evaluate(short).forecasts == 2
+    assert forecaster.evaluate(short).count == 2
     first = forecaster.evaluate(short).rows["naive"]["mase"]
     assert np.isnan(first)  # 3 rows hold no season
 
@@ -302,7 +302,7 @@ def test_of_a_new_series_the_first_window_only_measures_its_units():
 def test_validation_data_decide_when_to_stop_and_go_on_where_the_training_data_end():
     frame = wide()
     forecaster = Forecaster(**TINY).fit(frame[:60], frame[60:75])
-    assert forecaster.evaluate(frame).forecasts == 90 - 75 - 5 + 1
+    assert forecaster.evaluate(frame).count == 90 - 75 - 5 + 1
     with pytest.raises(OstinatoError, match=r"'y' begin at 2024-03-07, and must go on .* at 2024-03-06"):
         Forecaster(**TINY).fit(frame[:60], frame[61:75])
     with pytest.raises(OstinatoError, match="validation data or a holdout, not both"):
@@ -321,7 +321,7 @@ def test_a_share_for_validation_does_what_the_same_rows_as_validation_data_do():
 def test_validation_data_without_times_are_counted_on():
     frame = wide()[["y"]]
     forecaster = Forecaster(**TINY).fit(frame[:60], frame[60:75])
-    assert forecaster.evaluate(frame).forecasts == 90 - 75 - 5 + 1
+    assert forecaster.evaluate(frame).count == 90 - 75 - 5 + 1
 
 
 # What is found out, and what is refused.

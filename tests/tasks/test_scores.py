@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ostinato.tasks.forecasting.score_table import ScoreTable
 from ostinato.tasks.forecasting.scores import ScoreSum
+from ostinato.tasks.score_table import ScoreTable
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 

@@ -1,49 +1,37 @@
-"""`ostinato demo`: a real series that comes with the package, from file to plot."""
+"""`ostinato demo`: real data that come with the package, from file to result."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ostinato.cli.screen import screen
 from ostinato.errors import OstinatoError
+
+DEMOS = {
+    "co2": ("forecaster", "weekly carbon dioxide in the air"),
+    "sunspots": ("forecaster", "their number, yearly"),
+}
+"""Which task a demo is of, and what its data are."""
 
 
 def demo(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="co2 (weekly carbon dioxide in the air) or sunspots (their number, yearly)."
-        ),
+        typer.Argument(metavar="NAME", help="; ".join(f"{name}: {about}" for name, (_, about) in DEMOS.items()) + "."),
     ] = "co2",
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder for the model, the plot and a copy of the data.")
+        Path, typer.Option(metavar="FOLDER", help="Folder for the model, what it makes and a copy of the data.")
     ] = Path("demo"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
 ) -> None:
-    """See it work on a real series that comes with the package.
+    """See it work on real data that come with the package.
 
-    Trains a forecaster, prints its scores next to those of simple baselines, saves the model, a plot and the data.
+    Trains a model, prints its scores next to those of simple baselines, saves the model and the data.
 
     Example:
       ostinato demo sunspots --out demo/
     """
-    from ostinato.cli.train import program, train
-    from ostinato.data import EMBEDDED, load_embedded
-    from ostinato.tasks import Forecaster
-    from ostinato.tasks.forecasting.recipes import DEMOS
-    from ostinato.training import Process
-
     if name not in DEMOS:
         raise OstinatoError(f"no demo {name!r}: choose one of {', '.join(DEMOS)}")
-    console = screen(quiet=not Process.from_environment().main)
-    console.print(f"{EMBEDDED[name].description}.\nSource: {EMBEDDED[name].source}.\n")
-    model, table = Forecaster(**DEMOS[name]), load_embedded(name)
-    train(model, table, out, resume=resume)
-    if console.quiet:
-        return
-    plot, data = out / "forecast.png", out / f"{name}.csv"
-    model.plot(table, plot, actual=True)
-    table.to_csv(data, index=False)
-    console.print(f"Plot of the last {model.settings.horizon} steps: {plot}", soft_wrap=True)
-    console.print(f"Forecast with: {program('predict', out, data)}", soft_wrap=True)
+    import_module(f"ostinato.cli.tasks.{DEMOS[name][0]}").demo(name, out, resume)

@@ -14,23 +14,36 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="File that holds the rows the model was fitted on, and goes on after them."
+            metavar="DATA",
+            help="Data the model has not seen, as in training. A forecaster's file holds the rows it was fitted on, "
+            "and goes on after them.",
         ),
     ],
-    stride: Annotated[int, typer.Option(metavar="N", min=1, help="Steps from one forecast to the next.")] = 1,
+    stride: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Forecasters: steps from one forecast to the next; 1.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
 ) -> None:
-    """Score a saved model next to simple baselines, on rows it was not fitted on.
+    """Score a saved model next to simple baselines, on data it was not fitted on.
 
-    A rolling backtest: from every row on, each model forecasts the horizon, and is held against what came.
+    A forecaster in a rolling backtest: from every row on, each model forecasts the horizon, and is held against what
+    came.
 
     Example:
       ostinato evaluate model/ sales.csv
     """
-    from ostinato.tasks import load
+    from ostinato.errors import OstinatoError
+    from ostinato.tasks import Forecaster, load
 
-    scores = load(model).evaluate(data, stride=stride)
+    estimator = load(model)
+    if isinstance(estimator, Forecaster):
+        title = "Backtest after the rows the model was fitted on"
+        scores = estimator.evaluate(data, stride=stride or 1)
+    elif stride is not None:
+        raise OstinatoError(f"--stride is for forecasters; {model} is a {type(estimator).__name__}")
+    else:
+        title, scores = f"Scores on {data}", estimator.evaluate(data)
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))
         return
-    show_scores(screen(), "Backtest after the rows the model was fitted on", scores)
+    show_scores(screen(), title, scores)

@@ -17,7 +17,7 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of 
     from ostinato.cells import CELLS
     from ostinato.cli.listing import settings_of
     from ostinato.tasks import ESTIMATORS, load
-    from ostinato.tasks.forecasting.score_table import ScoreTable
+    from ostinato.tasks.score_table import ScoreTable
 
     bundle = load_bundle(model, ESTIMATORS)
     console, cell = screen(), bundle.settings["cell"]

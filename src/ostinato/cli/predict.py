@@ -14,46 +14,56 @@ DIGITS = 7
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="The past of each series, columns as in training.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="What to predict from, as in training: the past of each series, texts."),
+    ],
     future: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The covariates known into the future, for the steps to forecast; without it they are looked for in "
-            "DATA, in rows after the last target.",
+            help="Forecasters: the covariates known into the future, for the steps to forecast; without it they are "
+            "looked for in DATA, in rows after the last target.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help=f"CSV file to write, in full precision. Without it the forecast goes to standard output, rounded to "
+            help=f"CSV file to write, in full precision. Without it the table goes to standard output, rounded to "
             f"{DIGITS} digits.",
         ),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file to draw the forecast into.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecasters: PNG file to draw into.")] = None,
 ) -> None:
-    """Forecast what follows the end of each series in DATA.
+    """Apply a saved model to a file, and write a table.
 
-    One row a series and step: its name, its time, the forecast, and a column for each quantile (q0.1, ...).
+    A forecaster's has one row a series and step: its name, its time, the forecast, and a column for each quantile
+    (q0.1, ...).
 
     Example:
       ostinato predict model/ sales.csv --out forecast.csv --plot forecast.png
     """
     import numpy as np
 
-    from ostinato.tasks import load
+    from ostinato.errors import OstinatoError
+    from ostinato.tasks import Forecaster, load
 
     if out is not None:
         check_file(out, data, future)
     if plot is not None:
         check_plot(plot)
     estimator = load(model)
-    forecast = estimator.predict(data, future=future)
+    if isinstance(estimator, Forecaster):
+        table = estimator.predict(data, future=future)
+    elif future is not None or plot is not None:
+        raise OstinatoError(f"--future and --plot are for forecasters; {model} is a {type(estimator).__name__}")
+    else:
+        table = estimator.predict(data)
     if out is None:
         rounded = partial(np.format_float_positional, precision=DIGITS, fractional=False, trim="-")
-        typer.echo(forecast.to_csv(index=False, float_format=rounded), nl=False)
+        typer.echo(table.to_csv(index=False, float_format=rounded), nl=False)
     else:
-        forecast.to_csv(out, index=False)
-    if plot is not None:
+        table.to_csv(out, index=False)
+    if plot is not None and isinstance(estimator, Forecaster):
         estimator.plot(data, plot, future=future)

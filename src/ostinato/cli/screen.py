@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from ostinato.tasks.forecasting.score_table import ScoreTable
+    from ostinato.tasks.score_table import ScoreTable
 
 
 def screen(*, quiet: bool = False) -> Console:
@@ -15,6 +15,6 @@ def screen(*, quiet: bool = False) -> Console:
 
 def show_scores(console: Console, title: str, scores: "ScoreTable") -> None:
     """A table of scores with what it is of, and what it says in words."""
-    console.print(f"{title}, {scores.forecasts} forecasts:\n")
+    console.print(f"{title}, {scores.count:,} {scores.counted}:\n")
     console.print(scores.rich())
     console.print(f"\n{scores.verdict()}")

@@ -3,32 +3,42 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import typer
 
 from ostinato.bundle import refuse_foreign
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_scores
-from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
-from ostinato.tasks import Forecaster
+from ostinato.tasks import Estimator
+from ostinato.tasks.score_table import ScoreTable
 from ostinato.training import Interrupted, Process, Report, latest
 
 
 def train(
-    model: Forecaster,
-    data: Source,
+    model: Estimator[Any, Any],
     out: Path,
+    fit: Callable[[Report], object],
+    score: Callable[[], ScoreTable] | None,
     *,
-    validation: Source | None = None,
-    holdout: float = 0.2,
-    stride: int = 1,
+    scored_on: str,
     resume: bool = False,
     tensorboard: bool = False,
 ) -> None:
     """Fits, saves and scores, and tells what happens; under `torchrun` the first process alone tells.
+
+    Args:
+        model: what is fitted.
+        out: the folder to save it in.
+        fit: fits it, and shows progress on the report it is given.
+        score: scores it on data that it has not seen; None where there are none.
+        scored_on: what data those are, in words.
+        resume: whether `fit` goes on with a training that was interrupted.
+        tensorboard: whether to write for TensorBoard.
 
     Raises:
         OstinatoError: For a folder that cannot hold the model, before any work; and for anything wrong with the data.
@@ -42,7 +52,7 @@ def train(
     began = perf_counter()
     report = Report(out, tensorboard=tensorboard)
     try:
-        model.fit(data, validation, holdout=holdout, folder=out, resume=resume, report=report)
+        fit(report)
     except Interrupted as interrupted:
         if process.main:
             typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)
@@ -50,14 +60,13 @@ def train(
         raise typer.Exit(130) from None
     if not process.main:
         return
-    model.save(out)  # now, so that nothing that befalls the backtest can lose it
+    model.save(out)  # now, so that nothing that befalls the scoring can lose it
     for note in model.notes:
         console.print(f"note: {note}")
     console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
-    if holdout:
+    if score is not None:
         console.print()
-        scores = model.evaluate(data, stride=stride)
-        show_scores(console, f"Backtest on the held-out {holdout:.0%} of each series", scores)
+        show_scores(console, scored_on, score())
         model.save(out)
     console.print(f"\nSaved to {out}", soft_wrap=True)
 

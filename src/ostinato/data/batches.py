@@ -62,10 +62,7 @@ class IndexBatches(Generic[B]):
         world: int = 1,
         limit: int | None = None,
     ) -> None:
-        if size < world:
-            raise OstinatoError(f"{size} rows to train on for {world} processes: each needs at least one row")
-        if batch_size < world:
-            raise OstinatoError(f"batch_size={batch_size} is less than the number of processes, {world}: raise it")
+        _check_sizes(size, batch_size, world)
         self.size, self.batch_size, self.gather = size, batch_size, gather
         self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
         full, rest = divmod(size, batch_size)
@@ -82,6 +79,74 @@ class IndexBatches(Generic[B]):
         )
         for index in range(start, len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size]
+            part = len(rows) // self.world
+            yield self.gather(rows[self.rank * part : (self.rank + 1) * part])
+
+    def continues(self, index: int) -> bool:
+        """Never: every batch holds other rows."""
+        return False
+
+
+def _check_sizes(size: int, batch_size: int, world: int) -> None:
+    if size < world:
+        raise OstinatoError(f"{size} rows to train on for {world} processes: each needs at least one row")
+    if batch_size < world:
+        raise OstinatoError(f"batch_size={batch_size} is less than the number of processes, {world}: raise it")
+
+
+class BucketBatches(Generic[B]):
+    """Batches of rows of like length, so that little is padded; shuffled anew each epoch.
+
+    The rows of an epoch are shuffled, sorted by length within pools of many batches, cut into batches, and the batches
+    shuffled. With `world` processes each takes an equal part of every global batch, as in `IndexBatches`.
+
+    Args:
+        lengths: of each row, int64 ``(rows,)``.
+        batch_size: rows of a global batch; the last of a pool may hold fewer.
+        gather: makes the batch of the given row indices, an int64 array.
+        seed: of the order.
+        rank: number of this process.
+        world: number of processes.
+        pool: batches sorted together.
+
+    Raises:
+        OstinatoError: there are no rows for every process, or a batch is smaller than the number of processes.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        gather: Callable[[np.ndarray], B],
+        *,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        pool: int = 50,
+    ) -> None:
+        _check_sizes(len(lengths), batch_size, world)
+        self.lengths, self.batch_size, self.gather = np.asarray(lengths), batch_size, gather
+        self.seed, self.rank, self.world, self.pool = seed, rank, world, pool
+
+    def __len__(self) -> int:
+        return len(self._cuts())
+
+    def _cuts(self) -> list[slice]:
+        """Where each batch lies among the rows in the order of an epoch."""
+        size, most = len(self.lengths), self.batch_size
+        cuts = [slice(start, min(start + most, size)) for start in range(0, size, most)]
+        return [cut for cut in cuts if cut.stop - cut.start >= self.world]
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[B]:
+        """The batches of an epoch from index `start` on."""
+        random = np.random.default_rng((self.seed, number))
+        order = random.permutation(len(self.lengths))
+        step = self.pool * self.batch_size
+        pools = [order[first : first + step] for first in range(0, len(order), step)]
+        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        cuts = self._cuts()
+        for index in random.permutation(len(cuts))[start:]:
+            rows = order[cuts[index]]
             part = len(rows) // self.world
             yield self.gather(rows[self.rank * part : (self.rank + 1) * part])
 

@@ -3,6 +3,17 @@
 from ostinato.engine.lengths import valid_steps
 from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
 from ostinato.nn.dropin import GRU, LSTM, RNN
+from ostinato.nn.dropout import LockedDropout, TokenEmbedding
 from ostinato.nn.recurrent import Recurrent
 
-__all__ = ["GRU", "LSTM", "RNN", "AdditiveAttention", "MultiplicativeAttention", "Recurrent", "valid_steps"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AdditiveAttention",
+    "LockedDropout",
+    "MultiplicativeAttention",
+    "Recurrent",
+    "TokenEmbedding",
+    "valid_steps",
+]

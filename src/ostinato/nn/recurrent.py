@@ -48,6 +48,7 @@ class Recurrent(nn.Module):
         bidirectional: Whether each layer also runs from each row's last step to the first, with weights of its own.
         merge: "concat" joins the outputs of the two directions, "sum" adds them (Graves & Schmidhuber 2005).
         dropout: Probability of a zero in what each layer above the first reads (Zaremba et al. 2014), as in torch.
+        locked_dropout: Whether `dropout` takes one mask a row for all of its steps (Merity et al. 2018).
         recurrent_dropout: Probability of a zero in what the recurrent weights see, one mask a row for all of its steps
             (Gal & Ghahramani 2016). The cell must call `Cell.drop`.
         zoneout: Probability that a state unit keeps its old value at a step (Krueger et al. 2017), one for all tensors
@@ -79,6 +80,7 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         merge: Merge = "concat",
         dropout: float = 0.0,
+        locked_dropout: bool = False,
         recurrent_dropout: float = 0.0,
         zoneout: float | tuple[float, ...] = 0.0,
         weight_drop: float = 0.0,
@@ -103,6 +105,7 @@ class Recurrent(nn.Module):
         self.bidirectional = bidirectional
         self.merge = merge
         self.dropout = dropout
+        self.locked_dropout = locked_dropout
         self.recurrent_dropout = recurrent_dropout
         self.zoneout = zoneout if any(zones) else 0.0
         self.weight_drop = weight_drop
@@ -256,7 +259,8 @@ class Recurrent(nn.Module):
         if layer and self.norms:
             x = self.norms[layer - 1](x)
         if layer and self.dropout and self.training:
-            x = x * _kept(x, x.shape, self.dropout)
+            batch, steps, features = x.shape
+            x = x * _kept(x, (batch, 1 if self.locked_dropout else steps, features), self.dropout)
         return x
 
     def _scan(self, index: int, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
@@ -282,7 +286,15 @@ class Recurrent(nn.Module):
                 yield mask.bernoulli_(p) if self.training else mask
 
     def extra_repr(self) -> str:
-        names = ["bidirectional", "dropout", "recurrent_dropout", "zoneout", "weight_drop", "residual"]
+        names = [
+            "bidirectional",
+            "dropout",
+            "locked_dropout",
+            "recurrent_dropout",
+            "zoneout",
+            "weight_drop",
+            "residual",
+        ]
         settings = ["num_layers", "merge"] + [name for name in names if getattr(self, name)]
         return f"{self.input_size}, {self.hidden_size}, " + ", ".join(f"{n}={getattr(self, n)!r}" for n in settings)
 

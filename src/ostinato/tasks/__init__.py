@@ -8,11 +8,11 @@ from ostinato.cells import Cell
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.forecaster import Forecaster
 
-ESTIMATORS = {"Forecaster": Forecaster}
+ESTIMATORS: dict[str, type[Estimator[Any, Any]]] = {kind.__name__: kind for kind in (Forecaster,)}
 """The classes a bundle may name."""
 
 
-def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Forecaster:
+def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Estimator[Any, Any]:
     """The estimator that was saved in a folder, whichever it is.
 
     Args:

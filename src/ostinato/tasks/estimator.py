@@ -3,26 +3,51 @@
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+import pandas as pd
+from pydantic import ValidationError
+from torch import Tensor
 
+from ostinato.bundle import Bundle, load_bundle, save_bundle
+from ostinato.cells import CELLS, Cell
 from ostinato.errors import OstinatoError
+from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.settings import NetworkSettings
 
-M = TypeVar("M", bound=BaseModel)
+
+class Trained(Protocol):
+    """What fitting leaves: all that predicts, and that a bundle must hold."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every number that was learned, by name."""
+        ...
+
+    def extras(self) -> dict[str, Any]:
+        """Everything else, fit for JSON."""
+        ...
 
 
-class Estimator(ABC, Generic[M]):
+M = TypeVar("M", bound=NetworkSettings)
+F = TypeVar("F", bound=Trained)
+
+
+class Estimator(ABC, Generic[M, F]):
     """A task from data to a saved model: ``Estimator(**settings).fit(data)``, then predict, evaluate, save.
 
     Args:
         settings: See the task's settings class, `settings_class`.
 
+    Attributes:
+        settings: As given, or with what `fit` found out in place of None.
+        metrics: The scores of the last evaluation, None before.
+        notes: What was found and done when the training data were read.
+
     Raises:
         OstinatoError: For an unknown setting or a value out of range, naming both.
     """
 
-    settings_class: ClassVar[type[BaseModel]]
+    settings_class: ClassVar[type[NetworkSettings]]
     settings: M
 
     def __init__(self, **settings: Any) -> None:
@@ -30,30 +55,80 @@ class Estimator(ABC, Generic[M]):
             self.settings = self.settings_class(**settings)  # type: ignore[assignment]
         except ValidationError as error:
             raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+        self.metrics: ScoreTable | None = None
+        self.notes: tuple[str, ...] = ()
+        self._fitted: F | None = None
 
     @abstractmethod
     def fit(self, data: Any, validation: Any = None) -> Self:
         """Trains on a file or an in-memory object; returns the estimator itself."""
 
     @abstractmethod
-    def predict(self, data: Any) -> Any:
-        """Applies the trained model."""
+    def predict(self, data: Any) -> pd.DataFrame:
+        """Applies the trained model to a file or an in-memory object; the table that `ostinato predict` writes."""
 
     @abstractmethod
-    def evaluate(self, data: Any) -> Any:
+    def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""
 
     @abstractmethod
+    def summary(self) -> str:
+        """One line: what the network is, and of what it was made."""
+
+    @abstractmethod
+    def _restored(self, bundle: Bundle) -> F:
+        """What `tensors` and `extras` of a trained model gave, from the bundle they were saved in."""
+
     def save(self, folder: str | Path) -> None:
-        """Writes the trained model as a bundle (see `ostinato.bundle`)."""
+        """Writes the trained model as a bundle: `bundle.json` and a safetensors file.
+
+        Raises:
+            OstinatoError: Nothing is fitted yet, or the folder holds other things.
+        """
+        fitted = self._need()
+        save_bundle(
+            Path(folder),
+            kind=type(self).__name__,
+            settings=self.settings.model_dump(mode="json"),
+            tensors=fitted.tensors(),
+            metrics=None if self.metrics is None else self.metrics.to_dict(),
+            extras=fitted.extras() | {"notes": list(self.notes)},
+        )
 
     @classmethod
-    @abstractmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Reads what `save` wrote."""
+    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Self:
+        """Reads what `save` wrote.
+
+        Args:
+            folder: The bundle.
+            cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
+
+        Raises:
+            OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
+        """
+        bundle = load_bundle(Path(folder), {cls.__name__})
+        settings = dict(bundle.settings)
+        if settings["cell"] not in CELLS:
+            if cell is None:
+                raise OstinatoError(
+                    f"{folder} was trained with the cell {settings['cell']}: "
+                    f"{cls.__name__}.load(folder, cell=<that class>) loads it"
+                )
+            settings["cell"] = cell
+        self = cls(**settings)
+        self._fitted = self._restored(bundle)
+        self.notes = tuple(bundle.extras["notes"])
+        self.metrics = ScoreTable.from_dict(bundle.metrics) if bundle.metrics else None
+        return self
+
+    def _need(self) -> F:
+        if self._fitted is None:
+            name = type(self).__name__
+            raise OstinatoError(f"this {name} is not fitted: call fit(data), or {name}.load(folder)")
+        return self._fitted
 
 
-def _one_line(owner: str, settings: type[BaseModel], error: ValidationError) -> str:
+def _one_line(owner: str, settings: type[NetworkSettings], error: ValidationError) -> str:
     """What pydantic found, in one line a person can act on."""
     problems = []
     for problem in error.errors():

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ostinato.bundle import load_bundle, save_bundle
-from ostinato.cells import CELLS, Cell
+from ostinato.bundle import Bundle
 from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
@@ -18,12 +17,13 @@ from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batch
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.fitted import Fitted
 from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast, save_plot
-from ostinato.tasks.forecasting.score_table import ScoreTable
-from ostinato.tasks.forecasting.settings import ForecasterSettings, cell_name
+from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import train
+from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.settings import cell_name
 from ostinato.training import Process, Report, clear_checkpoints
 
 Array = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ EPOCH_BATCHES = 16
 """Batches of an epoch that a default batch size leaves at least, however few windows there are."""
 
 
-class Forecaster(Estimator[ForecasterSettings]):
+class Forecaster(Estimator[ForecasterSettings, Fitted]):
     """Forecasts one series, or thousands with one global model.
 
     Reads CSV, Parquet or DataFrames, long (``unique_id, ds, y``) or wide (see `ostinato.data.PanelSpec`). Each window
@@ -63,9 +63,6 @@ class Forecaster(Estimator[ForecasterSettings]):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._given = self.settings
-        self.metrics: ScoreTable | None = None
-        self.notes: tuple[str, ...] = ()
-        self._fitted: Fitted | None = None
 
     def fit(
         self,
@@ -352,48 +349,6 @@ class Forecaster(Estimator[ForecasterSettings]):
         stream.prime(fitted.standardiser.transform(one, fitted.standardiser.scales_of(one, one.offsets[1:])))
         return stream
 
-    def save(self, folder: str | Path) -> None:
-        """Writes the trained model as a bundle: `bundle.json` and a safetensors file.
-
-        Raises:
-            OstinatoError: Nothing is fitted yet, or the folder holds other things.
-        """
-        fitted = self._need()
-        save_bundle(
-            Path(folder),
-            kind=type(self).__name__,
-            settings=self.settings.model_dump(mode="json"),
-            tensors=fitted.tensors(),
-            metrics=None if self.metrics is None else self.metrics.to_dict(),
-            extras=fitted.extras() | {"notes": list(self.notes)},
-        )
-
-    @classmethod
-    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Self:
-        """Reads what `save` wrote.
-
-        Args:
-            folder: The bundle.
-            cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
-
-        Raises:
-            OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
-        """
-        bundle = load_bundle(Path(folder), {cls.__name__})
-        settings = dict(bundle.settings)
-        if settings["cell"] not in CELLS:
-            if cell is None:
-                raise OstinatoError(
-                    f"{folder} was trained with the cell {settings['cell']}: "
-                    f"{cls.__name__}.load(folder, cell=<that class>) loads it"
-                )
-            settings["cell"] = cell
-        self = cls(**settings)
-        self._fitted = Fitted.from_bundle(bundle, self.settings)
-        self.notes = tuple(bundle.extras["notes"])
-        self.metrics = ScoreTable.from_dict(bundle.metrics) if bundle.metrics else None
-        return self
-
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         fitted = self._need()
@@ -405,10 +360,8 @@ class Forecaster(Estimator[ForecasterSettings]):
             f"{self.settings.window} steps in, {self.settings.horizon} steps out."
         )
 
-    def _need(self) -> Fitted:
-        if self._fitted is None:
-            raise OstinatoError("this forecaster is not fitted: call fit(data), or Forecaster.load(folder)")
-        return self._fitted
+    def _restored(self, bundle: Bundle) -> Fitted:
+        return Fitted.from_bundle(bundle, self.settings)
 
 
 def _known(value: int | None) -> int:

@@ -5,6 +5,7 @@ from ostinato.topologies.many_to_many import ManyToMany
 from ostinato.topologies.many_to_one import ManyToOne, Pooling
 from ostinato.topologies.one_to_many import OneToMany
 from ostinato.topologies.one_to_one import Activation, OneToOne
+from ostinato.topologies.sampling import drawn, filtered, penalised, without_repeats
 
 __all__ = [
     "Activation",
@@ -17,4 +18,8 @@ __all__ = [
     "OneToMany",
     "OneToOne",
     "Pooling",
+    "drawn",
+    "filtered",
+    "penalised",
+    "without_repeats",
 ]

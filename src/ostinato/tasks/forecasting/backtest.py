@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines
-from ostinato.tasks.forecasting.score_table import ScoreTable
 from ostinato.tasks.forecasting.scores import ScoreSum
 from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+from ostinato.tasks.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
 

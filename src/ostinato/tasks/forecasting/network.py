@@ -1,12 +1,11 @@
 """The Forecaster's network: a window of the past to quantiles of every step of the horizon."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.cells import CELLS, CellFactory
 from ostinato.data.windows import WindowBatch
 from ostinato.nn import Recurrent
 from ostinato.tasks.forecasting.scaling import ScaledWindow, scale_window
@@ -68,7 +67,7 @@ class ForecastNetwork(nn.Module):
         self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
         self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known), width), nn.ReLU())
         recurrent = Recurrent(
-            factory(settings.cell), width, width, num_layers=settings.num_layers, dropout=settings.dropout
+            settings.make_cell, width, width, num_layers=settings.num_layers, dropout=settings.dropout
         )
         self.linear = nn.Linear(settings.window, settings.horizon) if settings.linear else None
         if self.linear is not None:
@@ -164,8 +163,3 @@ class ForecastNetwork(nn.Module):
         known = F.pad(batch.future_known, (0, 0, 0, padding)).reshape(len(about), self.segments, -1)
         about = about[:, None].expand(-1, self.segments, -1)
         return queries + self.ahead(torch.cat([known, about], dim=-1))  # type: ignore[no-any-return]
-
-
-def factory(cell: Any) -> CellFactory:
-    """What makes the cells: a name of `ostinato.cells.CELLS`, or a Cell class itself."""
-    return CELLS[cell] if isinstance(cell, str) else cell

@@ -1,24 +1,16 @@
 """Every choice a Forecaster leaves to its user."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ostinato.cells import CELLS, Cell
-from ostinato.training import TrainingSettings
+from ostinato.tasks.settings import NetworkSettings
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
 
-def cell_name(cell: Any) -> str:
-    """A cell as settings name it, also one of the user's own."""
-    return cell if isinstance(cell, str) else f"{cell.__name__} (your own)"
-
-
-class ForecasterSettings(TrainingSettings):
-    """Settings of `ostinato.Forecaster`: its own, and those of the training loop (`TrainingSettings`)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class ForecasterSettings(NetworkSettings):
+    """Settings of `ostinato.Forecaster`: its own, its network's (`NetworkSettings`) and those of the training loop."""
 
     # Defaults that suit a few hundred to a few thousand rows.
     epochs: int = Field(40, ge=1, description="Passes over the training data.")
@@ -58,11 +50,6 @@ class ForecasterSettings(TrainingSettings):
         "none", description="'log' models log returns (prices) and is scored against the random walk."
     )
 
-    cell: Annotated[str | type[Cell], PlainSerializer(cell_name, return_type=str)] = Field(  # type: ignore[type-arg]
-        "gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours."
-    )
-    hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
-    num_layers: int = Field(1, ge=1, description="Recurrent layers.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout between layers and before the output.")
     segment: int | None = Field(
         None,
@@ -98,25 +85,12 @@ class ForecasterSettings(TrainingSettings):
         description="Share of each series' end (before any holdout) kept out of training to choose when to stop; with "
         "a holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
     )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        description="CPU threads of training; None takes 1 for up to 64 units, where more only wait for each other, "
-        "and torch's own number beyond.",
-    )
     batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
 
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
-
-    @field_validator("cell")
-    @classmethod
-    def _known_cell(cls, value: Any) -> Any:
-        if isinstance(value, str) and value not in CELLS:
-            raise ValueError(f"no cell {value!r}; choose one of {', '.join(CELLS)}, or give a Cell class")
-        return value
 
     @field_validator("levels")
     @classmethod

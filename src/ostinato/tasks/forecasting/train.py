@@ -1,25 +1,20 @@
 """Training a Forecaster's network."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ostinato.data import IndexBatches, WindowBatch, Windows
+from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.forecasting.backtest import batches
 from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import Process, Report, Trainer, seed_everything
+from ostinato.training import Process, Report, seed_everything
 
 CALIBRATION_WINDOWS = 2048
 """Training windows on which a network's input and output scales are measured."""
-
-SMALL = 64
-"""Units up to which one CPU thread is fastest, and on a busy machine faster by far."""
 
 
 def train(
@@ -60,17 +55,5 @@ def train(
         ]
         return sum(value * count for value, count in losses) / sum(count for _, count in losses)
 
-    checkpoints = None if folder is None else Path(folder) / "checkpoints"
-    with _threads(settings):
-        Trainer(network, loss, settings, folder=checkpoints, report=report).fit(order, score, resume=resume)
-    return network.cpu()
-
-
-@contextmanager
-def _threads(settings: ForecasterSettings) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(settings.threads or (1 if settings.hidden_size <= SMALL else before))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    fit_network(network, loss, order, score, settings, folder, resume, report)
+    return network

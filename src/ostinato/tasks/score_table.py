@@ -4,15 +4,53 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-ERRORS = {"mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "crps": "CRPS"}
-"""The errors shown and judged; smaller is better. MSE ranks as RMSE does and stands only in the numbers."""
+
+class Metric(NamedTuple):
+    """How a figure is shown and judged.
+
+    Attributes:
+        heading: Of its column.
+        higher: Whether more of it is better.
+        percent: Whether it is a share, shown in per cent.
+        judged: Whether the verdict speaks of it.
+    """
+
+    heading: str
+    higher: bool = False
+    percent: bool = False
+    judged: bool = True
+
+    @property
+    def name(self) -> str:
+        """In a sentence."""
+        return self.heading.replace("\n", " ").removesuffix(" %")
+
+
+METRICS = {
+    "mae": Metric("MAE"),
+    "rmse": Metric("RMSE"),  # MSE ranks as it does and stands only in the numbers
+    "smape": Metric("sMAPE %"),
+    "mase": Metric("MASE"),
+    "crps": Metric("CRPS"),
+    "direction": Metric("direction\n%", higher=True, percent=True, judged=False),
+    "perplexity": Metric("perplexity"),
+    "bits_per_char": Metric("bits per\ncharacter", judged=False),
+    "accuracy": Metric("accuracy\n%", higher=True, percent=True),
+    "f1": Metric("F1 %", higher=True, percent=True),
+    "auc": Metric("ROC AUC\n%", higher=True, percent=True),
+    "bleu": Metric("BLEU", higher=True),
+    "chrf": Metric("chrF", higher=True),
+    "distinct_1": Metric("distinct-1\n%", higher=True, percent=True, judged=False),
+    "distinct_2": Metric("distinct-2\n%", higher=True, percent=True, judged=False),
+}
+"""Every figure a table may show, in the order of its columns, besides the coverage of intervals."""
 
 WIDEST = 8
 """Characters a figure may take, so that the table fits a terminal of 80 columns."""
@@ -27,13 +65,16 @@ class ScoreTable:
 
     Args:
         model: The name of the row that is judged against all others, the baselines.
-        rows: The name of every model to its `ScoreSum.scores`.
-        forecasts: How many forecasts each model was scored on.
+        rows: The name of every model to its figures, keys of `METRICS` and ``coverage_95`` for the share of actual
+            values in a 95 % interval; others are kept and not shown.
+        count: How many things each model was scored on.
+        counted: What they are.
     """
 
     model: str
     rows: Mapping[str, Mapping[str, float]]
-    forecasts: int = 0
+    count: int = 0
+    counted: str = "forecasts"
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ScoreTable":
@@ -42,17 +83,17 @@ class ScoreTable:
             name: {metric: math.nan if figure is None else figure for metric, figure in scores.items()}
             for name, scores in content["scores"].items()
         }
-        return cls(content["model"], rows, content["forecasts"])
+        return cls(content["model"], rows, content["count"], content["counted"])
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The metrics shown: the errors, the direction, and the coverage of the widest interval, as far as present."""
+        """The metrics shown, as far as present; of intervals the coverage of the widest."""
         present = {metric for scores in self.rows.values() for metric in scores}
         intervals = sorted((metric for metric in present if metric.startswith("coverage_")), key=_nominal)
-        return (*(metric for metric in (*ERRORS, "direction") if metric in present), *intervals[-1:])
+        return (*(metric for metric in METRICS if metric in present), *intervals[-1:])
 
     def best(self, metric: str) -> str | None:
-        """The model with the least error, the most directions right, or the coverage nearest to the nominal one.
+        """The model with the best figure, or the coverage nearest to the nominal one.
 
         Returns:
             Its name, the first of equals; None when no model has a figure.
@@ -76,33 +117,39 @@ class ScoreTable:
             name: {metric: None if math.isnan(figure) else figure for metric, figure in scores.items()}
             for name, scores in self.rows.items()
         }
-        return {"model": self.model, "forecasts": self.forecasts, "scores": rows, "verdict": self.verdict()}
+        return {
+            "model": self.model,
+            "count": self.count,
+            "counted": self.counted,
+            "scores": rows,
+            "verdict": self.verdict(),
+        }
 
     def verdict(self) -> str:
         """In plain words: where the model beats every baseline, where it loses and to whom, what its interval holds."""
         beaten: list[str] = []
         lost: dict[str, list[str]] = {}
         tied: dict[str, list[str]] = {}
-        for metric, heading in ERRORS.items():
+        for metric, form in METRICS.items():
             theirs = self._badness(metric)
             ours = theirs.pop(self.model, None)
-            if ours is None or not theirs:
+            if ours is None or not theirs or not form.judged:
                 continue
             rival = min(theirs, key=theirs.__getitem__)
-            error, gap = heading.removesuffix(" %"), _gap(ours, theirs[rival])
+            gap = _gap(self.rows[self.model][metric], self.rows[rival][metric], form)
             if ours < theirs[rival]:
-                beaten.append(f"{error} ({gap} below {rival})")
+                beaten.append(f"{form.name} ({gap} {'above' if form.higher else 'below'} {rival})")
             elif ours > theirs[rival]:
-                lost.setdefault(rival, []).append(f"{error} by {gap}")
+                lost.setdefault(rival, []).append(f"{form.name} by {gap}")
             else:
-                tied.setdefault(rival, []).append(error)
+                tied.setdefault(rival, []).append(form.name)
         if not (beaten or lost or tied):
             return " ".join([f"There is no baseline to compare {self.model} with.", *self._coverage_sentence()])
         sentences = [f"{self.model} beats every baseline on {_listed(beaten)}."] if beaten else []
         sentences += [f"{self.model} loses to {rival} on {_listed(errors)}." for rival, errors in lost.items()]
         sentences += [f"{self.model} is no better than {rival} on {_listed(errors)}." for rival, errors in tied.items()]
         if not beaten:
-            sentences.append("No error is below that of the best baseline: the baseline is the better choice here.")
+            sentences.append("No figure is better than the best baseline's: the baseline is the better choice here.")
         return " ".join(sentences + self._coverage_sentence())
 
     def _coverage_sentence(self) -> list[str]:
@@ -133,16 +180,17 @@ class ScoreTable:
         if math.isnan(figure):
             return Text("–", style="dim")
         badness = self._badness(metric).values()
-        text = _spelled(figure, badness) if metric in ERRORS else f"{100 * figure:.1f}"
+        shares = metric not in METRICS or METRICS[metric].percent
+        text = f"{100 * figure:.1f}" if shares else _spelled(figure, map(abs, badness))
         if _badness(metric, figure) == min(badness):
             return Text(text + best_mark, style="bold")
         return Text(text)
 
 
 def _badness(metric: str, figure: float) -> float:
-    if metric == "direction":
-        return -figure
-    return abs(figure - _nominal(metric)) if metric.startswith("coverage_") else figure
+    if metric.startswith("coverage_"):
+        return abs(figure - _nominal(metric))
+    return -figure if metric in METRICS and METRICS[metric].higher else figure
 
 
 def _nominal(coverage: str) -> float:
@@ -153,7 +201,7 @@ def _nominal(coverage: str) -> float:
 def _heading(metric: str) -> str:
     if metric.startswith("coverage_"):
         return f"coverage\n{100 * _nominal(metric):g} %"
-    return ERRORS.get(metric, "direction\n%")
+    return METRICS[metric].heading
 
 
 def _spelled(figure: float, column: Iterable[float]) -> str:
@@ -167,8 +215,11 @@ def _spelled(figure: float, column: Iterable[float]) -> str:
     return f"{figure:.{decimals}f}" if fits else f"{figure:.2e}"
 
 
-def _gap(ours: float, theirs: float) -> str:
-    """The distance in per cent of theirs, absolute when that is zero."""
+def _gap(ours: float, theirs: float, form: Metric) -> str:
+    """The distance of shares in points, of other figures in per cent of theirs, absolute when that is zero."""
+    if form.percent:
+        points = 100 * abs(ours - theirs)
+        return f"{points:.1f} points" if points >= 0.1 else "less than 0.1 points"
     if theirs == 0:
         return f"{ours:.4g}"
     percent = 100 * abs(ours - theirs) / theirs

@@ -1,0 +1,357 @@
+"""The units a text is made of: characters, bytes, words, or pieces of words (BPE), numbered for a network."""
+
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ostinato.errors import OstinatoError
+
+UnitName = Literal["char", "byte", "word", "bpe"]
+Ids = npt.NDArray[np.int32]
+
+UNKNOWN = "<unk>"
+
+
+class Units(ABC):
+    """Numbers for the units of a text. The special ones come first, in the order given.
+
+    Attributes:
+        kind: The name that settings use.
+        specials: Units that no text holds (padding, start, end, ...) and, where some text may have no number,
+            ``<unk>``.
+    """
+
+    kind: ClassVar[UnitName]
+
+    def __init__(self, specials: Sequence[str]) -> None:
+        self.specials = tuple(specials)
+
+    @classmethod
+    @abstractmethod
+    def learn(
+        cls,
+        pieces: Iterable[str],
+        *,
+        specials: Sequence[str] = (),
+        size: int | None = None,
+        min_count: int = 1,
+        split: Literal["punctuation", "whitespace"] = "punctuation",
+    ) -> Self:
+        """The units of a training text.
+
+        Args:
+            pieces: The text, cut where a word ends.
+            specials: Units that no text holds.
+            size: At most so many units, specials included, the most frequent ones; None for all (BPE: 8,000).
+            min_count: Units seen less often have no number of their own.
+            split: For words, whether punctuation marks are words of their own, or only whitespace parts words.
+        """
+
+    @abstractmethod
+    def encode(self, text: str) -> Ids:
+        """The numbers of a text, int32."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of some numbers; special units are left out but for ``<unk>``."""
+
+    @property
+    @abstractmethod
+    def tokens(self) -> list[str]:
+        """Every unit as it is shown, by its number."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """All there is to know, as `from_json` takes it, `kind` included."""
+
+    @classmethod
+    @abstractmethod
+    def _from_json(cls, content: dict[str, Any]) -> Self: ...
+
+    @staticmethod
+    def from_json(content: dict[str, Any]) -> "Units":
+        """What `to_json` gave."""
+        return UNITS[content["kind"]]._from_json(content)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def unknown(self) -> int | None:
+        """The number of what has none of its own; None where everything has."""
+        return self.specials.index(UNKNOWN) if UNKNOWN in self.specials else None
+
+    def special(self, name: str) -> int:
+        """The number of a special unit."""
+        return self.specials.index(name)
+
+
+class Bytes(Units):
+    """The 256 bytes of UTF-8: no text is unknown, no vocabulary is learned."""
+
+    kind = "byte"
+
+    @classmethod
+    def learn(cls, pieces: Iterable[str], *, specials: Sequence[str] = (), **_: Any) -> Self:
+        return cls(specials)
+
+    def encode(self, text: str) -> Ids:
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int32) + len(self.specials)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        first = len(self.specials)
+        return bytes(i - first for i in ids if i >= first).decode(errors="replace")
+
+    @property
+    def tokens(self) -> list[str]:
+        return [*self.specials, *(chr(byte) if 32 <= byte < 127 else f"<{byte:02x}>" for byte in range(256))]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "specials": list(self.specials)}
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> Self:
+        return cls(content["specials"])
+
+
+class _Listed(Units):
+    """Units that are a list, learned by counting; the rest is ``<unk>``."""
+
+    def __init__(self, specials: Sequence[str], listed: Sequence[str]) -> None:
+        super().__init__(specials if UNKNOWN in specials else (UNKNOWN, *specials))
+        self._tokens = [*self.specials, *listed]
+
+    @property
+    def tokens(self) -> list[str]:
+        return self._tokens
+
+
+def _frequent(counts: Counter[str], specials: Sequence[str], size: int | None, min_count: int) -> list[str]:
+    """The units counted often enough, most frequent first, equals in the order of the alphabet."""
+    for special in specials:
+        counts.pop(special, None)
+    room = None if size is None else max(size - len({UNKNOWN, *specials}), 0)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [unit for unit, count in ordered if count >= min_count][:room]
+
+
+class Characters(_Listed):
+    """Every character (Unicode code point) of the training text; any other is ``<unk>``."""
+
+    kind = "char"
+
+    def __init__(self, specials: Sequence[str], listed: Sequence[str]) -> None:
+        super().__init__(specials, listed)
+        codes = np.array([ord(char) for char in listed], np.int64)
+        # One entry above the highest code stands for every code above it.
+        self._table = np.full(int(codes.max(initial=0)) + 2, self.special(UNKNOWN), np.int32)
+        self._table[codes] = np.arange(len(listed), dtype=np.int32) + len(self.specials)
+
+    @classmethod
+    def learn(
+        cls,
+        pieces: Iterable[str],
+        *,
+        specials: Sequence[str] = (),
+        size: int | None = None,
+        min_count: int = 1,
+        **_: Any,
+    ) -> Self:
+        counts: Counter[str] = Counter()
+        for piece in pieces:
+            counts.update(piece)
+        return cls(specials, _frequent(counts, (), size, min_count))
+
+    def encode(self, text: str) -> Ids:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+        ids: Ids = self._table[np.minimum(codes, len(self._table) - 1)]
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        first, unknown = len(self.specials), self.unknown
+        return "".join(self._tokens[i] if i >= first else "\ufffd" for i in ids if i >= first or i == unknown)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "specials": list(self.specials),
+            "characters": "".join(self._tokens[len(self.specials) :]),
+        }
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> Self:
+        return cls(content["specials"], list(content["characters"]))
+
+
+_WORD = {
+    "punctuation": re.compile(r"\n|<unk>|\w+(?:['’\-]\w+)*|[^\w\s]"),
+    "whitespace": re.compile(r"\n|[^\s]+"),
+}
+_NO_SPACE_BEFORE, _NO_SPACE_AFTER = set(".,;:!?)]}%…”’\n"), set("([{$£€#“‘\n")
+
+
+class Words(_Listed):
+    """Words, and the line end as one; any word outside the list is ``<unk>``.
+
+    Args:
+        specials: Units that no text holds.
+        listed: The words.
+        split: Whether punctuation marks are words of their own, or only whitespace parts words.
+    """
+
+    kind = "word"
+
+    def __init__(
+        self,
+        specials: Sequence[str],
+        listed: Sequence[str],
+        split: Literal["punctuation", "whitespace"] = "punctuation",
+    ) -> None:
+        super().__init__(specials, listed)
+        self.split = split
+        first = len(self.specials)
+        self._ids = {word: number for number, word in enumerate(listed, first)} | {UNKNOWN: self.special(UNKNOWN)}
+
+    @classmethod
+    def learn(
+        cls,
+        pieces: Iterable[str],
+        *,
+        specials: Sequence[str] = (),
+        size: int | None = None,
+        min_count: int = 1,
+        split: Literal["punctuation", "whitespace"] = "punctuation",
+    ) -> Self:
+        counts: Counter[str] = Counter()
+        for piece in pieces:
+            counts.update(_WORD[split].findall(piece))
+        counts.pop(UNKNOWN, None)
+        return cls(specials, _frequent(counts, specials, size, min_count), split)
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text, known or not."""
+        return _WORD[self.split].findall(text)
+
+    def numbers(self, words: Sequence[str]) -> Ids:
+        """The numbers of words that are parted already."""
+        unknown = self.special(UNKNOWN)
+        return np.fromiter((self._ids.get(word, unknown) for word in words), np.int32, len(words))
+
+    def encode(self, text: str) -> Ids:
+        return self.numbers(self.words(text))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        first, unknown = len(self.specials), self.unknown
+        return joined([self._tokens[i] for i in ids if i >= first or i == unknown], self.split)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "specials": list(self.specials),
+            "split": self.split,
+            "words": self._tokens[len(self.specials) :],
+        }
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> Self:
+        return cls(content["specials"], content["words"], content["split"])
+
+
+def joined(words: Sequence[str], split: Literal["punctuation", "whitespace"]) -> str:
+    """Words as a text: a space between two, but where a line ends, or by custom a punctuation mark has none."""
+    text, before = "", "\n"
+    for word in words:
+        tight = word == "\n" or before == "\n"
+        if split == "punctuation":
+            tight = tight or word in _NO_SPACE_BEFORE or before in _NO_SPACE_AFTER
+        text += word if tight else " " + word
+        before = word
+    return text
+
+
+class Pieces(Units):
+    """Pieces of words by byte-pair encoding over bytes (Sennrich et al. 2016): no text is unknown, decoding is exact.
+
+    Learned and applied by the library `tokenizers`.
+
+    Raises:
+        OstinatoError: It is not installed.
+    """
+
+    kind = "bpe"
+    DEFAULT_SIZE = 8000
+
+    def __init__(self, specials: Sequence[str], definition: str) -> None:
+        super().__init__(specials)
+        self._tokenizer = _tokenizers().Tokenizer.from_str(definition)
+
+    @classmethod
+    def learn(
+        cls,
+        pieces: Iterable[str],
+        *,
+        specials: Sequence[str] = (),
+        size: int | None = None,
+        min_count: int = 1,
+        **_: Any,
+    ) -> Self:
+        tokenizers = _tokenizers()
+        level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+        tokenizer.pre_tokenizer = level
+        tokenizer.decoder = tokenizers.decoders.ByteLevel()
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=max((size or cls.DEFAULT_SIZE) - len(specials), 256),
+            min_frequency=min_count,
+            initial_alphabet=sorted(level.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(chain.from_iterable(_chunks(piece) for piece in pieces), trainer)
+        return cls(specials, tokenizer.to_str())
+
+    def encode(self, text: str) -> Ids:
+        parts = [self._tokenizer.encode(part).ids for part in _chunks(text)]
+        return np.fromiter(chain.from_iterable(parts), np.int32, sum(map(len, parts))) + np.int32(len(self.specials))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        first = len(self.specials)
+        return str(self._tokenizer.decode([int(i) - first for i in ids if i >= first]))
+
+    @property
+    def tokens(self) -> list[str]:
+        pieces = (self._tokenizer.decode([i]) for i in range(self._tokenizer.get_vocab_size()))
+        return [*self.specials, *pieces]
+
+    def __len__(self) -> int:
+        return len(self.specials) + int(self._tokenizer.get_vocab_size())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "specials": list(self.specials), "tokenizer": self._tokenizer.to_str()}
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> Self:
+        return cls(content["specials"], content["tokenizer"])
+
+
+def _chunks(text: str, lines: int = 1024) -> Iterator[str]:
+    """A text in parts of whole lines: the tokenizer keeps a record of every unit of what it reads at once."""
+    every = text.splitlines(keepends=True)
+    return ("".join(every[start : start + lines]) for start in range(0, len(every), lines))
+
+
+def _tokenizers() -> Any:
+    try:
+        import tokenizers
+    except ModuleNotFoundError:
+        raise OstinatoError("units 'bpe' need the library tokenizers: pip install 'ostinato[text]'") from None
+    return tokenizers
+
+
+UNITS: dict[str, type[Units]] = {kind.kind: kind for kind in (Characters, Bytes, Words, Pieces)}
+"""The kinds by name."""

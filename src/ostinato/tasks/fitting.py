@@ -1,0 +1,46 @@
+"""Training the network of a task."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from ostinato.data.batches import Batches
+from ostinato.tasks.settings import NetworkSettings
+from ostinato.training import Loss, Report, Trainer
+
+B = TypeVar("B")
+
+
+def fit_network(
+    network: nn.Module,
+    loss: Loss[B],
+    batches: Batches[B],
+    score: Callable[[nn.Module], float],
+    settings: NetworkSettings,
+    folder: str | Path | None,
+    resume: bool,
+    report: Report | None,
+) -> None:
+    """Trains a network in place; it has the best weights then, is in evaluation mode and on the CPU.
+
+    Args:
+        network: On the device to train on.
+        loss: Of a batch, see `Trainer`.
+        batches: To train on.
+        score: Scores a network on validation data, lower is better.
+        settings: How, and on how many threads.
+        folder: Where ``checkpoints/`` are written while training goes on; None for nowhere.
+        resume: Go on from the newest checkpoint there.
+        report: Shows progress; None for silence.
+
+    Raises:
+        TrainingDiverged: The loss, a gradient or the score is not finite.
+        Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+        OstinatoError: There is nothing to resume from, or other checkpoints are there.
+    """
+    checkpoints = None if folder is None else Path(folder) / "checkpoints"
+    with settings.on_threads():
+        Trainer(network, loss, settings, folder=checkpoints, report=report).fit(batches, score, resume=resume)
+    network.cpu()
