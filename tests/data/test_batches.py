@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.batches import ChunkedBatches, IndexBatches, StreamBatches
+from ostinato.data.batches import BucketBatches, ChunkedBatches, IndexBatches, StreamBatches
 from ostinato.errors import OstinatoError
 
 
@@ -76,6 +76,79 @@ def test_too_few_rows_for_the_processes_are_refused():
         IndexBatches(10, 1, rows, world=2)
 
 
+# BucketBatches
+
+lengths = st.lists(st.integers(0, 9), min_size=1, max_size=60).map(np.array)
+
+
+@given(lengths=lengths, batch_size=sizes, pool=st.integers(1, 4), number=st.integers(0, 3))
+def test_an_epoch_of_buckets_holds_every_row_once(lengths, batch_size, pool, number):
+    batches = BucketBatches(lengths, batch_size, rows, pool=pool)
+    seen = list(batches.epoch(number))
+    assert len(seen) == len(batches)
+    assert sorted(joined(seen)) == list(range(len(lengths)))
+    assert max(map(len, seen)) <= batch_size
+
+
+@given(lengths=lengths, batch_size=sizes, number=st.integers(0, 3), data=st.data())
+def test_an_epoch_of_buckets_begun_in_its_middle_goes_on_as_if_read_from_the_start(lengths, batch_size, number, data):
+    batches = BucketBatches(lengths, batch_size, rows, pool=2)
+    start = data.draw(st.integers(0, len(batches)))
+    assert list(batches.epoch(number, start)) == list(batches.epoch(number))[start:]
+
+
+@given(lengths=lengths, batch_size=st.integers(1, 12))
+def test_rows_of_like_length_come_together(lengths, batch_size):
+    """In one pool the batches, put in order, are the rows sorted by length."""
+    batches = [lengths[batch].tolist() for batch in BucketBatches(lengths, batch_size, rows).epoch(0)]
+    assert all(batch == sorted(batch) for batch in batches)
+    assert joined(sorted(batches, key=lambda batch: (batch[0], batch[-1]))) == sorted(lengths.tolist())
+
+
+def test_buckets_pad_far_less_than_batches_in_random_order():
+    lengths = np.random.default_rng(0).integers(1, 100, 1000)
+
+    def padding(batches):
+        return sum(lengths[batch].max() * len(batch) - lengths[batch].sum() for batch in batches.epoch(0))
+
+    assert padding(BucketBatches(lengths, 20, rows)) < padding(IndexBatches(1000, 20, rows)) / 20
+
+
+def test_the_order_of_buckets_depends_on_seed_and_epoch_and_on_nothing_else():
+    lengths = np.arange(50) % 7
+    first = list(BucketBatches(lengths, 8, rows, seed=1).epoch(3))
+    np.random.seed(7)
+    again = BucketBatches(lengths, 8, rows, seed=1)
+    list(again.epoch(0))
+    assert list(again.epoch(3)) == first
+    assert list(again.epoch(4)) != first
+    assert sorted(map(sorted, again.epoch(4))) != sorted(map(sorted, first))  # other rows come together, too
+    assert list(BucketBatches(lengths, 8, rows, seed=2).epoch(3)) != first
+    assert [lengths[batch].max() for batch in first] != sorted(lengths[batch].max() for batch in first)
+
+
+@given(lengths=lengths, batch_size=st.integers(4, 12), world=st.integers(1, 4))
+def test_processes_take_equal_parts_of_every_global_bucket(lengths, batch_size, world):
+    if len(lengths) < world:
+        return
+    shares = [list(BucketBatches(lengths, batch_size, rows, rank=r, world=world).epoch(2)) for r in range(world)]
+    assert all(len(share) == len(BucketBatches(lengths, batch_size, rows, world=world)) for share in shares)
+    seen = [row for share in shares for row in joined(share)]
+    assert len(seen) == len(set(seen))
+    assert len(lengths) - len(seen) <= (world - 1) * -(-len(lengths) // batch_size)
+    for parts in zip(*shares, strict=True):
+        assert len({len(part) for part in parts}) == 1
+        assert parts[0]
+
+
+def test_no_bucket_continues_another_and_too_few_rows_are_refused():
+    assert not any(BucketBatches(np.ones(9), 2, rows).continues(index) for index in range(5))
+    with pytest.raises(OstinatoError, match="0 rows"):
+        BucketBatches(np.zeros(0), 4, rows)
+    with pytest.raises(OstinatoError, match="batch_size=1"):
+        BucketBatches(np.ones(10), 1, rows, world=2)
+
+
 # StreamBatches
 
 
@@ -89,6 +162,46 @@ def test_the_chunks_of_a_stream_join_to_the_stream(steps, chunk, start):
     assert torch.equal(torch.cat([piece[1] for piece in pieces], 1), y)
     assert [p[0].shape for p in batches.epoch(1, start)] == [p[0].shape for p in pieces[start:]]
     assert [batches.continues(index) for index in range(len(batches))] == [False] + [True] * (len(batches) - 1)
+
+
+@given(steps=st.integers(1, 300), chunk=st.integers(4, 40), number=st.integers(0, 5), data=st.data())
+def test_jittered_chunks_join_to_the_stream_and_are_as_many_in_every_epoch(steps, chunk, number, data):
+    x = torch.arange(steps)[None]
+    batches = StreamBatches(x, chunk=chunk, jitter=chunk / 4, seed=3)
+    pieces = [piece[0] for (piece,) in batches.epoch(number)]
+    assert len(pieces) == len(batches) == -(-steps // chunk)
+    assert torch.equal(torch.cat(pieces), x[0])
+    assert all(len(piece) for piece in pieces)
+    assert [batches.pace(number, index) for index in range(len(batches))] == [len(piece) / chunk for piece in pieces]
+    start = data.draw(st.integers(0, len(batches)))
+    rest = [piece[0] for (piece,) in batches.epoch(number, start)]
+    assert all(torch.equal(a, b) for a, b in zip(rest, pieces[start:], strict=True))
+
+
+def test_jittered_chunks_have_other_lengths_in_every_epoch_about_a_twentieth_of_them_half_as_long():
+    x = torch.zeros(1, 70 * 2000)
+    first, second = ([len(piece[0]) for (piece,) in epoch] for epoch in map(jittered(x, 0).epoch, (0, 1)))
+    assert first != second
+    assert first == [len(piece[0]) for (piece,) in jittered(x, 0).epoch(0)]
+    assert first != [len(piece[0]) for (piece,) in jittered(x, 1).epoch(0)]
+    assert 0.03 < sum(length < 53 for length in first) / len(first) < 0.07
+    assert 60 < sorted(first)[1000] < 80
+
+
+def jittered(x, seed):
+    return StreamBatches(x, chunk=70, jitter=5, seed=seed)
+
+
+@given(steps=st.integers(1, 100), chunk=st.integers(4, 20), jitter=st.integers(0, 1), number=st.integers(0, 5))
+def test_shifted_epochs_begin_in_different_places(steps, chunk, jitter, number):
+    x = torch.arange(steps)[None]
+    batches = StreamBatches(x, chunk=chunk, jitter=jitter, shift=True)
+    read = torch.cat([piece[0] for (piece,) in batches.epoch(number)])
+    assert len(list(batches.epoch(number))) == len(batches)
+    assert torch.equal(read, torch.arange(int(read[0]), int(read[0]) + len(read)))
+    assert len(read) >= min(steps, max(steps - 2 * chunk, chunk))
+    if steps >= 3 * chunk:
+        assert len({int(next(batches.epoch(number))[0][0, 0]) for number in range(20)}) > 1
 
 
 def test_processes_take_different_streams():

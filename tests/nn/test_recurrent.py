@@ -265,6 +265,28 @@ def test_dropout_leaves_the_residual_path_whole():
     assert torch.equal(layer(x)[0], x)
 
 
+@pytest.mark.parametrize("locked", [True, False])
+def test_locked_dropout_takes_one_mask_a_row_for_what_the_layers_above_the_first_read(locked):
+    torch.manual_seed(0)
+    layer = Recurrent(Probe, 6, 6, num_layers=2, dropout=0.5, locked_dropout=locked)
+    seen = layer._read(torch.ones(4, 5, 6), 1)
+    assert set(seen.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(seen, seen[:, :1].expand_as(seen)) == locked
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(layer._read(torch.ones(4, 5, 6), 0), torch.ones(4, 5, 6))
+    assert torch.equal(layer.eval()._read(torch.ones(4, 5, 6), 1), torch.ones(4, 5, 6))
+
+
+def test_locked_dropout_gives_the_same_numbers_on_every_backend():
+    outputs = []
+    for backend in ("reference", "aten", "auto"):
+        torch.manual_seed(0)
+        layer = Recurrent(GRU, 3, 4, num_layers=2, dropout=0.5, locked_dropout=True, backend=backend).double()
+        outputs.append(layer(torch.ones(2, 5, 3).double(), lengths=torch.tensor([5, 2]))[0])
+    torch.testing.assert_close(outputs[0], outputs[1], **EXACT)
+    torch.testing.assert_close(outputs[0], outputs[2], **EXACT)
+
+
 def test_recurrent_dropout_keeps_one_mask_a_row_for_all_steps_in_training_only():
     torch.manual_seed(0)
     layer = Recurrent(Probe, 3, 8, recurrent_dropout=0.5)

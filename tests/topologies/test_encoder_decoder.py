@@ -7,19 +7,21 @@ from hypothesis import strategies as st
 
 from ostinato.cells import CELLS, GRU, LSTM, Elman
 from ostinato.nn import Recurrent
-from ostinato.topologies import EncoderDecoder, Memory
+from ostinato.topologies import EncoderDecoder, Memory, select_rows
 
 law = settings(deadline=None, derandomize=True, max_examples=12)
 every_attention = pytest.mark.parametrize("attention", [None, "additive", "multiplicative"])
 
 
-def translator(attention=None, *, cell=LSTM, bidirectional=True, encoder_layers=1, decoder_layers=2):
+def translator(
+    attention=None, *, cell=LSTM, bidirectional=True, encoder_layers=1, decoder_layers=2, input_feeding=True
+):
     """Reads 3 features, writes 2, is fed 2."""
     torch.manual_seed(0)
     encoder = Recurrent(cell, 3, 4, num_layers=encoder_layers, bidirectional=bidirectional)
-    context = encoder.output_size if attention else 0
+    context = encoder.output_size if attention and input_feeding else 0
     decoder = Recurrent(cell, 2 + context, 5, num_layers=decoder_layers)
-    return EncoderDecoder(encoder, decoder, 2, attention=attention).double()
+    return EncoderDecoder(encoder, decoder, 2, attention=attention, input_feeding=input_feeding).double()
 
 
 def padded(x, lengths):
@@ -150,6 +152,47 @@ def test_attention_reads_valid_steps_only_and_is_fed_to_the_next_step(attention)
     torch.testing.assert_close(second, net.output(torch.cat([h[:, 0], later.context], 1)))
 
 
+@pytest.mark.parametrize("attention", ["additive", "multiplicative"])
+@law
+@given(rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), min_size=1, max_size=4))
+def test_without_input_feeding_all_steps_at_once_are_the_steps_one_by_one_gradients_too(attention, rows):
+    net = translator(attention, input_feeding=False)
+    lengths, target_lengths = (torch.tensor(column) for column in zip(*rows, strict=True))
+    x, targets = torch.randn(len(rows), 5, 3).double(), torch.randn(len(rows), 4, 2).double()
+
+    def gradients(y):
+        net.zero_grad()
+        (y * (torch.arange(4) < target_lengths[:, None])[..., None]).square().sum().backward()
+        return [parameter.grad.clone() for parameter in net.parameters()]
+
+    at_once = net(x, targets, lengths=lengths, target_lengths=target_lengths)
+    memory, carry, outputs = net.encode(x, lengths), None, []
+    for y in targets.unbind(1):
+        output, carry, weights = net.step(y, memory, carry)
+        outputs.append(output)
+        assert weights.shape == (len(rows), 5)
+        assert carry.context is None
+    one_by_one = torch.stack(outputs, 1)
+
+    for row, steps in enumerate(target_lengths):
+        torch.testing.assert_close(at_once[row, :steps], one_by_one[row, :steps])
+        assert not at_once[row, steps:].any()
+    torch.testing.assert_close(gradients(at_once), gradients(one_by_one))
+
+
+def test_input_feeding_is_the_decoder_fed_with_what_it_read_before():
+    fed, plain = translator("multiplicative"), translator("multiplicative", input_feeding=False)
+    with torch.no_grad():  # the same weights, but for those that read the context, which are zero
+        for name, weights in plain.state_dict().items():
+            mine = fed.state_dict()[name]
+            mine.zero_()
+            mine[tuple(slice(size) for size in weights.shape)] = weights
+    x, targets = torch.randn(3, 5, 3).double(), torch.randn(3, 4, 2).double()
+
+    torch.testing.assert_close(fed(x, targets), plain(x, targets))
+    assert fed.target_size == plain.target_size == 2
+
+
 def test_without_attention_there_are_no_weights_and_no_context():
     net = translator()
 
@@ -163,17 +206,12 @@ def test_a_memory_and_a_carry_can_be_reordered_by_row_for_a_beam():
     memory = net.encode(torch.randn(3, 5, 3).double(), torch.tensor([5, 2, 0]))
     _, carry, _ = net.step(torch.zeros(3, 2).double(), memory)
 
-    def picked(value):
-        if value is None or isinstance(value, torch.Tensor):
-            return value if value is None else value[order]
-        parts = [picked(part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-
     y = torch.randn(3, 2).double()
     torch.testing.assert_close(
-        net.step(y[order], picked(memory), picked(carry))[0], net.step(y, memory, carry)[0][order]
+        net.step(y[order], select_rows(memory, order), select_rows(carry, order))[0],
+        net.step(y, memory, carry)[0][order],
     )
-    assert isinstance(picked(memory), Memory)
+    assert isinstance(select_rows(memory, order), Memory)
 
 
 def test_where_layers_agree_the_state_passes_as_it_is():

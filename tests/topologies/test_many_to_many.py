@@ -105,3 +105,18 @@ def test_an_output_size_below_one_is_refused():
 def test_inputs_that_do_not_fit_are_refused(x, lengths, message):
     with pytest.raises(ValueError, match=message):
         tagger().float()(x, lengths=lengths)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_dropout_acts_on_what_the_output_is_made_of_in_training_only(locked):
+    torch.manual_seed(0)
+    recurrent = Recurrent(GRU, 3, 8)
+    net = ManyToMany(recurrent, 8, dropout=0.5, locked_dropout=locked)
+    with torch.no_grad():
+        net.output.weight.copy_(torch.eye(8))
+        net.output.bias.zero_()
+    x = torch.randn(2, 6, 3)
+    gone = net(x)[0] == 0
+    assert gone.any()
+    assert torch.equal(gone, gone[:, :1].expand_as(gone)) == locked
+    torch.testing.assert_close(net.eval()(x)[0], recurrent(x)[0])

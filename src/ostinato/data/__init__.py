@@ -2,12 +2,22 @@
 
 from ostinato.data.batches import BucketBatches, IndexBatches, StreamBatches
 from ostinato.data.calendar import calendar_features
+from ostinato.data.conll import ConllColumns, read_conll, write_conll
+from ostinato.data.corpus import Corpus, Passage
+from ostinato.data.dialogues import Dialogues
 from ostinato.data.embedded import EMBEDDED, load_embedded
 from ostinato.data.frequency import Frequency
+from ostinato.data.labelled import Labelled, LabelledSpec
+from ostinato.data.labelled_files import read_labelled
 from ostinato.data.leakage import check_leakage
+from ostinato.data.music_shop import music_shop
+from ostinato.data.name_sentences import name_sentences
 from ostinato.data.panel import Panel
+from ostinato.data.reviews import load_reviews
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table, read_table
+from ostinato.data.tagged import Tagged
+from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.data.text import Text
 from ostinato.data.units import Units
 from ostinato.data.windows import WindowBatch, Windows
@@ -15,13 +25,21 @@ from ostinato.data.windows import WindowBatch, Windows
 __all__ = [
     "EMBEDDED",
     "BucketBatches",
+    "ConllColumns",
+    "Corpus",
+    "Dialogues",
     "Frequency",
     "IndexBatches",
+    "Labelled",
+    "LabelledSpec",
     "Panel",
     "PanelColumns",
     "PanelSpec",
+    "Passage",
+    "StepColumns",
     "StreamBatches",
     "Table",
+    "Tagged",
     "Text",
     "Units",
     "WindowBatch",
@@ -29,5 +47,12 @@ __all__ = [
     "calendar_features",
     "check_leakage",
     "load_embedded",
+    "load_reviews",
+    "music_shop",
+    "name_sentences",
+    "read_conll",
+    "read_labelled",
+    "read_steps",
     "read_table",
+    "write_conll",
 ]

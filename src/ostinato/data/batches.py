@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -11,6 +11,9 @@ from ostinato.errors import OstinatoError
 
 B = TypeVar("B")
 B_co = TypeVar("B_co", covariant=True)
+
+HALVED = 0.05
+"""Share of the chunks of jittered streams that are about half as long as the others."""
 
 
 class Batches(Protocol[B_co]):
@@ -26,6 +29,15 @@ class Batches(Protocol[B_co]):
 
     def continues(self, index: int) -> bool:
         """Whether batch `index` continues the one before it: the same rows, later time steps, so state is carried."""
+        ...
+
+
+@runtime_checkable
+class PacedBatches(Protocol):
+    """Batches of different lengths, which the learning rate follows."""
+
+    def pace(self, number: int, index: int) -> float:
+        """What the learning rate is multiplied by at batch `index` of epoch `number`."""
         ...
 
 
@@ -161,9 +173,17 @@ class StreamBatches:
     Every epoch runs through the streams from their beginning. With `world` processes each takes an equal number of
     streams; up to `world - 1` streams are left out.
 
+    With `jitter` the chunks end elsewhere in every epoch, their number stays: lengths are drawn around `chunk`, one in
+    twenty around half of it, and the learning rate follows them (Merity et al. 2018, section 5); they are then
+    stretched to fill the streams. With `shift` every epoch begins somewhere else in the streams, so that other steps
+    come together, and leaves out up to two chunks at their ends.
+
     Args:
         tensors: one or more of shape (batch, time, ...), alike in both; a batch is the tuple of their chunks.
         chunk: time steps of a batch; the last of an epoch may be shorter.
+        jitter: standard deviation of the lengths of chunks, in steps, at most a quarter of `chunk`; 0 for all alike.
+        shift: whether epochs begin in different places.
+        seed: of the lengths and places.
         rank: number of this process.
         world: number of processes.
 
@@ -171,7 +191,16 @@ class StreamBatches:
         OstinatoError: the tensors differ in batch or time, hold nothing, or there are fewer streams than processes.
     """
 
-    def __init__(self, *tensors: Tensor, chunk: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        *tensors: Tensor,
+        chunk: int,
+        jitter: float = 0.0,
+        shift: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         shapes = {tuple(tensor.shape[:2]) for tensor in tensors}
         if len(shapes) != 1:
             raise OstinatoError(f"streams must agree in (batch, time), these have {sorted(shapes)}")
@@ -180,19 +209,42 @@ class StreamBatches:
             raise OstinatoError(f"{streams} streams of {self.steps} steps for {world} processes: too few to train on")
         part = streams // world
         self.tensors = tuple(tensor[rank * part : (rank + 1) * part] for tensor in tensors)
-        self.chunk = chunk
+        self.chunk, self.jitter, self.shift, self.seed = chunk, jitter, shift, seed
 
     def __len__(self) -> int:
-        return -(-self.steps // self.chunk)
+        return max(self.steps // self.chunk - 1, 1) if self.shift else -(-self.steps // self.chunk)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-        """The chunks of the streams from index `start` on, the same in every epoch."""
-        for begin in range(start * self.chunk, self.steps, self.chunk):
-            yield tuple(tensor[:, begin : begin + self.chunk] for tensor in self.tensors)
+        """The chunks of the streams from index `start` on, the same in every epoch but for `jitter` and `shift`."""
+        ends = self._ends(number)
+        for index in range(start, len(self)):
+            yield tuple(tensor[:, ends[index] : ends[index + 1]] for tensor in self.tensors)
 
     def continues(self, index: int) -> bool:
         """All but the first of an epoch."""
         return index > 0
+
+    def pace(self, number: int, index: int) -> float:
+        """The length of a chunk over `chunk`; without `jitter` always 1."""
+        if not self.jitter:
+            return 1.0
+        ends = self._ends(number)
+        return float(ends[index + 1] - ends[index]) / self.chunk
+
+    def _ends(self, number: int) -> np.ndarray:
+        """Where the chunks of an epoch end, and before them where the first begins, ``(chunks + 1,)``."""
+        size, random = len(self), np.random.default_rng((self.seed, number))
+        steps = min(size * self.chunk, self.steps)
+        begin = int(random.integers(self.steps - steps + 1)) if self.shift else 0
+        counted = np.arange(size + 1)
+        if not self.jitter:
+            return begin + np.minimum(counted * self.chunk, steps)
+        around = np.where(random.random(size) < HALVED, self.chunk / 2, self.chunk)
+        lengths = np.maximum(random.normal(around, self.jitter), self.chunk / 8)
+        ends = np.concatenate([[0], (lengths.cumsum() * (steps / lengths.sum())).round().astype(np.int64)])
+        ends = np.maximum.accumulate(ends - counted) + counted  # at least one step each
+        placed: np.ndarray = begin + np.minimum(ends, steps - size + counted)
+        return placed
 
 
 class ChunkedBatches(Generic[B]):

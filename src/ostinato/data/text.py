@@ -124,7 +124,8 @@ def _pieces(path: Path) -> Iterator[str]:
 def _broken(path: Path) -> OstinatoError:
     """What to raise about a file that is not UTF-8 text."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        lines = (line for read in file for line in read.splitlines())  # also where \r alone ends a line
+        for number, line in enumerate(lines, 1):
             if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
                 return OstinatoError(f"{path}: UTF-16 text: save the file as UTF-8")
             if b"\0" in line:

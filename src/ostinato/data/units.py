@@ -166,7 +166,7 @@ class Characters(_Listed):
         counts: Counter[str] = Counter()
         for piece in pieces:
             counts.update(piece)
-        return cls(specials, _frequent(counts, (), size, min_count))
+        return cls(specials, _frequent(counts, specials, size, min_count))
 
     def encode(self, text: str) -> Ids:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
@@ -228,9 +228,21 @@ class Words(_Listed):
         min_count: int = 1,
         split: Literal["punctuation", "whitespace"] = "punctuation",
     ) -> Self:
-        counts: Counter[str] = Counter()
-        for piece in pieces:
-            counts.update(_WORD[split].findall(piece))
+        words = chain.from_iterable(map(_WORD[split].findall, pieces))
+        return cls.of(words, specials=specials, size=size, min_count=min_count, split=split)
+
+    @classmethod
+    def of(
+        cls,
+        words: Iterable[str],
+        *,
+        specials: Sequence[str] = (),
+        size: int | None = None,
+        min_count: int = 1,
+        split: Literal["punctuation", "whitespace"] = "whitespace",
+    ) -> Self:
+        """As `learn`, from words that are parted already."""
+        counts = Counter(words)
         counts.pop(UNKNOWN, None)
         return cls(specials, _frequent(counts, specials, size, min_count), split)
 

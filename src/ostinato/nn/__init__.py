@@ -2,11 +2,13 @@
 
 from ostinato.engine.lengths import valid_steps
 from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
+from ostinato.nn.crf import CRF, Transitions
 from ostinato.nn.dropin import GRU, LSTM, RNN
 from ostinato.nn.dropout import LockedDropout, TokenEmbedding
 from ostinato.nn.recurrent import Recurrent
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",
@@ -15,5 +17,6 @@ __all__ = [
     "MultiplicativeAttention",
     "Recurrent",
     "TokenEmbedding",
+    "Transitions",
     "valid_steps",
 ]

@@ -73,11 +73,27 @@ class _Attention(nn.Module, ABC):
         """
         self._check_keys(keys, mask)
         self._check_query(query, keys, values)
-        queries = query[:, None] if query.dim() == 2 else query
         if projected is None:
             projected = self._project(cleared(keys, mask))
+        return self.read(query, cleared(keys if values is None else values, mask), projected, mask)
+
+    def read(
+        self, query: Tensor, values: Tensor, projected: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`forward` without its checks, for the steps of a decoder.
+
+        Args:
+            query: As for `forward`.
+            values: What is read, zero where not valid, as an encoder's outputs are.
+            projected: `precompute` of the keys.
+            mask: As for `forward`.
+
+        Returns:
+            As `forward`.
+        """
+        queries = query[:, None] if query.dim() == 2 else query
         weights = _softmax(self._score(queries, projected), mask)
-        context = weights @ cleared(keys if values is None else values, mask)
+        context = weights @ values
         return (context[:, 0], weights[:, 0]) if query.dim() == 2 else (context, weights)
 
     def _check_keys(self, keys: Tensor, mask: Tensor | None) -> None:

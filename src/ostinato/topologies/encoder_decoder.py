@@ -1,7 +1,7 @@
 """A sequence in, another sequence out."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,37 +10,10 @@ from ostinato.cells import State
 from ostinato.engine.lengths import cleared
 from ostinato.nn import AdditiveAttention, MultiplicativeAttention, Recurrent, valid_steps
 from ostinato.topologies.initial_state import StateFromVector
+from ostinato.topologies.memory import Carry, Memory
 from ostinato.topologies.output import output_layer
 
 AttentionKind = Literal["additive", "multiplicative"]
-
-
-class Memory(NamedTuple):
-    """What the encoder leaves to the decoder; each tensor's first dimension is the batch.
-
-    Attributes:
-        keys: The encoder's outputs ``(batch, time, size)``, zero past each row's length.
-        mask: Which of them are valid, booleans ``(batch, time)``; None where all are.
-        projected: What the attention needs of the keys at every step; None without attention.
-        state: The decoder's states before its first step.
-    """
-
-    keys: Tensor
-    mask: Tensor | None
-    projected: Tensor | None
-    state: tuple[State, ...]
-
-
-class Carry(NamedTuple):
-    """What the decoder carries from step to step.
-
-    Attributes:
-        state: The states of its layers.
-        context: What it read last, ``(batch, size of the keys)``; None without attention.
-    """
-
-    state: tuple[State, ...]
-    context: Tensor | None
 
 
 class EncoderDecoder(nn.Module):
@@ -62,14 +35,18 @@ class EncoderDecoder(nn.Module):
     With attention (Luong et al. 2015) each step reads the encoder's outputs k with its own output h; what it read, c,
     is fed to the next step beside the input (their section 3.3); the output is ``W [h_t; c_t] + b``. The decoder then
     runs step by step, as it does in `step` and `generate`: in training, masks of its `recurrent_dropout` and
-    `weight_drop` are drawn anew at each step.
+    `weight_drop` are drawn anew at each step. Without ``input_feeding`` the picture's ``;c`` in the inputs falls away:
+    with the inputs known, the decoder runs over all steps in one scan and attends with all its outputs at once, which
+    trains faster.
 
     Args:
         encoder: The layers that read, in one or both directions.
-        decoder: The layers that write, in one direction. They read the decoder's input and, with attention, behind it
-            the context of ``encoder.output_size`` features. May be the encoder itself where the sizes agree.
+        decoder: The layers that write, in one direction. They read the decoder's input and, with attention and input
+            feeding, behind it the context of ``encoder.output_size`` features. May be the encoder itself where the
+            sizes agree.
         output_size: Features of one output.
         attention: None (default), "additive" (Bahdanau et al. 2015) or "multiplicative" (Luong et al. 2015, "general").
+        input_feeding: Whether what a step has read is fed to the next one; says nothing without attention.
         dropout: Probability of a zero in what the output layer reads, in training.
 
     Attributes:
@@ -86,6 +63,7 @@ class EncoderDecoder(nn.Module):
         output_size: int,
         *,
         attention: AttentionKind | None = None,
+        input_feeding: bool = True,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -95,12 +73,14 @@ class EncoderDecoder(nn.Module):
             )
         if decoder.bidirectional:
             raise ValueError("decoder must not be bidirectional: it cannot read what it has not written yet")
+        self.input_feeding = input_feeding and attention is not None
         self.context_size = encoder.output_size if attention else 0
-        self.target_size = decoder.input_size - self.context_size
+        fed = self.context_size if self.input_feeding else 0
+        self.target_size = decoder.input_size - fed
         if self.target_size < 1:
             raise ValueError(
-                f"decoder takes {decoder.input_size} features, but the context alone has {self.context_size}; "
-                f"make it with input_size={self.context_size} + the features of one decoder input"
+                f"decoder takes {decoder.input_size} features, but the context alone has {fed}; "
+                f"make it with input_size={fed} + the features of one decoder input"
             )
         self.encoder = encoder
         self.decoder = decoder
@@ -155,7 +135,7 @@ class EncoderDecoder(nn.Module):
         self._check_targets(memory, targets_in, lengths)
         valid = None if lengths is None else valid_steps(lengths.to(targets_in.device), targets_in.shape[1])
         targets_in = cleared(targets_in, valid)
-        features = self._aligned(targets_in, memory) if self.attention else self.decoder(targets_in, memory.state)[0]
+        features = self._fed(targets_in, memory) if self.input_feeding else self._at_once(targets_in, memory)
         return cleared(self.output(self.dropout(features)), valid)
 
     def encode(self, x: Tensor, lengths: Tensor | None = None) -> Memory:
@@ -246,8 +226,16 @@ class EncoderDecoder(nn.Module):
         if ((lengths < 0) | (lengths > steps)).any():
             raise ValueError(f"target_lengths must lie between 0 and {steps}, got {lengths.tolist()}")
 
-    def _aligned(self, inputs: Tensor, memory: Memory) -> Tensor:
-        """What the output layer reads at every step, ``(batch, steps, size)``, with attention."""
+    def _at_once(self, inputs: Tensor, memory: Memory) -> Tensor:
+        """What the output layer reads at every step, ``(batch, steps, size)``, where no context is fed back."""
+        h: Tensor = self.decoder(inputs, memory.state)[0]
+        if self.attention is None or memory.projected is None:
+            return h
+        context, _ = self.attention.read(h, memory.keys, memory.projected, memory.mask)
+        return torch.cat([h, context], dim=-1)
+
+    def _fed(self, inputs: Tensor, memory: Memory) -> Tensor:
+        """The same, step by step, where the context is fed back."""
         carry = None
         features = [inputs.new_zeros(inputs.shape[0], 0, self.output.in_features)]
         for y in inputs.unbind(1):
@@ -258,14 +246,16 @@ class EncoderDecoder(nn.Module):
     def _advance(self, y: Tensor, memory: Memory, carry: Carry | None) -> tuple[Tensor, Carry, Tensor | None]:
         """One step of the decoder: what the output layer reads, what to carry, the attention's weights."""
         state, context = (memory.state, None) if carry is None else carry
-        if self.attention is None:
-            h, state = self.decoder(y[:, None], state)
-            return h[:, 0], Carry(state, None), None
-        if context is None:
-            context = y.new_zeros(len(y), self.context_size)
-        h, state = self.decoder(torch.cat([y, context], dim=-1)[:, None], state)
-        context, weights = self.attention(h[:, 0], memory.keys, mask=memory.mask, projected=memory.projected)
-        return torch.cat([h[:, 0], context], dim=-1), Carry(state, context), weights
+        if self.input_feeding:
+            context = y.new_zeros(len(y), self.context_size) if context is None else context
+            y = torch.cat([y, context], dim=-1)
+        h, state = self.decoder(y[:, None], state)
+        h = h[:, 0]
+        if self.attention is None or memory.projected is None:
+            return h, Carry(state, None), None
+        context, weights = self.attention.read(h, memory.keys, memory.projected, memory.mask)
+        carry = Carry(state, context if self.input_feeding else None)
+        return torch.cat([h, context], dim=-1), carry, weights
 
 
 class _Bridge(nn.Module):

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from ostinato.cells import State
 from ostinato.engine.lengths import cleared
-from ostinato.nn import Recurrent, valid_steps
+from ostinato.nn import LockedDropout, Recurrent, valid_steps
 from ostinato.topologies.output import output_layer
 
 
@@ -22,14 +22,19 @@ class ManyToMany(nn.Module):
     Args:
         recurrent: The layers over time. With both directions each output sees the whole input.
         output_size: Features of one output.
+        dropout: Probability of a zero in what the output is made of, in training.
+        locked_dropout: Whether `dropout` takes one mask a row for all of its steps, see `ostinato.nn.LockedDropout`.
 
     Raises:
         ValueError: For an output size below 1.
     """
 
-    def __init__(self, recurrent: Recurrent, output_size: int) -> None:
+    def __init__(
+        self, recurrent: Recurrent, output_size: int, *, dropout: float = 0.0, locked_dropout: bool = False
+    ) -> None:
         super().__init__()
         self.recurrent = recurrent
+        self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(dropout)
         self.output = output_layer(recurrent.output_size, output_size)
 
     def forward(
@@ -51,4 +56,4 @@ class ManyToMany(nn.Module):
         """
         y, final = self.recurrent(x, state, lengths=lengths)
         valid = None if lengths is None else valid_steps(lengths.to(x.device), x.shape[1])
-        return cleared(self.output(y), valid), final
+        return cleared(self.output(self.dropout(y)), valid), final

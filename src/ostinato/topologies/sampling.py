@@ -28,8 +28,8 @@ def filtered(logits: Tensor, *, temperature: float = 1.0, top_k: int | None = No
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
     scores = (logits / temperature).log_softmax(-1)
     if top_k is not None and top_k < scores.shape[-1]:
-        least = scores.topk(top_k, dim=-1).values[..., -1:]
-        scores = scores.masked_fill(scores < least, -torch.inf)
+        best, places = scores.topk(top_k, dim=-1)
+        scores = torch.full_like(scores, -torch.inf).scatter(-1, places, best)
     if top_p < 1:
         ordered, places = scores.log_softmax(-1).sort(dim=-1, descending=True)
         before = ordered.exp().cumsum(-1) - ordered.exp()

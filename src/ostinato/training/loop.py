@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batches import Batches
+from ostinato.data.batches import Batches, PacedBatches
 from ostinato.engine import detach
 from ostinato.errors import OstinatoError
 from ostinato.training.carried import State, storable
@@ -126,7 +126,11 @@ class Trainer(Generic[B]):
         """The checkpoint to go on from."""
         wanting = [
             name
-            for name, asked in (("patience", self.settings.patience), ("plateau", self.settings.schedule == "plateau"))
+            for name, asked in (
+                ("patience", self.settings.patience),
+                ("averaging_trigger", self.settings.averaging_trigger),
+                ("plateau", self.settings.schedule == "plateau"),
+            )
             if asked
         ]
         if wanting and validate is None:
@@ -145,6 +149,7 @@ class Trainer(Generic[B]):
         self.model.train()
         while progress.batch < len(batches):
             group = min(settings.accumulate, len(batches) - progress.batch)
+            pace = _pace(batches, progress.epoch, range(progress.batch, progress.batch + group))
             own_loss = self._accumulate_gradients(run, batches, stream, group)
             # One exchange a step: what any process saw or was asked, all know.
             total, asks, late = self.process.total(own_loss, asked.is_set(), clock.overtime)
@@ -154,7 +159,7 @@ class Trainer(Generic[B]):
             if not math.isfinite(loss) or not math.isfinite(size):
                 raise diverged(self.model, settings, loss, rate, progress.step + 1, progress.place(group))
             clip_gradients(self.model, settings, norm)
-            run.step()
+            run.step(pace)
             progress.count_step(group, loss, size)
             self.report.record(clock.record("step", loss, None, rate, size))
             every = settings.checkpoint_every
@@ -195,6 +200,7 @@ class Trainer(Generic[B]):
         record = clock.record("epoch", loss, score, rate, norm)
         if progress.count_epoch(record):
             run.remember_best()
+        run.begin_averaging()
         run.schedule.epoch(score)
         self.report.record(record)
         return bool(asks)
@@ -212,3 +218,10 @@ class Trainer(Generic[B]):
             save_checkpoint(self.folder, run.progress.step, tensors, facts)
         self.process.total(0.0)  # none goes on before the file is there
         return checkpoint_path(self.folder, run.progress.step)
+
+
+def _pace(batches: Batches[B], epoch: int, indices: range) -> float:
+    """What the learning rate is multiplied by at a step over these batches."""
+    if not isinstance(batches, PacedBatches):
+        return 1.0
+    return sum(batches.pace(epoch, index) for index in indices) / len(indices)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ostinato.errors import OstinatoError
 from ostinato.storage import misfits
-from ostinato.training.averaging import moving_average
+from ostinato.training.averaging import moving_average, plain_average
 from ostinato.training.carried import State, leaves, pack, structure
 from ostinato.training.checkpoint import load_checkpoint
 from ostinato.training.distributed import Process
@@ -62,13 +62,24 @@ class Run:
         """Whether no epoch is left to do."""
         return self.progress.epoch >= self.settings.epochs or self.patience_lost
 
-    def step(self) -> None:
-        """Update the weights with the gradients there are."""
+    def step(self, pace: float) -> None:
+        """Update the weights with the gradients there are, at `pace` times the learning rate."""
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * pace
         self.optimizer.step()
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         self.optimizer.zero_grad()
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
+
+    def begin_averaging(self) -> None:
+        """From the next step on, when the score has not become better for so long; patience then starts anew."""
+        trigger = self.settings.averaging_trigger
+        if self.average is None and trigger is not None and self.progress.stale >= trigger:
+            self.average, self.progress.stale = plain_average(self.model), 0
 
     def remember_best(self) -> None:
         """Keep the weights that were just scored."""
@@ -126,8 +137,10 @@ class Run:
                 f"{path} is of another model: {'; '.join(wrong)}. Resume with the model it was made with"
             )
         self.model.load_state_dict(weights)
-        if self.average is not None:
-            self.average.load_state_dict(_under("average", tensors))
+        if average := _under("average", tensors):
+            if self.average is None:
+                self.average = plain_average(self.model)
+            self.average.load_state_dict(average)
         best = _under("best", tensors)
         self.best = {name: tensor.to(self.device) for name, tensor in best.items()} or None
         self._restore_optimizer(_under("optimizer", tensors), facts["learning_rates"])

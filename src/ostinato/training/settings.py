@@ -1,8 +1,8 @@
 """How to train: the settings every estimator shares."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrainingSettings(BaseModel):
@@ -48,6 +48,12 @@ class TrainingSettings(BaseModel):
         description="Decay of the exponential moving average of the weights, which is then what is scored and kept; "
         "None for no average.",
     )
+    averaging_trigger: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs without a better validation score after which the weights of all later steps are averaged, "
+        "and the average is what is scored and kept (NT-ASGD, Merity et al. 2018, with optimizer=sgd); None for never.",
+    )
     patience: int | None = Field(
         default=None,
         ge=1,
@@ -63,6 +69,17 @@ class TrainingSettings(BaseModel):
         description="Training stops after the optimiser step that uses up these seconds; a resumed run has them anew. "
         "None for no limit.",
     )
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.ema is not None and self.averaging_trigger is not None:
+            raise ValueError("ema and averaging_trigger are two kinds of average: set one of them to None")
+        if None not in (self.patience, self.averaging_trigger) and self.patience <= self.averaging_trigger:  # type: ignore[operator]
+            raise ValueError(
+                f"patience ({self.patience}) would stop training before averaging_trigger ({self.averaging_trigger}) "
+                "can begin: raise it"
+            )
+        return self
 
     def trajectory(self) -> dict[str, Any]:
         """The settings that decide which weights a given step ends with; the others only decide when to stop or save.

@@ -1,0 +1,123 @@
+"""Files of one word a line and columns that say what it is, as the CoNLL shared tasks use."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ostinato.data.tagged import Tagged
+from ostinato.data.text import Text
+from ostinato.errors import OstinatoError
+
+ConllFormat = Literal["conll", "conllu"]
+Sentence = list[tuple[str, str]]
+
+_SPACES = re.compile(r"[ \t]+")
+_NO_WORD = re.compile(r"\d+[-.]\d+")  # of CoNLL-U: a range such as 3-4, for "don't", or an empty node such as 8.1
+
+
+@dataclass(frozen=True)
+class ConllColumns:
+    """How to read the lines.
+
+    Attributes:
+        format: "conll"; or "conllu", with comments after ``#`` at the start of a line, and lines that stand for several
+            words or none, which are left out (Universal Dependencies).
+        words: Column of the words, counted from 1; None for the first, of "conllu" the second.
+        tags: Column of the tags; None for the last, of "conllu" the fourth.
+    """
+
+    format: ConllFormat = "conll"
+    words: int | None = None
+    tags: int | None = None
+
+    def places(self, width: int, where: str, tagged: bool) -> tuple[int, int]:
+        """Where words and tags stand in lines of so many columns, counted from 0; without tags, both the words."""
+        wide = self.format == "conllu"
+        words = self.words or (2 if wide else 1)
+        tags = (self.tags or (4 if wide else width)) if tagged else words
+        for name, column in (("words", words), ("tags", tags)):
+            if column > width:
+                raise OstinatoError(f"{where}: {_columns(width)}, and the {name} should be in column {column}")
+        if tagged and words == tags:
+            found = "and its column is that of the words" if width > 1 else "write a word and its tag"
+            raise OstinatoError(f"{where}: no tag: {_columns(width)}, {found}")
+        return words - 1, tags - 1
+
+
+def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True) -> Tagged:
+    """Reads sentences: one word a line, a blank line after each sentence.
+
+    Columns are parted by tabs where the first line of a file has one, else by spaces. Lines of ``-DOCSTART-`` part
+    documents and are left out.
+
+    Args:
+        source: A file, or a folder of them.
+        columns: How to read the lines; as "conll" unless given.
+        tags: Whether to read the tags. Without, lines need not have them.
+
+    Returns:
+        The sentences.
+
+    Raises:
+        OstinatoError: With file and line, for a line of another number of columns, a word or tag that is missing, or
+            anything that is no text; for no words at all.
+    """
+    text = Text.of(source)
+    read = [sentence for path in text.paths for sentence in _sentences(path, columns or ConllColumns(), tags)]
+    return Tagged(
+        items=tuple(tuple(word for word, _ in sentence) for sentence in read),
+        tags=tuple(tuple(tag for _, tag in sentence) for sentence in read) if tags else None,
+        names=tuple(range(1, len(read) + 1)),
+        origin=text.origin,
+    ).checked()
+
+
+def _sentences(path: Path, columns: ConllColumns, tagged: bool) -> Iterator[Sentence]:
+    sentence: Sentence = []
+    first, width, places, tabs = 0, 0, (0, 0), False
+    for number, line in enumerate(Text((path,)).lines(), 1):
+        where = f"{path}, line {number}"
+        if columns.format == "conllu" and line.startswith("#"):
+            continue
+        if not line.strip() or line.startswith("-DOCSTART-"):
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        if not first:
+            tabs = "\t" in line.strip()
+        fields = [field.strip() for field in line.split("\t")] if tabs else _SPACES.split(line.strip(" \t"))
+        if columns.format == "conllu" and _NO_WORD.fullmatch(fields[0]):
+            continue
+        if not first:
+            first, width = number, len(fields)
+            places = columns.places(width, where, tagged)
+        if len(fields) != width:
+            raise OstinatoError(f"{where}: {_columns(len(fields))}, where line {first} has {width}")
+        word, tag = fields[places[0]], fields[places[1]]
+        if not word or not tag:
+            raise OstinatoError(f"{where}: no {'tag' if word else 'word'} in its column")
+        sentence.append((word, tag))
+    if sentence:
+        yield sentence
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'s' if count != 1 else ''}"
+
+
+def write_conll(path: str | Path, sentences: Tagged) -> None:
+    """Writes tagged sentences as `read_conll` reads them: word, tab, tag.
+
+    Args:
+        path: The file.
+        sentences: With tags.
+
+    Raises:
+        OstinatoError: For sequences of numbers, or no tags.
+    """
+    pairs = zip(sentences.sentences, sentences.require_tags(), strict=True)
+    blocks = ("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair, strict=True)) for pair in pairs)
+    Path(path).write_text("\n".join(blocks), encoding="utf-8")

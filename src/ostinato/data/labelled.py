@@ -1,0 +1,220 @@
+"""Labelled sequences: texts, or numbers over time, each of one class."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from ostinato.errors import OstinatoError
+
+Numbers = npt.NDArray[np.float64]
+Item = str | Numbers
+Layout = Literal["table", "lines", "folders", "sequences"]
+
+
+class LabelledSpec(BaseModel):
+    """How to read labelled sequences. Names left out are found.
+
+    Attributes:
+        layout: "table" (a row a text), "lines" (label, a space, text), "folders" (a folder a class, a file a text) or
+            "sequences" (a long table of numbers, a row a step). None: a folder is "folders"; a table is "sequences"
+            when `id` or `features` is given, or when it has a column named as ids are and none named as texts are;
+            else it is "table".
+        text: The column of texts; None: one with a usual name, or the only other beside the label.
+        label: The column of labels; None: one with a usual name.
+        id: The column that tells sequences of numbers apart.
+        time: The column that orders the steps of each; None: one with a usual name, else the order of the rows.
+        features: The columns of numbers; empty: all others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layout: Layout | None = None
+    text: str | None = None
+    label: str | None = None
+    id: str | None = None
+    time: str | None = None
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Sequences, and the label of each where they have one.
+
+    Attributes:
+        items: Texts, or float64 arrays ``(time, features)``.
+        labels: One a sequence; None where there are none.
+        names: What a table of predictions calls each: the text itself, or a series' id.
+        places: Where each was read, for errors: "line 7".
+        origin: The file's name, or "the texts".
+        features: Names of the columns of numbers; empty for texts.
+        spec: How they were read, with what was found, so that others can be read alike.
+    """
+
+    items: tuple[Item, ...]
+    labels: tuple[str, ...] | None
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    origin: str
+    features: tuple[str, ...] = ()
+    spec: LabelledSpec = field(default_factory=LabelledSpec)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[Any], labels: Sequence[Any] | None = None) -> Self:
+        """Texts in memory.
+
+        Raises:
+            OstinatoError: For what is no text, an empty text, or another number of labels.
+        """
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise OstinatoError(f"the texts, item {number}: a {type(text).__name__} where a text should be")
+        return cls(tuple(texts), _spelled(labels, len(texts)), tuple(texts), _counted(texts), "the texts")._checked()
+
+    @classmethod
+    def of_arrays(cls, arrays: Sequence[Any], labels: Sequence[Any] | None = None) -> Self:
+        """Sequences of numbers in memory: arrays ``(time,)`` or ``(time, features)``.
+
+        Raises:
+            OstinatoError: For what is no such array, differing features, a value that is not finite, or another number
+                of labels.
+        """
+        read = [_numbers(array, f"the sequences, item {number}") for number, array in enumerate(arrays)]
+        widths = {array.shape[1] for array in read}
+        if len(widths) > 1:
+            other = next(number for number, array in enumerate(read) if array.shape[1] != read[0].shape[1])
+            raise OstinatoError(
+                f"the sequences, item {other}: {read[other].shape[1]} features where the first has {read[0].shape[1]}"
+            )
+        features = tuple(f"feature {number}" for number in range(1, max(widths, default=0) + 1))
+        names = tuple(str(number) for number in range(len(read)))
+        labels = _spelled(labels, len(read))
+        return cls(tuple(read), labels, names, _counted(read), "the sequences", features)._checked()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _checked(self) -> Self:
+        """These, once nothing of them is missing."""
+        if not self.items:
+            raise OstinatoError(f"{self.origin}: nothing to read: give at least one sequence")
+        for row, item in enumerate(self.items):
+            if isinstance(item, str) and not item.strip():
+                raise self.error("the text is empty: fill it in or leave it out", row)
+        for row, label in enumerate(self.labels or ()):
+            if not label:
+                raise self.error("the label is missing: fill it in or leave the row out", row)
+        return self
+
+    def error(self, what: str, row: int | None = None) -> OstinatoError:
+        """The error to raise about one of them, or all."""
+        return OstinatoError(f"{self.origin}{f', {self.places[row]}' if row is not None else ''}: {what}")
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts.
+
+        Raises:
+            OstinatoError: These are sequences of numbers.
+        """
+        if self.features:
+            raise self.error("sequences of numbers where texts are needed")
+        return [item for item in self.items if isinstance(item, str)]
+
+    @property
+    def arrays(self) -> list[Numbers]:
+        """The sequences of numbers.
+
+        Raises:
+            OstinatoError: These are texts.
+        """
+        if not self.features:
+            raise self.error("texts where sequences of numbers are needed")
+        return [item for item in self.items if not isinstance(item, str)]
+
+    def require_labels(self) -> tuple[str, ...]:
+        """The labels.
+
+        Raises:
+            OstinatoError: There are none.
+        """
+        if self.labels is None:
+            raise self.error("no labels: give a label for each sequence")
+        return self.labels
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Those at some positions."""
+
+        def chosen(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[row] for row in rows)
+
+        labels = None if self.labels is None else chosen(self.labels)
+        return replace(
+            self, items=chosen(self.items), labels=labels, names=chosen(self.names), places=chosen(self.places)
+        )
+
+    def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
+        """Parts them at random: the rest, and about `share` of each label.
+
+        Equal texts with equal labels stay together, so that none of the second part is known from the first. A label
+        seen twice or more stands in both parts where its texts differ.
+
+        Args:
+            share: Above 0 and below 1.
+            seed: Of the choice.
+
+        Raises:
+            OstinatoError: For a share out of range, no labels, or so few that a part is empty.
+        """
+        if not 0 < share < 1:
+            raise OstinatoError(f"share must be above 0 and below 1, got {share}")
+        random = np.random.default_rng(seed)
+        by_label: dict[str, dict[Hashable, list[int]]] = {}
+        for row, label in enumerate(self.require_labels()):
+            item = self.items[row]
+            by_label.setdefault(label, {}).setdefault(item if isinstance(item, str) else row, []).append(row)
+        taken: list[int] = []
+        for label in sorted(by_label):
+            groups = list(by_label[label].values())
+            wanted = max(share * sum(map(len, groups)), 1)
+            count = 0
+            for place in random.permutation(len(groups))[: len(groups) - 1]:  # one at least is left
+                if count + len(groups[place]) / 2 > wanted:
+                    break
+                taken += groups[place]
+                count += len(groups[place])
+        second = np.sort(np.array(taken, np.int64))
+        first = np.setdiff1d(np.arange(len(self)), second)
+        if not len(first) or not len(second):
+            raise self.error(f"{len(self)} labelled sequences are too few to part {share:.0%} from: give more")
+        return self.take(first), self.take(second)
+
+
+def _spelled(labels: Sequence[Any] | None, count: int) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if len(labels) != count:
+        raise OstinatoError(f"{len(labels)} labels for {count} sequences: give one for each")
+    return tuple("" if label is None or label != label else str(label).strip() for label in labels)
+
+
+def _counted(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(f"item {number}" for number in range(len(values)))
+
+
+def _numbers(array: Any, where: str) -> Numbers:
+    try:
+        read = np.asarray(array, np.float64)
+    except (TypeError, ValueError):
+        raise OstinatoError(f"{where}: not an array of numbers (time,) or (time, features)") from None
+    if read.ndim == 1:
+        read = read[:, None]
+    if read.ndim != 2 or not read.size:
+        raise OstinatoError(f"{where}: an array of shape {np.shape(array)}: give (time,) or (time, features)")
+    if not np.isfinite(read).all():
+        step = int(np.argmax(~np.isfinite(read).all(axis=1)))
+        raise OstinatoError(f"{where}, step {step}: a missing or infinite value: fill it in")
+    return read

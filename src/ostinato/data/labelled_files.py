@@ -1,0 +1,231 @@
+"""Labelled sequences from files: tables, lines of label and text, a folder a class, long tables of numbers."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ostinato.data.labelled import Labelled, LabelledSpec
+from ostinato.data.table import Table, read_table
+from ostinato.data.text import Text
+from ostinato.data.times import read_times
+from ostinato.errors import OstinatoError
+
+LabelledSource = str | Path | pd.DataFrame | Table | Labelled | Sequence[Any]
+"""A path, a DataFrame, a list of texts or arrays, or such a list and one of labels as a tuple."""
+
+TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
+LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "y")
+ID_NAMES = ("id", "unique_id", "sequence", "series")
+TIME_NAMES = ("time", "step", "t", "ds", "date", "timestamp")
+
+
+def read_labelled(
+    source: LabelledSource,
+    spec: LabelledSpec | None = None,
+    *,
+    labels: bool = True,
+    known: Collection[str] = (),
+) -> Labelled:
+    """Reads labelled sequences.
+
+    Args:
+        source: See `LabelledSource`; a plain text file with ``spec.layout="lines"``.
+        spec: How to read it.
+        labels: Whether every sequence needs a label. Without, those that are there are read, and in a file of lines
+            the labels are taken off where every line begins with one of `known`.
+        known: Labels that may be there.
+
+    Returns:
+        The sequences; their `spec` has what was found filled in.
+
+    Raises:
+        OstinatoError: For anything wrong, with file, line and column.
+    """
+    spec = spec or LabelledSpec()
+    if isinstance(source, Labelled):
+        read = source
+    elif isinstance(source, str | Path) and (Path(source).is_dir() or spec.layout == "folders"):
+        read = _folders(Path(source), spec, labels)
+    elif isinstance(source, str | Path) and spec.layout == "lines":
+        read = _lines(Path(source), spec, labels, known)
+    elif isinstance(source, str | Path | pd.DataFrame | Table):
+        read = _from_table(_table(source, spec), spec, labels)
+    else:
+        read = _memory(source)
+    if labels:
+        read.require_labels()
+    return read
+
+
+def _memory(source: Sequence[Any]) -> Labelled:
+    pair = isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], str)
+    items, labels = source if pair else (source, None)
+    if isinstance(items, np.ndarray) and items.ndim < 2:
+        items = items.tolist()
+    if len(items) and not isinstance(items[0], str):
+        return Labelled.of_arrays(items, labels)
+    return Labelled.of_texts(items, labels)
+
+
+def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
+    try:
+        return read_table(source)
+    except OstinatoError as error:
+        if spec.layout is None and isinstance(source, str | Path) and Path(source).is_file():
+            raise OstinatoError(f"{error} (if it holds lines of label and text: layout=lines)") from None
+        raise
+
+
+def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> Labelled:
+    layout = spec.layout
+    if layout is None:
+        ids = _named(table, ID_NAMES) is not None and _named(table, TEXT_NAMES) is None and spec.text is None
+        layout = "sequences" if spec.id or spec.features or ids else "table"
+    read = _sequences if layout == "sequences" else _texts
+    return read(table, spec.model_copy(update={"layout": layout}), labels)
+
+
+def _named(table: Table, usual: Sequence[str]) -> str | None:
+    """The column with the most usual name."""
+    by_name = {name.casefold(): name for name in reversed(table.columns)}
+    return next((by_name[name] for name in usual if name in by_name), None)
+
+
+def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
+    column = spec.label or _named(table, LABEL_NAMES)
+    if column is None and needed:
+        raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")
+    if column is None or (not needed and column not in table.columns):
+        return None
+    table.require(column)
+    return column
+
+
+def _labels_of(table: Table, column: str) -> list[str]:
+    labels = [str(label) for label in table.texts(column)]
+    if "" in labels:
+        raise table.error("the label is missing: fill it in or leave the row out", row=labels.index(""), column=column)
+    return labels
+
+
+def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
+    label = _label_column(table, spec, needed)
+    others = [name for name in table.columns if name != label]
+    text = spec.text or _named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
+    if text is None:
+        raise table.error(f"no column is named as texts are ({', '.join(TEXT_NAMES)}): say which, text=...")
+    if text == label:
+        raise table.error("the column is to be both text and label: name two columns", column=text)
+    texts = [str(value) for value in table.texts(text)]
+    if "" in texts:
+        raise table.error("the text is empty: fill it in or leave the row out", row=texts.index(""), column=text)
+    return Labelled(
+        items=tuple(texts),
+        labels=None if label is None else tuple(_labels_of(table, label)),
+        names=tuple(texts),
+        places=tuple(table.place(row) for row in range(len(table))),
+        origin=table.origin,
+        spec=spec.model_copy(update={"text": text, "label": label or spec.label}),
+    )
+
+
+def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
+    id_ = spec.id or _named(table, ID_NAMES)
+    if id_ is None:
+        raise table.error(f"no column is named as ids are ({', '.join(ID_NAMES)}): say which, id=...")
+    label = _label_column(table, spec, needed)
+    time = spec.time or _named(table, TIME_NAMES)
+    features = spec.features or tuple(name for name in table.columns if name not in (id_, label, time))
+    table.require(id_, *features)
+    if not features:
+        raise table.error("no columns of numbers beside id, time and label: add some")
+    values = table.numbers(features)
+    missing = np.argwhere(np.isnan(values))
+    if missing.size:
+        row, place = map(int, missing[0])
+        raise table.error("a missing value: fill it in or leave the row out", row=row, column=features[place])
+    codes, ids = table.distinct(id_)
+    if "" in ids:
+        row = int(np.argmax(codes == list(ids).index("")))
+        raise table.error("the id is missing: fill it in or leave the row out", row=row, column=id_)
+    order = _in_time(table, codes, id_, time)
+    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    found = {"id": id_, "time": time, "label": label or spec.label, "features": features}
+    return Labelled(
+        items=tuple(values[rows] for rows in groups),
+        labels=None if label is None else tuple(_constant_label(table, label, ids, groups)),
+        names=tuple(str(name) for name in ids),
+        places=tuple(f"{id_} {name!r}" for name in ids),
+        origin=table.origin,
+        features=features,
+        spec=spec.model_copy(update=found),
+    )
+
+
+def _in_time(table: Table, codes: "np.ndarray[Any, Any]", id_: str, time: str | None) -> "np.ndarray[Any, Any]":
+    """The rows, sequence by sequence, each in time."""
+    if time is None:
+        return np.argsort(codes, kind="stable")
+    moments = read_times(table, time).values
+    order = np.lexsort((moments, codes))
+    twice = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(moments[order]).astype(np.int64) == 0))
+    if twice.size:
+        row = int(order[twice[0] + 1])
+        raise table.error(f"this {id_} has another row with the same {time}: remove one", row=row, column=time)
+    return order
+
+
+def _constant_label(
+    table: Table, column: str, ids: "np.ndarray[Any, Any]", groups: "list[np.ndarray[Any, Any]]"
+) -> list[str]:
+    labels = np.array(_labels_of(table, column), dtype=object)
+    for name, rows in zip(ids, map(np.sort, groups), strict=True):
+        other = np.flatnonzero(labels[rows] != labels[rows[0]])
+        if other.size:
+            row = int(rows[other[0]])
+            what = f"{labels[row]!r}, while {name!r} has {labels[rows[0]]!r} in another row: a sequence has one label"
+            raise table.error(what, row=row, column=column)
+    return [str(labels[rows[0]]) for rows in groups]
+
+
+def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> Labelled:
+    lines = [(number, line.strip()) for number, line in enumerate(Text.of(path).lines(), 1) if line.strip()]
+    parted = [(number, *line.partition(" ")[::2]) for number, line in lines]
+    if not lines:
+        raise OstinatoError(f"{path}: the file is empty: give lines of label and text")
+    labelled = needed or all(label in known and text for _, label, text in parted)
+    for number, _, text in parted:
+        if labelled and not text.strip():
+            raise OstinatoError(f"{path}, line {number}: no text after the label: write label, a space, the text")
+    texts = tuple(text.strip() for _, _, text in parted) if labelled else tuple(line for _, line in lines)
+    return Labelled(
+        items=texts,
+        labels=tuple(label for _, label, _ in parted) if labelled else None,
+        names=texts,
+        places=tuple(f"line {number}" for number, _ in lines),
+        origin=str(path),
+        spec=spec,
+    )
+
+
+def _folders(path: Path, spec: LabelledSpec, needed: bool) -> Labelled:
+    if spec.layout not in (None, "folders"):
+        raise OstinatoError(f"{path}: a folder, where layout={spec.layout!r} needs a file")
+    files = [(file, file.relative_to(path)) for file in Text.of(path).paths]
+    stray = [file for file, inside in files if len(inside.parts) == 1]
+    if needed and stray:
+        raise OstinatoError(f"{stray[0]}: a file beside the folders of the classes: move it into one, or away")
+    texts = ["".join(Text((file,)).pieces()).strip() for file, _ in files]
+    if "" in texts:
+        raise OstinatoError(f"{files[texts.index('')][0]}: the text is empty: fill it in or remove the file")
+    return Labelled(
+        items=tuple(texts),
+        labels=None if stray else tuple(inside.parts[0] for _, inside in files),
+        names=tuple(str(inside) for _, inside in files),
+        places=tuple(str(inside) for _, inside in files),
+        origin=str(path),
+        spec=spec.model_copy(update={"layout": "folders"}),
+    )

@@ -1,0 +1,270 @@
+"""Pairs of texts, one a translation of the other: files or objects in memory -> checked pairs."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+
+from ostinato.data.table import read_table
+from ostinato.data.text import Text
+from ostinato.errors import OstinatoError
+
+PairSource = str | Path | tuple[str | Path, str | Path] | pd.DataFrame | Sequence[Sequence[str]]
+"""A file of pairs; a tuple of two files, line n of one a translation of line n of the other; a DataFrame; a list of
+``(source, target)`` or ``(source, target, language)``."""
+
+TABLES = (".csv", ".parquet", ".pq")
+JSON_LINES = (".jsonl", ".ndjson")
+
+
+class PairColumns(NamedTuple):
+    """What columns of a table, or keys of JSON lines, are called.
+
+    Attributes:
+        source: The text to translate.
+        target: Its translation.
+        language: The language of the translation, where there are several.
+    """
+
+    source: str = "source"
+    target: str = "target"
+    language: str = "language"
+
+
+COLUMNS = PairColumns()
+
+
+class Record(NamedTuple):
+    """One row of a file: where it stands, its texts as far as asked for, its language."""
+
+    place: str
+    source: str
+    target: str
+    language: str | None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Texts and their translations. White space counts as one space, as none at the ends.
+
+    Attributes:
+        sources: The texts.
+        targets: Their translations.
+        languages: The language of each translation; None where none is named.
+        origin: What errors call it.
+        notes: What was left out.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    languages: tuple[str, ...] | None
+    origin: str
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: "PairSource | Pairs", columns: PairColumns = COLUMNS) -> "Pairs":
+        """Reads pairs.
+
+        Args:
+            data: A file: tab-separated, with named columns in the first line or without and then two of them; CSV or
+                Parquet with named columns; JSON lines. Or what else `PairSource` names.
+            columns: The names.
+
+        Raises:
+            OstinatoError: For anything wrong, with file and line. Pairs with an empty side are left out and noted.
+        """
+        if isinstance(data, Pairs):
+            return data
+        origin, records = _records(data, columns)
+        kept: list[Record] = []
+        empty: list[str] = []
+        for record in records:
+            source, target = " ".join(record.source.split()), " ".join(record.target.split())
+            if source and target:
+                kept.append(record._replace(source=source, target=target))
+            else:
+                empty.append(record.place)
+        if not kept:
+            raise OstinatoError(f"{origin}: holds no pair of texts: give texts and their translations")
+        named = [record for record in kept if record.language]
+        if named and len(named) < len(kept):
+            nameless = next(record for record in kept if not record.language)
+            raise OstinatoError(f"{origin}, {nameless.place}: no language, where other pairs have one: name it")
+        lost = f"{origin}: pairs with an empty side left out: {len(empty)} ({empty[0]} first)" if empty else ""
+        return cls(
+            tuple(record.source for record in kept),
+            tuple(record.target for record in kept),
+            tuple(str(record.language) for record in kept) if named else None,
+            origin,
+            (lost,) if lost else (),
+        )
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def take(self, rows: Iterable[int]) -> "Pairs":
+        """Some of the pairs, by their numbers."""
+        rows = list(rows)
+        languages = self.languages
+        return replace(
+            self,
+            sources=tuple(self.sources[row] for row in rows),
+            targets=tuple(self.targets[row] for row in rows),
+            languages=None if languages is None else tuple(languages[row] for row in rows),
+        )
+
+    def split(self, share: float, seed: int) -> tuple["Pairs", "Pairs"]:
+        """Two parts; pairs with the same source stand in the same one, so that neither knows any of the other.
+
+        Args:
+            share: Of the sources that go to the second part, above 0 and below 1; each part gets at least one.
+            seed: Of the choice.
+
+        Raises:
+            OstinatoError: For a share out of range, or fewer than two different sources.
+        """
+        if not 0 < share < 1:
+            raise OstinatoError(f"share must be above 0 and below 1, got {share}")
+        numbers = {source: number for number, source in enumerate(dict.fromkeys(self.sources))}
+        if len(numbers) < 2:
+            raise OstinatoError(f"{self.origin}: fewer than two different sources, too few for two parts: give more")
+        count = min(max(round(share * len(numbers)), 1), len(numbers) - 1)
+        chosen = set(np.random.default_rng(seed).permutation(len(numbers))[:count].tolist())
+        second = [numbers[source] in chosen for source in self.sources]
+        return (
+            self.take(row for row, is_second in enumerate(second) if not is_second),
+            self.take(row for row, is_second in enumerate(second) if is_second),
+        )
+
+
+def read_sources(
+    data: str | Path | pd.DataFrame | Sequence[str], columns: PairColumns = COLUMNS
+) -> tuple[list[str], list[str] | None]:
+    """Texts to translate.
+
+    Args:
+        data: A list of texts; a table or JSON lines with the source's column; a tab-separated file with named columns;
+            any other file, a text a line.
+        columns: The names.
+
+    Returns:
+        The texts, and the language to translate each into where a column names it.
+
+    Raises:
+        OstinatoError: For anything wrong, with file and line.
+    """
+    if not isinstance(data, str | Path | pd.DataFrame):
+        return list(Text.of(data).texts), None
+    if isinstance(data, pd.DataFrame) or Path(data).suffix.lower() in (*TABLES, *JSON_LINES):
+        records = list(_records(data, columns, needed=(columns.source,))[1])
+    else:
+        lines = list(_lines(Path(data)))
+        named = bool(lines) and columns.source in lines[0].split("\t")
+        if not named:
+            return lines, None
+        records = list(_tab_separated(Path(data), columns, needed=(columns.source,)))
+    languages = [record.language or "" for record in records]
+    return [record.source for record in records], languages if any(languages) else None
+
+
+def _records(
+    data: PairSource, columns: PairColumns, needed: Sequence[str] | None = None
+) -> tuple[str, Iterator[Record]]:
+    needed = columns[:2] if needed is None else needed
+    if isinstance(data, pd.DataFrame):
+        return "the DataFrame", _table(data, columns, needed)
+    if isinstance(data, str | Path):
+        path = Path(data)
+        if path.suffix.lower() in TABLES:
+            return str(path), _table(path, columns, needed)
+        if path.suffix.lower() in JSON_LINES:
+            return str(path), _json_lines(path, columns, needed)
+        return str(path), _tab_separated(path, columns, needed)
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], str | Path):
+        first, second = (Path(str(part)) for part in data)
+        return f"{first} and {second}", _parallel(first, second)
+    return "the pairs", _in_memory(cast(Sequence[Sequence[str]], data))
+
+
+def _in_memory(pairs: Sequence[Sequence[str]]) -> Iterator[Record]:
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) not in (2, 3) or not all(isinstance(text, str) for text in pair):
+            raise OstinatoError(f"the pairs, row {number}: give (source, target) or (source, target, language) texts")
+        yield Record(f"row {number}", pair[0], pair[1], pair[2] if len(pair) == 3 else None)
+
+
+def _parallel(first: Path, second: Path) -> Iterator[Record]:
+    sources, targets = list(_lines(first)), list(_lines(second))
+    if len(sources) != len(targets):
+        raise OstinatoError(
+            f"{first} has {len(sources):,} lines and {second} {len(targets):,}: line n of one must be the translation "
+            "of line n of the other"
+        )
+    for number, (source, target) in enumerate(zip(sources, targets, strict=True), 1):
+        yield Record(f"line {number}", source, target, None)
+
+
+def _tab_separated(path: Path, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
+    lines = enumerate((line.split("\t") for line in _lines(path)), 1)
+    filled = ((number, fields) for number, fields in lines if any(field.strip() for field in fields))
+    header: list[str] | None = None
+    width = 0
+    for number, fields in filled:
+        if header is None:
+            width, header = len(fields), [field.strip() for field in fields]
+            if set(needed) <= set(header):
+                continue
+            if width != 2:
+                raise OstinatoError(
+                    f"{path}, line {number}: {width} fields parted by tabs, and no first line that names the columns "
+                    f"{' and '.join(needed)}: name the columns there, or keep two of them"
+                )
+            header = [columns.source, columns.target]
+        if len(fields) != width:
+            raise OstinatoError(
+                f"{path}, line {number}: {len(fields)} fields parted by tabs instead of {width}: mend it"
+            )
+        row = dict(zip(header, fields, strict=True))
+        language = row.get(columns.language, "").strip()
+        yield Record(f"line {number}", row[columns.source], row.get(columns.target, ""), language or None)
+
+
+def _json_lines(path: Path, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise OstinatoError(f"{path}, line {number}: not JSON ({error}): mend or remove the line") from None
+        if not isinstance(row, dict):
+            raise OstinatoError(f"{path}, line {number}: not a JSON object: each line must be one")
+        for key in columns:
+            value = row.get(key)
+            if value is None and key in needed:
+                raise OstinatoError(f"{path}, line {number}: no {key!r} (keys: {', '.join(map(str, row))})")
+            if value is not None and not isinstance(value, str):
+                raise OstinatoError(f"{path}, line {number}: {key!r} is {value!r}, not a text")
+        yield Record(
+            f"line {number}", row[columns.source], row.get(columns.target) or "", row.get(columns.language) or None
+        )
+
+
+def _table(data: Path | pd.DataFrame, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
+    table = read_table(data)
+    table.require(*needed)
+    texts = {name: table.texts(name).tolist() for name in columns if name in table.columns}
+    nothing = [""] * len(table)
+    for row in range(len(table)):
+        source, target, language = (texts.get(name, nothing)[row] for name in columns)
+        yield Record(table.place(row), source, target, language or None)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.is_dir():
+        raise OstinatoError(f"{path}: a directory: give a file")
+    return Text.of(path).lines()

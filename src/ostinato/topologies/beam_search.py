@@ -1,0 +1,159 @@
+"""The likeliest sequences that a step by step network can write."""
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from ostinato.topologies.memory import select_rows
+from ostinato.topologies.sampling import without_repeats
+
+M = TypeVar("M")
+C = TypeVar("C")
+Step = Callable[[Tensor, M, C | None], tuple[Tensor, C]]
+
+
+class Hypothesis(NamedTuple):
+    """One sequence that was written.
+
+    Attributes:
+        ids: Its units, without the end.
+        score: Its log-probability over the length penalty; higher is better.
+        log_probability: Of its units and the end.
+    """
+
+    ids: tuple[int, ...]
+    score: float
+    log_probability: float
+
+
+class Limits(NamedTuple):
+    """What a sequence may be, and how those of different lengths are held against each other.
+
+    Attributes:
+        end: The unit that ends a sequence.
+        max_length: Units of a sequence at most, the end not counted; one that has them is ended.
+        min_length: Units at least, as long as there is another unit than the end to write.
+        length_penalty: The exponent a of Wu et al. (2016, eq. 14): a log-probability is divided by
+            ``((5 + length) / 6) ** a``, the end counted in the length; 0 for the log-probability itself.
+        no_repeat: Units of a run that must not come twice in a sequence; 0 forbids nothing.
+    """
+
+    end: int
+    max_length: int
+    min_length: int = 0
+    length_penalty: float = 0.0
+    no_repeat: int = 0
+
+
+@torch.no_grad()
+def beam_search(
+    step: Step[M, C], memory: M, first: Tensor, limits: Limits, *, beam_size: int = 5, n_best: int = 1
+) -> list[list[Hypothesis]]:
+    """Writes the likeliest sequences, from left to right, keeping the best few beginnings of each row.
+
+    A beginning that ends among the `beam_size` best continuations is kept apart; a row with `beam_size` of those is
+    done and costs nothing from then on. With ``beam_size=1`` the likeliest unit is taken at every step (greedy search);
+    with as many as there are sequences the search is exact.
+
+    Args:
+        step: Continues rows: from the unit last written ``(rows,)``, the memory and what it carried last (None at
+            first), the log-probabilities of the next unit ``(rows, units)`` and what to carry. A unit of minus
+            infinity is never written.
+        memory: What every step of a row reads: tensors ``(rows, ...)`` in nested tuples.
+        first: The unit before the first one, of each row ``(rows,)``.
+        limits: Of the sequences.
+        beam_size: Beginnings kept.
+        n_best: Sequences to return, at most `beam_size`.
+
+    Returns:
+        For each row its sequences, best first: `n_best`, or as many as there are.
+
+    Raises:
+        ValueError: For a number out of range.
+    """
+    if not 1 <= n_best <= beam_size:
+        raise ValueError(f"n_best must lie between 1 and beam_size ({beam_size}), got {n_best}")
+    if not 0 <= limits.min_length <= limits.max_length:
+        raise ValueError(f"min_length must lie between 0 and max_length ({limits.max_length}), got {limits.min_length}")
+    finished: list[list[Hypothesis]] = [[] for _ in range(len(first))]
+    beams = _Beams(step, memory, first, limits, beam_size)
+    while len(beams.rows):
+        for row, hypothesis in beams.advance():
+            finished[row].append(hypothesis)
+        beams.keep([len(finished[row]) < beam_size for row in beams.rows.tolist()])
+    return [sorted(each, key=lambda hypothesis: -hypothesis.score)[:n_best] for each in finished]
+
+
+class _Beams(Generic[M, C]):
+    """The beginnings of the rows that are not done."""
+
+    def __init__(self, step: Step[M, C], memory: M, first: Tensor, limits: Limits, size: int) -> None:
+        self.step, self.limits, self.size = step, limits, size
+        self.rows = torch.arange(len(first), device=first.device)
+        self.written = first.new_zeros(len(first), 1, 0)  # (rows, beams, length)
+        self.totals = torch.zeros(len(first), 1, device=first.device)  # log-probabilities (rows, beams)
+        self.last = first
+        self.memory = memory  # by row
+        self.spread = memory  # by beginning
+        self.carry: C | None = None
+
+    def advance(self) -> list[tuple[int, Hypothesis]]:
+        """Writes one unit; what ended with it, each with its row."""
+        rows, beams, length = self.written.shape
+        log_probabilities, carry = self.step(self.last, self.spread, self.carry)
+        totals = self.totals[..., None] + self._allowed(log_probabilities).view(rows, beams, -1)
+        # At most every beginning ends, so that among twice as many continuations enough go on.
+        best, places = totals.flatten(1).topk(min(2 * self.size, beams * totals.shape[2]))
+        origin, unit = places // totals.shape[2], places % totals.shape[2]
+        ends = unit == self.limits.end
+        ended = self._ended(best[:, : self.size], origin, ends)
+        self.totals, order = best.masked_fill(ends, -torch.inf).topk(min(self.size, best.shape[1]))
+        origin, unit = origin.gather(1, order), unit.gather(1, order)
+        before = self.written.gather(1, origin[..., None].expand(-1, -1, length))
+        self.written, self.last = torch.cat([before, unit[..., None]], dim=2), unit.flatten()
+        first = torch.arange(rows, device=unit.device)[:, None] * beams
+        self.carry = select_rows(carry, (first + origin).flatten())
+        if origin.shape[1] != beams:
+            self._spread()
+        return ended
+
+    def keep(self, wanted: list[bool]) -> None:
+        """Drops the rows that are not wanted, and those with nothing that could go on."""
+        kept = torch.tensor(wanted, device=self.rows.device) & self.totals.isfinite().any(1)
+        if kept.all():
+            return
+        rows, beams = kept.nonzero()[:, 0], self.totals.shape[1]
+        places = (rows[:, None] * beams + torch.arange(beams, device=rows.device)).flatten()
+        self.last, self.carry = self.last[places], select_rows(self.carry, places)
+        self.rows, self.written, self.totals = self.rows[rows], self.written[rows], self.totals[rows]
+        self.memory = select_rows(self.memory, rows)
+        self._spread()
+
+    def _spread(self) -> None:
+        rows, beams = self.totals.shape
+        self.spread = select_rows(self.memory, torch.arange(rows, device=self.rows.device).repeat_interleave(beams))
+
+    def _allowed(self, log_probabilities: Tensor) -> Tensor:
+        """Minus infinity for what may not be written now."""
+        limits, length = self.limits, self.written.shape[2]
+        end = torch.arange(log_probabilities.shape[1], device=self.rows.device) == limits.end
+        if length >= limits.max_length:
+            return log_probabilities.masked_fill(~end, -torch.inf)
+        allowed = without_repeats(log_probabilities, self.written.flatten(0, 1), limits.no_repeat)
+        if length >= limits.min_length:
+            return allowed
+        others = allowed.masked_fill(end, -torch.inf)
+        return torch.where(others.isneginf().all(1, keepdim=True), allowed, others)
+
+    def _ended(self, best: Tensor, origin: Tensor, ends: Tensor) -> list[tuple[int, Hypothesis]]:
+        """The continuations that end a sequence, best first."""
+        found = (ends[:, : best.shape[1]] & best.isfinite()).nonzero()
+        penalty = ((6 + self.written.shape[2]) / 6) ** self.limits.length_penalty
+        ended = []
+        for row, place in found.tolist():
+            total = best[row, place].item()
+            ids = tuple(self.written[row, int(origin[row, place])].tolist())
+            ended.append((int(self.rows[row]), Hypothesis(ids, total / penalty, total)))
+        return ended

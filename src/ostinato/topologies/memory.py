@@ -1,0 +1,61 @@
+"""What an encoder leaves to a decoder, and what the decoder carries from step to step."""
+
+from typing import Any, NamedTuple, TypeVar
+
+from torch import Tensor
+
+from ostinato.cells import State
+
+N = TypeVar("N")
+
+
+class Memory(NamedTuple):
+    """What the encoder leaves to the decoder; each tensor's first dimension is the batch.
+
+    Attributes:
+        keys: The encoder's outputs ``(batch, time, size)``, zero past each row's length.
+        mask: Which of them are valid, booleans ``(batch, time)``; None where all are.
+        projected: What the attention needs of the keys at every step; None without attention.
+        state: The decoder's states before its first step.
+    """
+
+    keys: Tensor
+    mask: Tensor | None
+    projected: Tensor | None
+    state: tuple[State, ...]
+
+
+class Carry(NamedTuple):
+    """What the decoder carries from step to step.
+
+    Attributes:
+        state: The states of its layers.
+        context: What it read last, ``(batch, size of the keys)``; None where that is not fed to the next step.
+    """
+
+    state: tuple[State, ...]
+    context: Tensor | None
+
+
+def select_rows(value: N, rows: Tensor) -> N:
+    """Some rows of a `Memory`, a `Carry` or any nested tuple of tensors, in a given order: what a beam search needs.
+
+    Args:
+        value: Tensors ``(batch, ...)`` in tuples, NamedTuples and lists, or None.
+        rows: Which rows, int64 ``(rows,)``; a row may come several times.
+
+    Returns:
+        The same structure with tensors ``(rows, ...)``.
+
+    Raises:
+        TypeError: For anything else in it.
+    """
+    selected: Any = value
+    if isinstance(value, Tensor):
+        selected = value.index_select(0, rows)
+    elif isinstance(value, tuple | list):
+        parts = [select_rows(part, rows) for part in value]
+        selected = type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    elif value is not None:
+        raise TypeError(f"rows are selected from nested tuples of tensors; this one holds a {type(value).__name__}")
+    return selected  # type: ignore[no-any-return]
