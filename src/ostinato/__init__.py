@@ -5,16 +5,26 @@ from typing import TYPE_CHECKING, Any
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
-    from ostinato.tasks import Forecaster, load
+    from ostinato.tasks import Chatbot, Forecaster, LanguageModel, SequenceClassifier, SequenceTagger, Translator, load
 
 __version__ = "0.1.0"
 
-__all__ = ["Forecaster", "OstinatoError", "__version__", "load"]
+__all__ = [
+    "Chatbot",
+    "Forecaster",
+    "LanguageModel",
+    "OstinatoError",
+    "SequenceClassifier",
+    "SequenceTagger",
+    "Translator",
+    "__version__",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Estimators are imported when first asked for: who only wants a layer waits for neither pandas nor matplotlib."""
-    if name in ("Forecaster", "load"):
+    if name in ("Chatbot", "Forecaster", "LanguageModel", "SequenceClassifier", "SequenceTagger", "Translator", "load"):
         from ostinato import tasks
 
         return getattr(tasks, name)

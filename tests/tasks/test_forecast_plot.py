@@ -7,7 +7,8 @@ import pytest
 from matplotlib.collections import PolyCollection
 
 from ostinato.errors import OstinatoError
-from ostinato.tasks.forecasting.plot import SeriesForecast, plot_forecast, save_plot
+from ostinato.tasks.forecasting.plot import SeriesForecast, plot_forecast
+from ostinato.tasks.plot import save_plot
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato import __version__
-from ostinato.cli import bench, demo, evaluate, fit, info, predict
+from ostinato.cli import bench, chat, demo, evaluate, explain, fit, generate, info, predict, suggest, translate
 from ostinato.errors import OstinatoError
 
 
@@ -19,7 +19,19 @@ class Commands(TyperGroup):
     """The commands in the order in which a newcomer meets them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return ["demo", "fit", "predict", "evaluate", "info", "bench"]
+        return [
+            "demo",
+            "fit",
+            "predict",
+            "translate",
+            "chat",
+            "evaluate",
+            "generate",
+            "suggest",
+            "explain",
+            "info",
+            "bench",
+        ]
 
 
 app = typer.Typer(
@@ -32,7 +44,12 @@ app = typer.Typer(
 )
 app.add_typer(fit.app, name="fit")
 app.command("predict", no_args_is_help=True)(predict.predict)
+app.command("translate", no_args_is_help=True)(translate.translate)
+app.command("chat", no_args_is_help=True)(chat.chat)
 app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
+app.command("explain", no_args_is_help=True)(explain.explain)
+app.command("generate", no_args_is_help=True)(generate.generate)
+app.command("suggest", no_args_is_help=True)(suggest.suggest)
 app.command("demo")(demo.demo)
 app.command("info", no_args_is_help=True)(info.info)
 app.command("bench", no_args_is_help=True)(bench.bench)

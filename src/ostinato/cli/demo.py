@@ -11,6 +11,11 @@ from ostinato.errors import OstinatoError
 DEMOS = {
     "co2": ("forecaster", "weekly carbon dioxide in the air"),
     "sunspots": ("forecaster", "their number, yearly"),
+    "sentiment": ("classifier", "reviews that praise or blame"),
+    "tags": ("tagger", "names in sentences"),
+    "language": ("language", "Python's own source, to write some more"),
+    "chat": ("chatbot", "what is said at the counter of a music shop"),
+    "translation": ("translator", "dates in English to other languages"),
 }
 """Which task a demo is of, and what its data are."""
 

@@ -33,7 +33,7 @@ def evaluate(
       ostinato evaluate model/ sales.csv
     """
     from ostinato.errors import OstinatoError
-    from ostinato.tasks import Forecaster, load
+    from ostinato.tasks import Forecaster, SequenceClassifier, load
 
     estimator = load(model)
     if isinstance(estimator, Forecaster):
@@ -46,4 +46,8 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))
         return
-    show_scores(screen(), title, scores)
+    console = screen()
+    show_scores(console, title, scores)
+    if isinstance(estimator, SequenceClassifier):
+        console.print()
+        console.print(estimator.report(data).rich())

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from ostinato.cli.screen import screen
-from ostinato.cli.tasks import forecaster
+from ostinato.cli.tasks import chatbot, classifier, forecaster, language, tagger, translator
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,3 +33,8 @@ def _add(name: str, command: Callable[..., None], settings: str, named: Collecti
 
 
 _add("forecaster", forecaster.fit, "ostinato.tasks.forecasting.settings:ForecasterSettings", forecaster.NAMED)
+_add("classifier", classifier.fit, "ostinato.tasks.classification.settings:ClassifierSettings", classifier.NAMED)
+_add("tagger", tagger.fit, "ostinato.tasks.tagging.settings:TaggerSettings", tagger.NAMED)
+_add("language", language.fit, "ostinato.tasks.language.settings:LanguageSettings", language.NAMED)
+_add("chatbot", chatbot.fit, "ostinato.tasks.dialogue.settings:ChatbotSettings", chatbot.NAMED)
+_add("translator", translator.fit, "ostinato.tasks.translation.settings:TranslatorSettings", translator.NAMED)

@@ -71,6 +71,34 @@ def train(
     console.print(f"\nSaved to {out}", soft_wrap=True)
 
 
+def train_and_score(
+    model: Estimator[Any, Any],
+    data: Any,
+    out: Path,
+    validation: Any,
+    unseen: Any,
+    scored_on: str,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> None:
+    """`train` on data of any kind, and a score on data of the same kind; None for no score.
+
+    Raises:
+        OstinatoError: As `train`.
+        typer.Exit: As `train`.
+    """
+    train(
+        model,
+        out,
+        lambda report: model.fit(data, validation, folder=out, resume=resume, report=report),
+        None if unseen is None else lambda: model.evaluate(unseen),
+        scored_on=scored_on,
+        resume=resume,
+        tensorboard=tensorboard,
+    )
+
+
 def program(*arguments: str | Path) -> str:
     """A command line for this program that a shell understands, as it was started itself."""
     started = Path(sys.argv[0])

@@ -5,10 +5,17 @@ from typing import Any
 
 from ostinato.bundle import load_bundle
 from ostinato.cells import Cell
+from ostinato.tasks.chatbot import Chatbot
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.forecaster import Forecaster
+from ostinato.tasks.language_model import LanguageModel
+from ostinato.tasks.sequence_classifier import SequenceClassifier
+from ostinato.tasks.sequence_tagger import SequenceTagger
+from ostinato.tasks.translator import Translator
 
-ESTIMATORS: dict[str, type[Estimator[Any, Any]]] = {kind.__name__: kind for kind in (Forecaster,)}
+ESTIMATORS: dict[str, type[Estimator[Any, Any]]] = {
+    kind.__name__: kind for kind in (Chatbot, Forecaster, LanguageModel, SequenceClassifier, SequenceTagger, Translator)
+}
 """The classes a bundle may name."""
 
 
@@ -25,4 +32,14 @@ def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Estimato
     return ESTIMATORS[load_bundle(Path(folder), ESTIMATORS).kind].load(folder, cell=cell)
 
 
-__all__ = ["ESTIMATORS", "Estimator", "Forecaster", "load"]
+__all__ = [
+    "ESTIMATORS",
+    "Chatbot",
+    "Estimator",
+    "Forecaster",
+    "LanguageModel",
+    "SequenceClassifier",
+    "SequenceTagger",
+    "Translator",
+    "load",
+]

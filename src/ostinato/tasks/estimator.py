@@ -14,6 +14,7 @@ from ostinato.cells import CELLS, Cell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
+from ostinato.training import Report
 
 
 class Trained(Protocol):
@@ -60,8 +61,24 @@ class Estimator(ABC, Generic[M, F]):
         self._fitted: F | None = None
 
     @abstractmethod
-    def fit(self, data: Any, validation: Any = None) -> Self:
-        """Trains on a file or an in-memory object; returns the estimator itself."""
+    def fit(
+        self,
+        data: Any,
+        validation: Any = None,
+        *,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Trains on a file or an in-memory object; returns the estimator itself.
+
+        Args:
+            data: To train on.
+            validation: To choose when to stop; a part of `data` unless given.
+            folder: Where checkpoints are written while training goes on; None for nowhere.
+            resume: Go on from the newest checkpoint in `folder`.
+            report: Shows progress; None for silence.
+        """
 
     @abstractmethod
     def predict(self, data: Any) -> pd.DataFrame:

@@ -16,12 +16,13 @@ from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.fitted import Fitted
-from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast, save_plot
+from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import train
+from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import Process, Report, clear_checkpoints

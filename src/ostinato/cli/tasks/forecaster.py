@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Out, Resume, Settings, TensorBoard
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 NAMED = ("target", "horizon", "window", "time", "id", "past", "future", "static", "returns")
 """Settings that an option of their own explains."""
 
-DATA, MODEL, SCORE = "Options: the data", "Options: the model", "Options: stopping and scoring"
-
 
 def fit(
     data: Annotated[
@@ -26,11 +25,9 @@ def fit(
             help="CSV or Parquet file, in time order: one column a series, or long with a column that names them.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to save the model in.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write FOLDER/tensorboard besides FOLDER/metrics.jsonl.")
-    ] = False,
+    out: Out,
+    resume: Resume = False,
+    tensorboard: TensorBoard = False,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,26 +69,12 @@ def fit(
             help="Past steps the network sees; two seasons or two horizons, the longer, unless given.",
         ),
     ] = None,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", rich_help_panel=MODEL, help="Recurrent cell, one of those listed below; gru unless given."
-        ),
-    ] = None,
+    cell: CellName = None,
     returns: Annotated[
         str | None,
         typer.Option(metavar="NAME", rich_help_panel=MODEL, help="log: model log returns, as suits prices."),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            rich_help_panel=MODEL,
-            help="Any other setting of those listed below, as often as needed: --set epochs=50 --set clip_norm=None "
-            "--set 'levels=[0.1,0.5,0.9]'.",
-        ),
-    ] = None,
+    set_: Settings = None,
     validation: Annotated[
         Path | None,
         typer.Option(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,21 +103,6 @@ def plot_forecast(series: Sequence[SeriesForecast], *, column: str, unit: str = 
     figure.align_ylabels()
     _legend(figure)
     return figure
-
-
-def save_plot(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as a PNG file.
-
-    Raises:
-        OstinatoError: The file cannot be written, or its name does not end in .png.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise OstinatoError(f"plot {path}: the file name must end in .png")
-    try:
-        figure.savefig(path, format="png", dpi=150)
-    except OSError as error:
-        raise OstinatoError(f"plot {path}: cannot be written: {error.strerror}") from error
 
 
 def _legend(figure: Figure) -> None:

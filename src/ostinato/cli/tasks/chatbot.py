@@ -1,0 +1,157 @@
+"""`ostinato fit chatbot`, and its demo."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ostinato.cli.options import (
+    DATA,
+    MODEL,
+    CellName,
+    Holdout,
+    Out,
+    Resume,
+    Settings,
+    TensorBoard,
+    Test,
+    Validation,
+    held_out,
+)
+from ostinato.cli.screen import screen
+from ostinato.cli.settings import merged
+
+if TYPE_CHECKING:
+    pass
+
+NAMED = ("speaker", "context_turns", "unit", "hidden_size", "epochs", "threshold", "seed")
+"""Settings that an option of their own explains."""
+
+ASKED = (
+    "Hello.",
+    "How much is a cello?",
+    "Can I rent one?",
+    "Who teaches the harp here?",
+    "Which planet has the most moons?",
+    "Thank you.",
+)
+"""What is said at the end of the demo; the last question but one is not about a music shop."""
+
+
+def fit(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help='Dialogues, a file or folder of them: .jsonl with {"turns": ["...", "..."]} a line, two columns '
+            "parted by a tab (said, reply), or one turn a line and a blank line between dialogues; .gz too.",
+        ),
+    ],
+    out: Out,
+    resume: Resume = False,
+    tensorboard: TensorBoard = False,
+    speaker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=DATA,
+            help="Learn only the replies of this speaker, where the dialogues name speakers.",
+        ),
+    ] = None,
+    context_turns: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=MODEL, help="Turns it reads before it replies; 3 unless given."),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=MODEL, help="What it writes: bpe (pieces of words), word, char."),
+    ] = None,
+    cell: CellName = None,
+    hidden_size: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=MODEL, help="Units of each recurrent layer.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=MODEL, help="Passes over the training dialogues.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            rich_help_panel=MODEL,
+            help="Confidence below which it says that it has nothing to say; 0.05 unless given, 0: it always replies.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=MODEL, help="Seed of all that is drawn.")
+    ] = None,
+    set_: Settings = None,
+    validation: Validation = None,
+    test: Test = None,
+    holdout: Holdout = None,
+) -> None:
+    """Train a chatbot on recorded dialogues.
+
+    Prints its scores on dialogues it has not seen next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit chatbot dialogues.jsonl --out model/
+    """
+    from ostinato.cli.train import program, train_and_score
+    from ostinato.data.dialogues import Dialogues
+    from ostinato.tasks import Chatbot
+    from ostinato.training import Process
+
+    options = {
+        "speaker": speaker,
+        "context_turns": context_turns,
+        "unit": unit,
+        "cell": cell,
+        "hidden_size": hidden_size,
+        "epochs": epochs,
+        "threshold": threshold,
+        "seed": seed,
+    }
+    model = Chatbot(**merged(options, set_))
+    share = held_out(holdout, test)
+    training, unseen = Dialogues.of(data), None if test is None else Dialogues.of(test)
+    if share:
+        training, unseen = training.split(share, model.settings.seed)
+    train_and_score(
+        model,
+        training,
+        out,
+        None if validation is None else Dialogues.of(validation),
+        unseen,
+        f"Scores on {test}" if test is not None else f"Scores on the held-out {share:.0%} of the dialogues",
+        resume=resume,
+        tensorboard=tensorboard,
+    )
+    console = screen(quiet=not Process.from_environment().main)
+    console.print(f"Talk to it with: {program('chat', out)}", soft_wrap=True)
+
+
+def demo(name: str, out: Path, resume: bool) -> None:
+    """Trains on the dialogues of the music shop, scores, saves, and talks."""
+    from ostinato.cli.train import program, train_and_score
+    from ostinato.data.music_shop import DESCRIPTION, SOURCE, music_shop
+    from ostinato.tasks import Chatbot
+    from ostinato.tasks.dialogue.recipes import DEMOS
+    from ostinato.training import Process
+
+    console = screen(quiet=not Process.from_environment().main)
+    dialogues = music_shop()
+    console.print(f"{len(dialogues)} dialogues: {DESCRIPTION}.\nSource: {SOURCE}.\n")
+    training, unseen = dialogues.split(0.1)
+    model = Chatbot(**DEMOS[name])
+    train_and_score(model, training, out, None, unseen, "Scores on the held-out 10% of the dialogues", resume=resume)
+    if console.quiet:
+        return
+    data = out / "dialogues.jsonl"
+    data.write_text("".join(f"{json.dumps(dialogue.to_json())}\n" for dialogue in dialogues), encoding="utf-8")
+    console.print("\nA conversation, seed 0:\n")
+    conversation = model.conversation(seed=0)
+    for said in ASKED:
+        console.print(f"you: {said}\nbot: {conversation.say(said).text}")
+    console.print(f"\nThe dialogues: {data}", soft_wrap=True)
+    console.print(f"Talk to it with: {program('chat', out)}", soft_wrap=True)

@@ -1,0 +1,79 @@
+"""`ostinato translate`: texts in, translations out."""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.cli.outputs import check_plot
+from ostinato.errors import OstinatoError
+
+CHUNK = 64
+"""Lines of standard input translated at a time."""
+
+
+def translate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved translator.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts to translate; without any, the lines of standard input."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="Language to write, where the model knows several.")
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Beginnings the search keeps; 1 is fastest. As trained unless given."),
+    ] = None,
+    n_best: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Translations of each text, each with its score before it; higher is better."
+        ),
+    ] = 1,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="PNG file to draw into what the translation of the one TEXT looked at."),
+    ] = None,
+) -> None:
+    """Translate texts with a saved translator, one line for each.
+
+    Example:
+      ostinato translate model/ "Ein Hund." --plot attention.png
+      ostinato translate model/ < texts.txt > translations.txt
+    """
+    from ostinato.tasks import Translator, load
+
+    if plot is not None:
+        check_plot(plot)
+        if texts is None or len(texts) != 1:
+            raise OstinatoError("--plot draws the translation of one text: give one TEXT")
+    translator = load(model)
+    if not isinstance(translator, Translator):
+        raise OstinatoError(f"{model} is a {type(translator).__name__}, not a Translator")
+    for chunk in _chunks(texts):
+        best = translator.predict(chunk, to=to, beam_size=beam, n_best=n_best)
+        for score, text in zip(best["score"], best["translation"], strict=True):
+            typer.echo(text if n_best == 1 else f"{score:.3f}\t{text}")
+    if plot is not None and texts is not None:
+        translator.plot_attention(texts[0], plot, to=to)
+
+
+def _chunks(texts: list[str] | None) -> Iterator[list[str]]:
+    """The texts given, or the lines of standard input as they come."""
+    if texts is not None:
+        yield texts
+        return
+    lines = (line.rstrip("\n") for line in _standard_input())
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
+
+
+def _standard_input() -> Iterator[str]:
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise OstinatoError(f"standard input: byte 0x{error.object[error.start]:02X} is not UTF-8 text") from None

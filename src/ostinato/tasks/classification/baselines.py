@@ -1,0 +1,75 @@
+"""The simple classifiers a network has to beat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ostinato.data.labelled import Labelled, Numbers
+from ostinato.tasks.classification.bag_of_words import BagOfWords, Cut, Grams, naive_bayes
+from ostinato.tasks.classification.calibration import Array, probabilities
+from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """Fitted on the training part.
+
+    Attributes:
+        shares: Of each class in it: what "majority" goes by.
+        bayes: For texts: naive Bayes over words.
+        ridge: For sequences of numbers: a ridge regression of the classes on each feature's mean and standard
+            deviation over time.
+    """
+
+    shares: Array
+    bayes: BagOfWords | None = None
+    ridge: Ridge | None = None
+
+    @classmethod
+    def fit(cls, data: Labelled, targets: npt.NDArray[np.int64], classes: int, cut: Cut) -> Self:
+        """The baselines of a training part."""
+        shares = np.bincount(targets, minlength=classes) / len(targets)
+        if not data.features:
+            return cls(shares, bayes=naive_bayes(data.texts, targets, classes, cut))
+        features = _means_and_spreads(data.arrays)
+        regression = Regression(moments(features, np.eye(classes)[targets]), features.shape[1])
+        return cls(shares, ridge=regression.best(np.zeros_like(regression.fitted_on)))
+
+    def scores(self, data: Labelled) -> dict[str, Array]:
+        """What each says, ``(rows, classes)``, the higher the likelier, by name."""
+        said = {"majority": np.repeat(self.shares[None], len(data), axis=0)}
+        if self.bayes is not None:
+            said["naive Bayes"] = probabilities(self.bayes.logits(data.texts))
+        if self.ridge is not None:
+            features = _means_and_spreads(data.arrays)
+            said["ridge on mean, spread"] = features @ self.ridge.weight + self.ridge.bias
+        return said
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that was learned, by name."""
+        tensors = {"shares": torch.from_numpy(self.shares)}
+        if self.bayes is not None:
+            tensors |= {f"bayes.{name}": tensor for name, tensor in self.bayes.tensors().items()}
+        if self.ridge is not None:
+            tensors |= {f"ridge.{name}": torch.tensor(value) for name, value in self.ridge._asdict().items()}
+        return tensors
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], cut: Cut) -> Self:
+        """What `tensors` gave."""
+        shares = tensors["shares"].numpy()
+        if "bayes.grams" in tensors:
+            grams = Grams.from_tensor(tensors["bayes.grams"], 1, cut)
+            return cls(shares, bayes=BagOfWords(grams, False, tensors["bayes.weight"], tensors["bayes.bias"]))
+        ridge = (tensors[f"ridge.{name}"].numpy() for name in ("weight", "bias", "penalty"))
+        weight, bias, penalty = ridge
+        return cls(shares, ridge=Ridge(weight, bias, float(penalty)))
+
+
+def _means_and_spreads(arrays: list[Numbers]) -> Array:
+    return np.array([np.concatenate([array.mean(axis=0), array.std(axis=0)]) for array in arrays])

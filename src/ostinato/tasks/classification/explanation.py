@@ -1,0 +1,125 @@
+"""Why a text got its label: the score after each word, and what each word contributes."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ostinato.data.units import Words
+from ostinato.errors import OstinatoError
+from ostinato.tasks.classification.calibration import log_odds, probabilities
+from ostinato.tasks.classification.fitted import Fitted
+from ostinato.tasks.classification.inputs import TextInputs
+from ostinato.tasks.classification.picture import picture, shade
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a text got its label.
+
+    Attributes:
+        label: The label told.
+        probability: Its probability.
+        words: Of the text.
+        scores: After each word, the probability of that label for the text up to it. With one direction these are what
+            the network reads on its way; with two, each beginning is read as a text of its own.
+        contributions: Of each word: the log-odds of the label for the whole text, less those for the text without it.
+            Above 0 the word speaks for the label, below 0 against it. They do not add up to the whole.
+    """
+
+    label: str
+    probability: float
+    words: tuple[str, ...]
+    scores: tuple[float, ...]
+    contributions: tuple[float, ...]
+
+    def rich(self) -> Text:
+        """One line for a terminal: words for the label in blue, words against it in orange, the strongest darkest."""
+        line = Text(f"{self.label} ({self.probability:.1%}): ")
+        most = max(map(abs, self.contributions))
+        for word, contribution in zip(self.words, self.contributions, strict=True):
+            background, dark = shade(contribution, most)
+            line.append(word, style=f"{'white' if dark else 'black'} on {background}")
+            line.append(" ")
+        line.rstrip()
+        return line
+
+    def table(self) -> Table:
+        """Each word with its contribution and the score after it, for a terminal."""
+        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("word")
+        table.add_column("contribution", justify="right")
+        table.add_column("score after it", justify="right")
+        for word, contribution, score in zip(self.words, self.contributions, self.scores, strict=True):
+            table.add_row(Text(word), f"{contribution:+.2f}", f"{score:.3f}")
+        return table
+
+    def __str__(self) -> str:
+        """As plain text."""
+        text = io.StringIO()
+        console = Console(file=text, width=120, color_system=None, markup=False, highlight=False)
+        console.print(f"{self.label}, probability {self.probability:.3f}", soft_wrap=True)
+        console.print(self.table())
+        return text.getvalue().rstrip("\n")
+
+    def html(self) -> str:
+        """A picture as one HTML page that needs nothing else."""
+        return picture(self.label, self.probability, self.words, self.scores, self.contributions)
+
+    def save(self, path: str | Path) -> None:
+        """Writes `html` to a file.
+
+        Raises:
+            OstinatoError: It cannot be written.
+        """
+        try:
+            Path(path).write_text(self.html(), encoding="utf-8")
+        except OSError as error:
+            raise OstinatoError(f"{path}: {error.strerror}") from None
+
+
+def explained(fitted: Fitted, text: str) -> Explanation:
+    """Explains a text with a fitted model: see `Explanation`.
+
+    Every figure comes from reading the texts in question, all in batches: the beginnings of the text, and the text
+    with a space in the place of each of its words.
+
+    Raises:
+        OstinatoError: For a text without a word, or a model of sequences of numbers.
+    """
+    if not isinstance(fitted.inputs, TextInputs):
+        raise OstinatoError("this model is of sequences of numbers, and explain is for texts")
+    fitted.read([text], labels=False)
+    spans = list(_spans(fitted, text))
+    if not spans:
+        raise OstinatoError(f"the text {text!r} holds no word to explain")
+    beginnings = [text[:end] for _, end in spans]
+    without = [f"{text[:start]} {text[end:]}" for start, end in spans]
+    logits = fitted.logits([text, *beginnings, *without])
+    shares = probabilities(logits)
+    told = int(shares[0].argmax())
+    odds = log_odds(logits, told)
+    return Explanation(
+        label=fitted.labels[told],
+        probability=float(shares[0, told]),
+        words=tuple(text[start:end] for start, end in spans),
+        scores=tuple(shares[1 : len(spans) + 1, told].tolist()),
+        contributions=tuple((odds[0] - odds[len(spans) + 1 :]).tolist()),
+    )
+
+
+def _spans(fitted: Fitted, text: str) -> Iterator[tuple[int, int]]:
+    """Where each word begins and ends: as the network's vocabulary parts them, or at white space for other units."""
+    settings = fitted.settings
+    words = Words((), (), settings.split if settings.unit == "word" else "whitespace").words(text)
+    end = 0
+    for word in words:
+        start = text.index(word, end)
+        end = start + len(word)
+        if word != "\n":
+            yield start, end

@@ -1,0 +1,144 @@
+"""What fitting a Chatbot leaves: everything that replies, and that a bundle must hold."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.bundle import Bundle
+from ostinato.data.units import Ids
+from ostinato.tasks.dialogue.baselines import Retrieval, Unigram
+from ostinato.tasks.dialogue.confidence import Confidence
+from ostinato.tasks.dialogue.conversation import Reply
+from ostinato.tasks.dialogue.encoding import DialogueUnits
+from ostinato.tasks.dialogue.network import DialogueNetwork
+from ostinato.tasks.dialogue.settings import ChatbotSettings
+from ostinato.tasks.dialogue.words import KnownWords
+from ostinato.tasks.dialogue.writing import candidates, log_likelihoods, one_thread, written
+from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.texts import END
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained network with all that belongs to it.
+
+    Attributes:
+        network: On the CPU, in evaluation mode.
+        units: How dialogues are cut.
+        confidence: What is usual for true replies.
+        retrieval: Baseline.
+        unigram: Baseline.
+        frequent: The most frequent reply, a baseline too.
+    """
+
+    network: Seq2SeqNetwork
+    units: DialogueUnits
+    confidence: Confidence
+    retrieval: Retrieval
+    unigram: Unigram
+    frequent: str
+
+    def speak(
+        self, history: Sequence[str], settings: ChatbotSettings, seed: int, *, pieces: bool = True
+    ) -> Generator[str, None, Reply]:
+        """The reply to a history in pieces, and then whole.
+
+        A reply that may be refused, or that is the best of several, is written to its end before its first piece is
+        given; any other is given word by word as it is written.
+
+        Args:
+            history: What was said, the oldest first.
+            settings: How to write, and when to refuse.
+            seed: Of the draw.
+            pieces: Whether to give pieces at all.
+        """
+        context = self.units.context(history[-settings.context_turns :])
+        generator = torch.Generator().manual_seed(seed)
+        if pieces and settings.decoding == "sampling" and settings.candidates == 1 and not settings.threshold:
+            ids = yield from self._as_written(context, settings, generator)
+            return self._judged(context, ids, history[-1], settings)
+        with one_thread():
+            reply = self._judged(context, self._best(context, settings, generator), history[-1], settings)
+        if pieces:
+            first, *others = reply.text.split(" ")
+            yield first
+            yield from (f" {word}" for word in others)
+        return reply
+
+    def _as_written(
+        self, context: Ids, settings: ChatbotSettings, generator: torch.Generator
+    ) -> Generator[str, None, Ids]:
+        """Whole words as soon as they are there; the units at last."""
+        ids: list[int] = []
+        given = ""
+        for last in written(self.network, [context], settings, generator):
+            if last[0] == END:
+                break
+            ids.append(int(last[0]))
+            text = self.units.written.decode(ids)
+            whole = text[: max(text.rfind(" "), 0)]
+            if len(whole) > len(given):
+                yield whole[len(given) :]
+                given = whole
+        if rest := self.units.written.decode(ids)[len(given) :]:
+            yield rest
+        return np.array(ids, np.int32)
+
+    def _best(self, context: Ids, settings: ChatbotSettings, generator: torch.Generator) -> Ids:
+        """The candidate of the highest mutual information with the context (Li et al. 2016, MMI-antiLM), per unit."""
+        drawn = candidates(self.network, context, settings, generator)
+        if len(drawn) == 1:
+            return drawn[0]
+        worth, counts = log_likelihoods(self.network, [(context, reply) for reply in drawn])
+        if settings.mutual_information:
+            nothing = self.units.context(())
+            alone, _ = log_likelihoods(self.network, [(nothing, reply) for reply in drawn])
+            worth = worth - settings.mutual_information * alone
+        return drawn[int((worth / counts).argmax())]
+
+    def _judged(self, context: Ids, ids: Ids, said: str, settings: ChatbotSettings) -> Reply:
+        confidence = self.confidence.of_reply(self.network, context, ids, said)
+        text = self.units.written.decode(ids)
+        if settings.threshold and (confidence < settings.threshold or not text):
+            return Reply(settings.refusal, confidence, True)
+        return Reply(text, confidence, False)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every number that was learned, by name."""
+        return {
+            **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
+            **{f"retrieval.{name}": tensor for name, tensor in self.retrieval.tensors().items()},
+            "usual": self.confidence.usual,
+            "unigram": self.unigram.counts,
+        }
+
+    def extras(self) -> dict[str, Any]:
+        """Everything else, fit for JSON."""
+        return {
+            "units": self.units.to_json(),
+            "words": list(self.confidence.known.listed),
+            "replies": list(self.retrieval.replies),
+            "frequent": self.frequent,
+        }
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, settings: ChatbotSettings) -> Self:
+        """What `tensors` and `extras` say."""
+        extras, tensors = bundle.extras, bundle.tensors
+        units = DialogueUnits.from_json(extras["units"])
+        network = DialogueNetwork(settings, len(units))
+        bundle.load_into(network, prefix="network.")
+        known = KnownWords(extras["words"])
+        owners, numbers = (tensors[f"retrieval.{name}"].numpy() for name in ("owners", "numbers"))
+        return cls(
+            network.eval(),
+            units,
+            Confidence(tensors["usual"], known, settings.unknown_penalty),
+            Retrieval(known, owners, numbers, extras["replies"]),
+            Unigram(tensors["unigram"]),
+            extras["frequent"],
+        )

@@ -1,0 +1,335 @@
+"""Language modelling: from a text to a model of what comes next, which scores, writes and suggests."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ostinato.bundle import Bundle
+from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
+from ostinato.data.units import UNITS, Units
+from ostinato.errors import OstinatoError
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.language.fitted import Fitted, cased
+from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
+from ostinato.tasks.language.network import FEWEST
+from ostinato.tasks.language.ngrams import Ngrams
+from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReader, Read, Reader, in_chunks
+from ostinato.tasks.language.settings import LanguageSettings
+from ostinato.tasks.language.suggest import Suggester, Suggestion
+from ostinato.tasks.language.train import train
+from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.settings import cell_name
+from ostinato.training import Process, Report, clear_checkpoints
+
+
+class LanguageModel(Estimator[LanguageSettings, Fitted]):
+    """Models a text: how likely each next character, byte, word or piece of a word is.
+
+    Reads UTF-8 text, one file or a folder of them, of any size. Trained by truncated backpropagation through time over
+    parallel streams, the state carried from chunk to chunk (Mikolov et al. 2010; Merity et al. 2018, "AWD-LSTM").
+
+    Example:
+        >>> model = LanguageModel(unit="char").fit("shakespeare.txt")
+        >>> print(model.perplexity("another.txt"))
+        >>> print("".join(model.generate("ROMEO:", length=300, seed=0)))
+
+    Args:
+        settings: See `LanguageSettings`.
+
+    Attributes:
+        settings: As given.
+        metrics: The last evaluation's scores, None before.
+        notes: What was found when the training text was read.
+
+    Raises:
+        OstinatoError: For an unknown setting or a value out of range.
+    """
+
+    settings_class: ClassVar = LanguageSettings
+    settings: LanguageSettings
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._given = self.settings
+        self._suggester: Suggester | None = None
+
+    def fit(
+        self,
+        data: PassageSource,
+        validation: PassageSource | None = None,
+        *,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Learns the vocabulary, trains the network and counts the baselines.
+
+        Args:
+            data: A file or folder of text, a list of strings, or a `Passage`.
+            validation: A text that chooses the best weights; by default the last `validation_share` of `data`, of
+                which nothing is learned, the vocabulary neither.
+            folder: Where checkpoints are written while training goes on, and the ids of a long text; None for nowhere.
+            resume: Go on from the newest checkpoint in `folder`.
+            report: Shows progress; None for silence.
+
+        Returns:
+            This model, with the best weights found.
+
+        Raises:
+            OstinatoError: For a text that is not there, not UTF-8 (with file and line), or too short.
+            TrainingDiverged: The loss or a gradient is not finite.
+            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+        """
+        passage, last = Passage.of(data), None if validation is None else Passage.of(validation)
+        if last is None:
+            passage, last = passage.parted(self._given.validation_share)
+        settings = self._given
+        units = UNITS[settings.unit].learn(
+            cased(passage, settings),
+            size=settings.vocabulary_size,
+            min_count=settings.min_count,
+            split=settings.split,
+        )
+        if settings.softmax == "adaptive" and len(units) < FEWEST:
+            raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(units)}")
+        place = None if folder is None else Path(folder)
+        training = Corpus.encode(cased(passage, settings), units, reverse=settings.reverse, folder=place)
+        validating = Corpus.encode(cased(last, settings), units, reverse=settings.reverse, folder=place)
+        settings = self._fitting(passage, training, last, validating)
+        ngrams = Ngrams.count(training.ids, len(units))
+        network = train(settings, ngrams.frequency, training, validating, folder, resume, report)
+        self._fitted = Fitted(settings, network, units, ngrams, training.counted)
+        self.settings, self.notes, self.metrics = settings, _notes(settings, units, training, validating), None
+        if folder is not None and Process.from_environment().main:
+            clear_checkpoints(Path(folder) / "checkpoints")
+        return self
+
+    def _fitting(self, passage: Passage, training: Corpus, last: Passage, validating: Corpus) -> LanguageSettings:
+        """The settings with streams that are not shorter than a chunk, unless their number was asked for."""
+        settings = self._given
+        world = Process.from_environment().world
+        for text, corpus, name in ((passage, training, "training"), (last, validating, "validation")):
+            if len(corpus) < 2:
+                raise OstinatoError(f"{text.text.origin}: the {name} text is empty or one unit long: give more text")
+        if "batch_size" not in settings.model_fields_set:
+            fewer = max((len(training) - 1) // settings.chunk, world)
+            settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
+        if len(training) <= settings.batch_size:
+            raise OstinatoError(
+                f"{passage.text.origin}: {len(training):,} units to train on in {settings.batch_size} streams: give "
+                "more text, or lower batch_size"
+            )
+        return settings
+
+    def perplexity(
+        self, data: PassageSource, *, dynamic: bool = False, rate: float = 3e-4, decay: float = 1e-3
+    ) -> float:
+        """How many units the model hesitates between, on average: e to the mean nats of a unit.
+
+        Exact: the text is read as one stream from its first unit to its last, none left out.
+
+        Args:
+            data: A file or folder of text, a list of strings, or a `Passage`.
+            dynamic: Whether the model goes on learning from what it has read (dynamic evaluation, Krause et al. 2018):
+                after every 20 units, on a copy of its weights. Its figures are no longer those of a fixed model.
+            rate: Learning rate of dynamic evaluation.
+            decay: Its pull back to the trained weights.
+
+        Raises:
+            OstinatoError: For a text that is not there, not UTF-8, or empty.
+        """
+        fitted = self._need()
+        corpus = fitted.read(data)
+        read: Read = AdaptingReader(fitted.network, rate, decay) if dynamic else Reader(fitted.network)
+        steps = ADAPTING_STEPS if dynamic else STEPS
+        nats = sum(float(read(*chunk).sum()) for chunk in in_chunks(corpus.ids, fitted.first, steps))
+        return math.exp(nats / len(corpus))
+
+    def evaluate(self, data: PassageSource) -> ScoreTable:
+        """Scores the model on a text it has not seen, beside how often units and pairs of them came in training.
+
+        Args:
+            data: A file or folder of text, a list of strings, or a `Passage`.
+
+        Returns:
+            The perplexity and the nats of a unit (which are not to be compared between kinds of units), and the bits of
+            a character of the text (which are: what has no number of its own is charged 8 bits for each byte that
+            would spell it out, and 8 for its end). `print` it, or ask it for `verdict()`. Also kept as `metrics`.
+
+        Raises:
+            OstinatoError: For a text that is not there, not UTF-8, or empty.
+        """
+        fitted = self._need()
+        corpus = fitted.read(data)
+        readers: dict[str, Read] = {
+            "ostinato": Reader(fitted.network),
+            "bigram": fitted.ngrams.bigram,
+            "unigram": fitted.ngrams.unigram,
+        }
+        nats = dict.fromkeys(readers, 0.0)
+        for chunk in in_chunks(corpus.ids, fitted.first):
+            for name, read in readers.items():
+                nats[name] += float(read(*chunk).sum())
+        rows = {name: _scores(total, corpus.counted) for name, total in nats.items()}
+        self.metrics = ScoreTable("ostinato", rows, len(corpus), NAMES[self.settings.unit])
+        return self.metrics
+
+    def predict(self, data: PassageSource) -> pd.DataFrame:
+        """What each line of a text costs the model, that is how much it surprises it.
+
+        The state is carried from line to line, so that a line is read after those before it (after it, with
+        ``reverse=True``).
+
+        Args:
+            data: A file or folder of text, a list of strings, or a `Passage`.
+
+        Returns:
+            One row a line: text, units (the line end is one), bits_per_char.
+
+        Raises:
+            OstinatoError: For a text that is not there, not UTF-8, or empty.
+        """
+        fitted = self._need()
+        lines = list(Passage.of(data).lines())
+        if not lines:
+            raise OstinatoError(f"{Passage.of(data).text.origin}: the text is empty")
+        found = [numbers(fitted.cased(line) + "\n", fitted.units) for line in lines]
+        ids = torch.from_numpy(np.concatenate([each for each, _ in found]))
+        reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, fitted.first)
+        read = Reader(fitted.network)
+        nats = torch.cat([read(*chunk) for chunk in reading])
+        nats = nats.flip(0) if self.settings.reverse else nats
+        counts = np.array([len(each) for each, _ in found])
+        costs = np.add.reduceat(nats.numpy(), counts.cumsum() - counts) / math.log(2)
+        costs += [8 * spelled_bytes(unknown) for _, unknown in found]
+        characters = np.array([len(line) + 1 for line in lines])
+        return pd.DataFrame({"text": lines, "units": counts, "bits_per_char": costs / characters})
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Writes on from a prompt; with ``reverse=True`` what comes before it.
+
+        Args:
+            prompt: The text to go on from; nothing begins a text.
+            length: Units to write at most.
+            temperature: Above 0; below 1 the likely becomes likelier.
+            top_k: Draw from so many likeliest units only; None for all.
+            top_p: Draw from the likeliest units only that hold this share of the probability.
+            stop: A text, or several, at which writing ends; it is not written.
+            seed: The same seed writes the same text; None another each time.
+
+        Returns:
+            Pieces of the text as it is written, whole characters each, without the prompt; joined they are the text, in
+            reading order. A model that reads backward gives it as one piece.
+
+        Raises:
+            OstinatoError: For a value out of range.
+        """
+        sampling = Sampling(length, temperature, top_k, top_p, stops_of(stop))
+        return pieces(self._need(), prompt, sampling, random_of(seed))
+
+    def generate_many(
+        self,
+        prompts: Sequence[str],
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> list[str]:
+        """Writes on from many prompts, 64 side by side, which is many times faster than one after another.
+
+        Args:
+            prompts: A text to go on from for each.
+            length: See `generate`, as for all that follow.
+            temperature: As there.
+            top_k: As there.
+            top_p: As there.
+            stop: As there.
+            seed: As there; the texts are not those that `generate` writes one by one.
+
+        Returns:
+            A text for each prompt, without it.
+
+        Raises:
+            OstinatoError: For a value out of range.
+        """
+        sampling = Sampling(length, temperature, top_k, top_p, stops_of(stop))
+        return list(texts(self._need(), prompts, sampling, random_of(seed)))
+
+    def suggest(self, text: str, k: int = 5) -> list[Suggestion]:
+        """Words that may come next, as a keyboard suggests them.
+
+        Args:
+            text: What was typed so far. Its last word is completed, or, where it most likely stands whole as it is, and
+                behind a space, a new one is suggested.
+            k: Suggestions at most.
+
+        Returns:
+            Words, likeliest first, with their probability among all words that begin as typed. Models of words know
+            those of their vocabulary; others spell words, and look at the likeliest beginnings only.
+
+        Raises:
+            OstinatoError: The model reads backward, or `k` is below 1.
+        """
+        fitted = self._need()
+        if self.settings.reverse:
+            raise OstinatoError("this model reads backward and cannot tell the next word: train one with reverse=False")
+        if k < 1:
+            raise OstinatoError(f"k must be at least 1, got {k}")
+        if self._suggester is None or self._suggester.fitted is not fitted:
+            self._suggester = Suggester(fitted)
+        return self._suggester(text, k)
+
+    def summary(self) -> str:
+        """One line: what the network is, and of what it was made."""
+        fitted = self._need()
+        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        trained = fitted.trained
+        return (
+            f"LanguageModel: {cell_name(self.settings.cell)}, {self.settings.num_layers} x "
+            f"{self.settings.hidden_size} units, {weights:,} weights; {len(fitted.units):,} {NAMES[self.settings.unit]}"
+            f" known; trained on {trained.characters:,} characters, {trained.units:,} units."
+        )
+
+    def _restored(self, bundle: Bundle) -> Fitted:
+        return Fitted.from_bundle(bundle, self.settings)
+
+
+NAMES = {"char": "characters", "byte": "bytes", "word": "words", "bpe": "pieces of words"}
+
+
+def _scores(nats: float, counted: Counted) -> dict[str, float]:
+    """The figures of a model that a text cost so much."""
+    bits = nats / math.log(2) + 8 * counted.unknown_bytes
+    mean = nats / counted.units
+    return {"perplexity": math.exp(mean), "bits_per_char": bits / counted.characters, "nats_per_unit": mean}
+
+
+def _notes(settings: LanguageSettings, units: Units, training: Corpus, validating: Corpus) -> tuple[str, ...]:
+    """What a person should know of the texts."""
+    found = []
+    for corpus, name in ((training, "training"), (validating, "validation")):
+        if corpus.counted.unknown:
+            share = corpus.counted.unknown / corpus.counted.units
+            found.append(
+                f"{corpus.counted.unknown:,} of {corpus.counted.units:,} units of the {name} text ({share:.1%}) are "
+                f"not among the {len(units):,} known {NAMES[settings.unit]} and read as <unk>"
+            )
+    return tuple(found)

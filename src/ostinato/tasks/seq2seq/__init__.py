@@ -1,0 +1,1 @@
+"""Texts in, texts out: what tasks with an encoder and a decoder share."""

@@ -1,0 +1,96 @@
+"""What a tagger must beat: tags chosen without a look at the neighbours."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ostinato.data.tagged import Tagged
+from ostinato.tasks.tagging.encoding import Encoded
+
+Array = npt.NDArray[np.float64]
+
+RIDGE = 1e-4
+"""Weight of the squared weights in the logistic regression's loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """Fitted on the training part.
+
+    Attributes:
+        tags: All tags, by number.
+        majority: The most frequent one.
+        words: Of sentences, the most frequent tag of each word; of those that are not in it, `majority`.
+        logistic: Of numbers, a logistic regression of the step alone, float64 ``(features + 1, tags)``.
+    """
+
+    tags: tuple[str, ...]
+    majority: int
+    words: dict[str, int] | None = None
+    logistic: Array | None = None
+
+    @classmethod
+    def fit(cls, training: Tagged, encoded: Encoded, tags: Sequence[str]) -> Self:
+        """The baselines for some sequences; of tags equally frequent the first."""
+        numbers = torch.cat(encoded.tags)
+        majority = int(torch.bincount(numbers, minlength=len(tags)).argmax())
+        if training.features:
+            return cls(tuple(tags), majority, logistic=_logistic(torch.cat(encoded.inputs), numbers, len(tags)))
+        counts: dict[str, Counter[int]] = {}
+        for words, own in zip(training.sentences, encoded.tags, strict=True):
+            for word, tag in zip(words, own.tolist(), strict=True):
+                counts.setdefault(word, Counter())[tag] += 1
+        most = {word: min(seen, key=lambda tag, seen=seen: (-seen[tag], tag)) for word, seen in counts.items()}  # type: ignore[misc]
+        return cls(tuple(tags), majority, words={word: tag for word, tag in most.items() if tag != majority})
+
+    def predict(self, sequences: Tagged, encoded: Encoded) -> dict[str, list[list[str]]]:
+        """The tags that each baseline gives, by its name."""
+        always = [[self.tags[self.majority]] * len(item) for item in sequences.items]
+        if self.words is not None:
+            each = [[self.tags[self.words.get(word, self.majority)] for word in words] for words in sequences.sentences]
+            return {"each word's tag": each, "commonest tag": always}
+        assert self.logistic is not None
+        scores = [_with_one(one) @ torch.from_numpy(self.logistic) for one in encoded.inputs]
+        alone = [[self.tags[tag] for tag in own.argmax(1).tolist()] for own in scores]
+        return {"step alone": alone, "commonest tag": always}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The regression's weights."""
+        return {} if self.logistic is None else {"baselines.logistic": torch.from_numpy(self.logistic)}
+
+    def extras(self) -> dict[str, Any]:
+        """The rest."""
+        return {"majority": self.majority, "words": self.words}
+
+    @classmethod
+    def from_saved(cls, tags: Sequence[str], tensors: dict[str, Tensor], extras: dict[str, Any]) -> Self:
+        """What `tensors` and `extras` gave."""
+        logistic = tensors["baselines.logistic"].numpy() if extras["words"] is None else None
+        return cls(tuple(tags), extras["majority"], extras["words"], logistic)
+
+
+def _with_one(features: Tensor) -> Tensor:
+    return F.pad(features.double(), (0, 1), value=1.0)
+
+
+def _logistic(features: Tensor, tags: Tensor, count: int) -> Array:
+    """A multinomial logistic regression, fitted to the end by L-BFGS."""
+    inputs = _with_one(features)
+    weights = torch.zeros(inputs.shape[1], count, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        value = F.cross_entropy(inputs @ weights, tags) + RIDGE * weights.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value  # type: ignore[return-value]
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return weights.detach().numpy()

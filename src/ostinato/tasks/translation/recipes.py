@@ -1,0 +1,39 @@
+"""Settings that are known to work, by name."""
+
+from typing import Any
+
+DEMO: dict[str, Any] = {
+    "unit": "char",
+    "hidden_size": 64,
+    "embedding_size": 64,
+    "epochs": 8,
+    "patience": None,
+    "batch_size": 64,
+    "learning_rate": 5e-3,
+    "schedule": "cosine",
+    "warmup": 50,
+    "dropout": 0.0,
+    "label_smoothing": 0.0,
+}
+"""The Translator's settings for dates between languages."""
+
+BENCHMARKS: dict[str, dict[str, Any]] = {
+    "multi30k": {
+        "lowercase": True,
+        "vocabulary_size": 6000,
+        "hidden_size": 320,
+        "embedding_size": 256,
+        "dropout": 0.4,
+        "label_smoothing": 0.1,
+        "word_dropout": 0.05,
+        "batch_size": 96,
+        "epochs": 20,
+        "patience": None,
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+        "warmup": 300,
+        "weight_decay": 0.01,
+        "max_length": 60,
+    },
+}
+"""Settings for public data sets, chosen on their validation parts."""

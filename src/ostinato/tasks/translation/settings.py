@@ -1,0 +1,26 @@
+"""Every choice a Translator leaves to its user."""
+
+from pydantic import Field
+
+from ostinato.data.pairs import PairColumns
+from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
+
+
+class TranslatorSettings(Seq2SeqSettings):
+    """Settings of `ostinato.Translator`: its own and those of every task from text to text (`Seq2SeqSettings`)."""
+
+    source_column: str = Field("source", min_length=1, description="Column or key of the texts to translate.")
+    target_column: str = Field("target", min_length=1, description="Column or key of the translations.")
+    language_column: str = Field(
+        "language", min_length=1, description="Column or key of the translation's language, where there are several."
+    )
+    copy_unknown: bool = Field(
+        True,
+        description="Whether an unknown unit in a translation is replaced by the one of the source that attention "
+        "looks at most (Luong et al. 2015b).",
+    )
+
+    @property
+    def columns(self) -> PairColumns:
+        """The names of the columns."""
+        return PairColumns(self.source_column, self.target_column, self.language_column)

@@ -1,0 +1,137 @@
+"""The units of both sides, and the tags that say which language to write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ostinato.data.pairs import Pairs
+from ostinato.data.units import Ids
+from ostinato.errors import OstinatoError
+from ostinato.tasks.seq2seq.batches import Pair
+from ostinato.tasks.seq2seq.texts import SPECIALS, UNK, TextUnits
+from ostinato.tasks.translation.settings import TranslatorSettings
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """Texts of both sides to numbers and back.
+
+    With several target languages a source begins with a tag, ``<to fr>`` (Johnson et al. 2017).
+
+    Attributes:
+        source: Units of the texts to translate.
+        target: Units of translations; the same object with a shared vocabulary.
+        languages: Languages of the translations, in the order of the alphabet; none where the data name none.
+    """
+
+    source: TextUnits
+    target: TextUnits
+    languages: tuple[str, ...]
+
+    @classmethod
+    def learn(cls, pairs: Pairs, settings: TranslatorSettings) -> Self:
+        """Those of the training pairs."""
+        languages = tuple(sorted(set(pairs.languages or ())))
+        tags = _tags(languages)
+        if settings.shared_vocabulary:
+            both = TextUnits.learn([*pairs.sources, *pairs.targets], settings, tags)
+            return cls(both, both, languages)
+        target = TextUnits.learn(pairs.targets, settings)
+        return cls(TextUnits.learn(pairs.sources, settings, tags), target, languages)
+
+    @property
+    def unwritten(self) -> int:
+        """How many of the target's first units are special ones."""
+        return len(self.target.units.specials)
+
+    def source_ids(self, text: str, language: str | None) -> Ids:
+        """A text's numbers, its tag first."""
+        ids = self.source.encode(text)
+        if language is None:
+            return ids
+        return np.append(np.int32(len(SPECIALS) + self.languages.index(language)), ids)
+
+    def pairs(self, pairs: Pairs) -> list[Pair]:
+        """Pairs as numbers.
+
+        Raises:
+            OstinatoError: For a language that training has not seen.
+        """
+        languages = self.checked(pairs.languages, len(pairs))
+        each = zip(pairs.sources, pairs.targets, languages, strict=True)
+        return [(self.source_ids(source, language), self.target.encode(target)) for source, target, language in each]
+
+    def checked(self, languages: Sequence[str] | str | None, count: int) -> Sequence[str | None]:
+        """The language to write each text in.
+
+        Args:
+            languages: One of each text, one for all, or None for the only one.
+            count: Texts.
+
+        Returns:
+            One for each text; None where the model knows no names of languages.
+
+        Raises:
+            OstinatoError: For an unknown language, none where there is a choice, or one where there is none.
+        """
+        known = ", ".join(self.languages)
+        if languages is None:
+            if len(self.languages) > 1:
+                raise OstinatoError(f"which language? This model translates to {known}: say to={self.languages[0]!r}")
+            return [self.languages[0] if self.languages else None] * count
+        every = [languages] * count if isinstance(languages, str) else languages
+        for language in dict.fromkeys(every):
+            if not self.languages:
+                raise OstinatoError(f"to {language!r}: this model was trained without names of languages: leave it out")
+            if language not in self.languages:
+                raise OstinatoError(f"to {language!r}: this model translates to {known}")
+        return every
+
+    def text(self, ids: Sequence[int], copied: Sequence[str | None]) -> str:
+        """A translation's text.
+
+        Args:
+            ids: Its units.
+            copied: What stands for each unknown one of them, as in `copies`.
+        """
+        if not any(copied):
+            return self.target.decode(ids)
+        tokens = self.target.tokens(ids)
+        return self.target.joined([copy or token for token, copy in zip(tokens, copied, strict=True)])
+
+    def copies(self, ids: Sequence[int], source: str, weights: np.ndarray) -> list[str | None]:
+        """The units of the source that attention looked at most where unknown ones were written.
+
+        Args:
+            ids: Of the translation.
+            source: The text that was translated.
+            weights: Of attention ``(target units + 1, source units + 1)``, a tag among the source's.
+
+        Returns:
+            A unit of the source for each unknown unit, None for the others.
+        """
+        parts = self.source.parts(source)
+        looked = weights[:, 1 if self.languages else 0 :][:, : len(parts)].argmax(1)
+        return [parts[place] if number == UNK else None for number, place in zip(ids, looked, strict=False)]
+
+    def to_json(self) -> dict[str, Any]:
+        """All there is to know."""
+        shared = self.source is self.target
+        return {
+            "source": self.source.to_json(),
+            "target": None if shared else self.target.to_json(),
+            "languages": list(self.languages),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        source = TextUnits.from_json(content["source"])
+        target = source if content["target"] is None else TextUnits.from_json(content["target"])
+        return cls(source, target, tuple(content["languages"]))
+
+
+def _tags(languages: Sequence[str]) -> list[str]:
+    return [f"<to {language}>" for language in languages]

@@ -1,0 +1,130 @@
+"""`ostinato fit classifier`, its demo and `ostinato explain`: what they print and save, and what they refuse."""
+
+import io
+import json
+import shlex
+
+import pandas as pd
+import pytest
+from command import error_of, run
+
+from ostinato import SequenceClassifier
+from ostinato.cli.tasks.classifier import NAMED
+from ostinato.data import load_reviews
+from ostinato.tasks.classification.recipes import DEMOS
+from ostinato.tasks.classification.settings import ClassifierSettings
+
+SMALL = ["--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "reviews.csv"
+    load_reviews().rename(columns={"text": "words", "label": "stars"}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(reviews, tmp_path_factory):
+    """A folder with a model fitted on `reviews`, and what fitting it printed; not to be changed."""
+    folder = tmp_path_factory.mktemp("models") / "model"
+    ended = run("fit", "classifier", reviews, "--out", folder, "--text", "words", "--label", "stars", *SMALL)
+    assert (ended.code, ended.err) == (0, "")
+    return folder, ended.out
+
+
+def test_the_help_lists_every_setting():
+    shown = " ".join(run("fit", "classifier", "--help", columns=200).out.split())
+    options, listed = shown.split("--set: the model")
+    for name in ClassifierSettings.model_fields:
+        option = "feature" if name == "features" else name
+        assert f"--{option} " in options if name in NAMED else f" {name} " in listed
+
+
+def test_it_scores_against_baselines_reports_each_label_and_says_how_to_go_on(model, reviews):
+    folder, shown = model
+    assert "Scores on the held-out 10%, 100 texts" in shown
+    for row in ("ostinato", "its linear part alone", "majority", "naive Bayes", "negative", "positive", "is \\ told"):
+        assert f"\n{row} " in shown
+    assert "Expected calibration error" in shown
+    assert "…" not in shown
+    assert f"predict {folder} {reviews}\n" in shown
+    assert shown.endswith(f"explain {folder} 'not bad at all'\n")
+    assert json.loads((folder / "bundle.json").read_text())["settings"]["text"] == "words"
+
+
+def test_predict_and_evaluate_work_on_it(model, reviews):
+    table = pd.read_csv(io.StringIO(run("predict", model[0], reviews).out))
+    assert list(table) == ["text", "label", "confidence", "p(negative)", "p(positive)"]
+    assert len(table) == len(load_reviews())
+    shown = run("evaluate", model[0], reviews).out
+    assert "precision %" in shown
+    assert json.loads(run("evaluate", model[0], reviews, "--json").out)["model"] == "ostinato"
+    assert "SequenceClassifier: gru, 1 x 8 units" in run("info", model[0]).out
+
+
+def test_explain_shows_every_word_and_draws_a_page(model, tmp_path):
+    page = tmp_path / "why.html"
+    ended = run("explain", model[0], "not [bold]bad at all", "--html", page)
+    assert (ended.code, ended.err) == (0, "")
+    assert "not [ bold ] bad at all" in ended.out
+    assert ended.out.endswith(f"Picture: {page}\n")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_explain_refuses_what_it_cannot_explain(model, tmp_path, request):
+    assert "the text is empty" in error_of("explain", model[0], " ")
+    assert "a directory" in error_of("explain", model[0], "good", "--html", tmp_path)
+    forecaster = request.getfixturevalue("model_of_sales")
+    assert error_of("explain", forecaster, "good") == f"explain is for classifiers; {forecaster} is a Forecaster"
+
+
+@pytest.fixture(scope="module")
+def model_of_sales(sales, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "sales"
+    small = ["--horizon=7", "--set=hidden_size=4", "--set=epochs=1", "--set=batches_per_epoch=1"]
+    assert run("fit", "forecaster", sales, "--out", folder, *small).code == 0
+    return folder
+
+
+def test_lines_with_validation_and_test_files(tmp_path):
+    rows = load_reviews()
+    for name, part in (("train", rows[::2]), ("dev", rows[1::4]), ("test", rows[3::4])):
+        lines = (
+            f"{int(label == 'positive')} {text}\n" for text, label in zip(part["text"], part["label"], strict=True)
+        )
+        (tmp_path / name).write_text("".join(lines))
+    files = ["--validation", tmp_path / "dev", "--test", tmp_path / "test"]
+    ended = run("fit", "classifier", tmp_path / "train", "--layout=lines", *files, "--out", tmp_path / "model", *SMALL)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Scores on {tmp_path / 'test'}," in " ".join(ended.out.split())
+    assert SequenceClassifier.load(tmp_path / "model").predict(tmp_path / "test")["text"][0] == rows["text"][3]
+
+
+def test_a_long_table_of_numbers(tmp_path):
+    frame = pd.DataFrame(
+        {"trip": [n // 4 for n in range(160)], "speed": range(160), "label": [n // 4 % 2 for n in range(160)]}
+    )
+    frame.to_csv(tmp_path / "trips.csv", index=False)
+    ended = run("fit", "classifier", tmp_path / "trips.csv", "--id=trip", "--out", tmp_path / "m", "--set=epochs=1")
+    assert (ended.code, ended.err) == (0, "")
+    assert "ridge on mean, spread" in ended.out
+    assert "explain" not in ended.out
+
+
+def test_what_is_wrong_ends_with_one_line(reviews, tmp_path):
+    out = ["--out", tmp_path / "model"]
+    assert "did you mean 'words'?" in error_of("fit", "classifier", reviews, *out, "--text", "word", "--label=stars")
+    assert error_of("fit", "classifier", reviews, *out, "--test", reviews, "--holdout=0.2").startswith("give --test or")
+    assert "unit = 'syllable'" in error_of("fit", "classifier", reviews, *out, "--unit=syllable")
+
+
+def test_the_demo_leaves_a_model_the_data_and_lines_to_go_on_with(tmp_path, monkeypatch):
+    monkeypatch.setitem(DEMOS, "sentiment", DEMOS["sentiment"] | {"hidden_size": 4, "epochs": 1})
+    out = tmp_path / "demo"
+    ended = run("demo", "sentiment", "--out", out, columns=500)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Scores on patterns not seen" in ended.out
+    assert sum(len(pd.read_csv(out / f"{part}.csv")) for part in ("training", "test")) == len(load_reviews())
+    for line in ended.out.splitlines()[-2:]:
+        assert run(*shlex.split(line.partition(": ")[2])[1:]).code == 0

@@ -1,0 +1,54 @@
+"""Small labelled data, and settings under which a classifier is trained in a second or two."""
+
+import os
+import signal
+
+import numpy as np
+import torch
+
+from ostinato import SequenceClassifier
+from ostinato.data import load_reviews
+from ostinato.training import Report
+
+TINY = {"hidden_size": 8, "embedding_size": 8, "epochs": 2, "batch_size": 64}
+
+
+def reviews(part="training"):
+    """The embedded reviews of a part, as texts and labels."""
+    rows = load_reviews().query("part == @part")
+    return list(rows["text"]), list(rows["label"])
+
+
+def waves(count=160, seed=0):
+    """Noisy sine waves of two frequencies and any phase: their means and spreads tell nothing."""
+    random = np.random.default_rng(seed)
+    arrays, labels = [], []
+    for number in range(count):
+        steps = np.arange(random.integers(20, 41))
+        phase = random.uniform(0, 2 * np.pi)
+        arrays.append(np.sin((0.5, 0.8)[number % 2] * steps + phase) + random.normal(0, 0.2, len(steps)))
+        labels.append(("slow", "fast")[number % 2])
+    return arrays, labels
+
+
+class _Killer(Report):
+    """Kills the process after an optimiser step, with no chance to clean up."""
+
+    def __init__(self, step):
+        super().__init__(progress=False)
+        self.step = step
+
+    def record(self, record):
+        super().record(record)
+        if record.step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def interruptible():
+    return SequenceClassifier(**TINY | {"checkpoint_every": 3, "ensemble": 2, "ema": 0.9, "patience": None})
+
+
+def fit_until_killed(folder):
+    """Trains in this process, which is killed after step 8 of 22, in mid-epoch; a checkpoint is there from step 6."""
+    torch.set_num_threads(1)
+    interruptible().fit(reviews(), folder=folder, report=_Killer(8))

@@ -1,0 +1,85 @@
+"""A small text with some order in it, and small models of it."""
+
+import os
+import random
+import signal
+from functools import cache
+
+import torch
+
+from ostinato import LanguageModel
+from ostinato.training import Report
+
+SUBJECTS = ["the sailor", "the captain", "an old man", "the sea", "a grey gull", "the wind"]
+VERBS = ["sings to", "waits for", "remembers", "follows", "looks at", "never forgets"]
+OBJECTS = ["the harbour", "the morning", "a distant light", "the waves", "his ship", "the silent stars"]
+TINY = {"hidden_size": 24, "embedding_size": 12, "chunk": 24, "batch_size": 8, "epochs": 6, "learning_rate": 0.02}
+UNITS = {
+    "char": {},
+    "byte": {"unit": "byte"},
+    "word": {"unit": "word", "softmax": "tied", "chunk": 12},
+    "bpe": {"unit": "bpe", "vocabulary_size": 300, "chunk": 12},
+}
+
+
+def verses(lines, seed=0):
+    """Lines of a song: who does what decides to whom, which no bigram sees."""
+    draw = random.Random(seed)
+    pairs = ((draw.randrange(6), draw.randrange(6)) for _ in range(lines))
+    return "".join(f"{SUBJECTS[who]} {VERBS[does]} {OBJECTS[(who + does) % 6]}.\n" for who, does in pairs)
+
+
+@cache
+def model(unit="char", **changes):
+    """A small model, trained once for all tests; not to be changed."""
+    return LanguageModel(**TINY | UNITS[unit] | changes).fit([verses(500)])
+
+
+def untrained(**settings):
+    """A model after one step on a few lines."""
+    settings = {"hidden_size": 8, "embedding_size": 6, "chunk": 8, "epochs": 1, "max_seconds": 1e-9} | settings
+    return LanguageModel(**settings).fit([verses(20)])
+
+
+def same_numbers(one, other):
+    theirs = other._fitted.tensors()
+    return all(torch.equal(tensor, theirs[name]) for name, tensor in one._fitted.tensors().items())
+
+
+class _Killer(Report):
+    """Kills the process after an optimiser step, with no chance to clean up."""
+
+    def __init__(self, step):
+        super().__init__(progress=False)
+        self.step = step
+
+    def record(self, record):
+        super().record(record)
+        if record.step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def interruptible():
+    """All that must survive a kill: carried state, jittered chunks, every dropout."""
+    return LanguageModel(
+        hidden_size=8,
+        embedding_size=6,
+        num_layers=2,
+        chunk=16,
+        chunk_jitter=3,
+        batch_size=4,
+        epochs=2,
+        embedding_dropout=0.1,
+        input_dropout=0.1,
+        dropout=0.2,
+        output_dropout=0.2,
+        weight_drop=0.2,
+        checkpoint_every=5,
+        ema=0.9,
+    )
+
+
+def fit_until_killed(folder):
+    """Trains in this process, which is killed in its second epoch; a checkpoint of a step or two before is there."""
+    torch.set_num_threads(1)
+    interruptible().fit([verses(60)], folder=folder, report=_Killer(43))

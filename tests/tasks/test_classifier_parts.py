@@ -1,0 +1,194 @@
+"""Scores, calibration and bags of words against their definitions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.tasks.classification.bag_of_words import Cut, Grams, naive_bayes, weighted_bayes
+from ostinato.tasks.classification.calibration import (
+    Mix,
+    calibration_error,
+    fitted_mix,
+    log_odds,
+    probabilities,
+    softened,
+)
+from ostinato.tasks.classification.scores import ClassReport, confusion, f1_of, roc_auc, scores_of
+from ostinato.tasks.classification.train import classifier_loss
+
+CUT = Cut("punctuation", True)
+TEXTS = ("Good film", "a good, good book", "bad film", "not good")
+TARGETS = np.array([1, 1, 0, 0])
+
+
+def drawn(rows=200, classes=3, seed=0):
+    """Scores that know the target, and are far too sure."""
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, classes, rows)
+    scores = random.normal(size=(rows, classes)) + 1.5 * np.eye(classes)[targets]
+    return 4 * scores, targets
+
+
+# Scores.
+
+
+def test_scores_by_hand():
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]])
+    scores = scores_of(shares, np.array([0, 0, 1, 1]))
+    assert scores["accuracy"] == 0.5
+    assert scores["f1"] == pytest.approx(0.5)
+    assert scores["auc"] == pytest.approx(3 / 4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=20))
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(rows):
+    score = np.array([float(value) for value, _ in rows])
+    positive = np.array([flag for _, flag in rows])
+    pairs = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
+    area = roc_auc(score, positive)
+    assert (math.isnan(area) and not pairs) or area == pytest.approx(np.mean(pairs))
+
+
+def test_f1_is_undefined_for_a_label_neither_there_nor_told():
+    matrix = confusion(np.array([0, 1, 1]), np.array([0, 1, 0]), 3)
+    assert matrix.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
+    np.testing.assert_allclose(f1_of(matrix), [2 / 3, 2 / 3, np.nan])
+
+
+def test_three_labels_have_the_mean_area_of_each_against_the_rest():
+    scores, targets = drawn()
+    shares = probabilities(scores)
+    each = [roc_auc(shares[:, label], targets == label) for label in range(3)]
+    assert scores_of(shares, targets)["auc"] == pytest.approx(np.mean(each))
+
+
+def test_a_report_gives_precision_and_recall_and_shows_no_matrix_too_wide():
+    shares = probabilities(np.array([[2.0, 0], [2, 0], [0, 2], [2, 0]]))
+    report = ClassReport.of(("n", "y"), np.array([0, 0, 1, 1]), shares, shares, 1.0)
+    np.testing.assert_allclose(report.table.loc["n"], [2 / 3, 1, 0.8, 2])
+    np.testing.assert_allclose(report.table.loc["y"], [1, 0.5, 2 / 3, 2])
+    many = ClassReport(tuple(map(str, range(13))), np.eye(13, dtype=np.int64), 0.2, 0.1, 2.0)
+    assert "is \\ told" not in str(many)
+    assert "20.0 % before" in str(many)
+
+
+# Calibration.
+
+
+def test_the_temperature_minimises_the_validation_likelihood():
+    scores, targets = drawn()
+    mix = fitted_mix(scores, None, targets)
+    goal = softened(targets, 3)
+
+    def loss(temperature):
+        return -(goal * np.log(probabilities(scores / temperature))).sum()
+
+    assert mix.temperature > 1.5  # they were too sure
+    assert all(loss(mix.temperature) <= loss(mix.temperature * factor) for factor in (0.9, 0.99, 1.01, 1.1))
+
+
+def test_the_linear_weight_and_temperature_minimise_it_together():
+    network, targets = drawn(seed=1)
+    linear = drawn(seed=2)[0] * 0.1 + np.eye(3)[targets]
+    goal = softened(targets, 3)
+    mix = fitted_mix(network, linear, targets)
+
+    def loss(weight, temperature):
+        return -(goal * np.log(probabilities(Mix(weight, temperature).logits(network, linear)))).sum()
+
+    best = loss(*mix)
+    for first in (0.95, 1, 1.05):
+        for second in (0.95, 1, 1.05):
+            assert best <= loss(mix.linear_weight * first, mix.temperature * second) + 1e-9
+    fixed = fitted_mix(network, linear, targets, temperature=False)
+    assert fixed.temperature == 1
+    assert fixed.linear_weight > 0
+
+
+def test_calibration_keeps_the_order_and_betters_the_error():
+    scores, targets = drawn(2000)
+    mix = fitted_mix(scores, None, targets)
+    before, after = probabilities(mix.raw(scores, None)), probabilities(mix.logits(scores, None))
+    np.testing.assert_array_equal(before.argmax(1), after.argmax(1))
+    assert calibration_error(after, targets) < 0.05 < calibration_error(before, targets)
+
+
+def test_a_part_told_all_right_does_not_make_the_model_sure_beyond_what_its_rows_can_say():
+    targets = np.array([0, 1] * 5)
+    mix = fitted_mix(np.eye(2)[targets], None, targets)
+    assert probabilities(mix.logits(np.eye(2), None)).max() == pytest.approx(6 / 7, abs=1e-3)
+
+
+def test_the_calibration_error_by_hand():
+    shares = np.array([[0.9, 0.1], [0.9, 0.1], [0.45, 0.55], [1.0, 0.0]])
+    assert calibration_error(shares, np.array([0, 1, 1, 0])) == pytest.approx((0.8 + 0.45 + 0) / 4)
+
+
+def test_log_odds_are_those_of_the_probabilities():
+    scores, _ = drawn(20)
+    shares = probabilities(scores)
+    np.testing.assert_allclose(log_odds(scores, 1), np.log(shares[:, 1] / (shares[:, 0] + shares[:, 2])), rtol=1e-9)
+
+
+# Bags of words.
+
+
+def test_grams_are_words_and_pairs():
+    grams = Grams.learn(TEXTS[:2], 2, CUT)
+    assert set(grams.numbers) == {
+        "good",
+        "film",
+        "a",
+        "book",
+        ",",
+        "good film",
+        "a good",
+        "good ,",
+        ", good",
+        "good book",
+    }
+    flat, starts = grams.rows(["good good", "zebra", "film"], once=True)
+    assert starts.tolist() == [0, 1, 1]
+    assert flat.tolist() == [grams.numbers["good"], grams.numbers["film"]]
+    again = Grams.from_tensor(grams.to_tensor(), 2, CUT)
+    assert again.numbers == grams.numbers
+
+
+def test_naive_bayes_by_hand():
+    model = naive_bayes(TEXTS, TARGETS, 2, CUT)
+    size = 7  # good film a , book bad not
+    positive = math.log(3 / 6) + math.log((3 + 1) / (7 + size)) + math.log((1 + 1) / (7 + size))
+    negative = math.log(3 / 6) + math.log((1 + 1) / (4 + size)) + math.log((1 + 1) / (4 + size))
+    np.testing.assert_allclose(model.logits(["good film, zebra"[:9]]), [[negative, positive]])
+
+
+def test_the_weighted_model_tells_pairs_that_words_cannot():
+    texts = [f"{first} {second} {third}" for first in "ab" for second in "ab" for third in "xyz"]
+    targets = np.array([int(text[0] != text[2]) for text in texts])
+    model = weighted_bayes(texts, targets, 2, CUT, np.ones(2))
+    np.testing.assert_array_equal(model.logits(texts).argmax(1), targets)
+    assert (naive_bayes(texts, targets, 2, CUT).logits(texts).argmax(1) == targets).mean() <= 0.5
+
+
+def test_class_weights_move_the_weighted_model():
+    first, second = (weighted_bayes(TEXTS, TARGETS, 2, CUT, np.array([1.0, weight])) for weight in (0.1, 10.0))
+    shares = [probabilities(model.logits(["film"]))[0, 1] for model in (first, second)]
+    assert shares[0] < 0.5 < shares[1]
+
+
+# The loss.
+
+
+def test_the_loss_is_the_weighted_smoothed_cross_entropy_of_each_network():
+    scores = torch.randn(2, 4, 3, dtype=torch.float64)
+    target, weights = torch.tensor([0, 2, 1, 2]), torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
+    logs = scores.log_softmax(-1)
+    own = -logs[:, torch.arange(4), target] * weights[target]
+    spread = -(logs * weights).sum(-1)
+    expected = (0.9 * own.sum(1) + 0.1 / 3 * spread.sum(1)) / weights[target].sum()
+    torch.testing.assert_close(classifier_loss(scores, target, weights, 0.1), expected.sum())

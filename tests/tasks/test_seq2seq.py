@@ -1,0 +1,190 @@
+"""What tasks from text to text share: units, batches, network, loss, search."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from ostinato.tasks.seq2seq.batches import pair_batch, pair_batches
+from ostinato.tasks.seq2seq.decode import align, search
+from ostinato.tasks.seq2seq.loss import target_loss
+from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
+from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, START, UNK, TextUnits
+
+law = settings(deadline=None, derandomize=True, max_examples=15)
+VARIANTS = {
+    "plain": {},
+    "input feeding": {"input_feeding": True},
+    "no attention": {"attention": None, "bidirectional": False},
+    "deep, additive, untied": {"attention": "additive", "num_layers": 2, "tied_output": False, "cell": "lstm"},
+    "shared, locked": {"shared_vocabulary": True, "locked_dropout": True, "dropout": 0.3},
+}
+every_variant = pytest.mark.parametrize("variant", VARIANTS)
+
+
+def network(variant="plain", seed=0, **more):
+    torch.manual_seed(seed)
+    chosen = {"hidden_size": 6, "embedding_size": 5, "dropout": 0.0} | VARIANTS[variant] | more
+    net = Seq2SeqNetwork(Seq2SeqSettings(**chosen), 12, 12 if chosen.get("shared_vocabulary") else 9).double()
+    with torch.no_grad():
+        net.output.bias.normal_()
+    return net
+
+
+def some_pairs(lengths, seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        (random.integers(4, 12, source).astype(np.int32), random.integers(4, 9, target).astype(np.int32))
+        for source, target in lengths
+    ]
+
+
+lengths = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), min_size=1, max_size=5)
+
+
+@law
+@given(lengths=lengths)
+def test_a_batch_holds_its_pairs_with_start_and_end(lengths):
+    pairs = some_pairs(lengths)
+    batch = pair_batch(pairs)
+    for row, (source, target) in enumerate(pairs):
+        assert batch.source[row, : len(source) + 1].tolist() == [*source, END]
+        assert batch.target_in[row][batch.valid[row]].tolist() == [START, *target]
+        assert batch.target_out[row][batch.valid[row]].tolist() == [*target, END]
+        assert set(batch.source[row, len(source) + 1 :].tolist()) <= {PAD}
+
+
+def test_an_epoch_has_every_pair_once_like_lengths_together():
+    pairs = some_pairs([(n % 7, n % 5) for n in range(50)])
+    batches = list(pair_batches(pairs, 8, seed=3).epoch(0))
+    assert sum(len(batch.source) for batch in batches) == 50
+    assert max(int(batch.target_lengths.max() - batch.target_lengths.min()) for batch in batches) <= 2
+
+
+@every_variant
+@law
+@given(lengths=lengths)
+def test_padding_and_company_change_nothing(variant, lengths):
+    net, pairs = network(variant).eval(), some_pairs(lengths)
+    rows = net(pair_batch(pairs)).split([len(target) + 1 for _, target in pairs])
+    for pair, logits in zip(pairs, rows, strict=True):
+        torch.testing.assert_close(net(pair_batch([pair])), logits)
+
+
+@every_variant
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_padding_and_company_change_no_text_that_is_written(variant, beam_size):
+    net = network(variant).eval()
+    sources = [source for source, _ in some_pairs([(n % 7, 0) for n in range(70)])]
+    how = {"beam_size": beam_size, "n_best": beam_size, "max_length": 7, "length_penalty": 1.0}
+    together = search(net, sources, **how)
+    for source, best in list(zip(sources, together, strict=True))[::9]:
+        (alone,) = search(net, [source], **how)
+        assert [one.ids for one in alone] == [one.ids for one in best]
+        assert [one.score for one in alone] == pytest.approx([one.score for one in best])
+
+
+@every_variant
+def test_steps_are_teacher_forcing_unit_by_unit(variant):
+    net, batch = network(variant).eval(), pair_batch(some_pairs([(3, 4), (5, 2)]))
+    memory, carry, steps = net.encode(batch.source, batch.source_lengths), None, []
+    for ids in batch.target_in.unbind(1):
+        log_probabilities, carry, _ = net.step(ids, memory, carry)
+        steps.append(log_probabilities)
+    written = torch.stack(steps, 1)[batch.valid]
+    may = torch.isfinite(written[0])
+    assert may.nonzero().flatten().tolist() == [UNK, END, *range(len(SPECIALS), len(may))]
+    torch.testing.assert_close(written[:, may], net(batch)[:, may].log_softmax(-1))
+
+
+@every_variant
+def test_scheduled_sampling_with_probability_0_is_teacher_forcing(variant):
+    net, batch = network(variant, dropout=0.0), pair_batch(some_pairs([(3, 4), (5, 2), (1, 0)]))
+    memory = net.encode(batch.source, batch.source_lengths)
+    states = net.sampled(memory, batch, 0.0)[batch.valid]
+    torch.testing.assert_close(net.output(torch.tanh(states)), net(batch))
+
+
+def test_scheduled_sampling_feeds_what_the_network_would_write():
+    net, batch = network(), pair_batch(some_pairs([(3, 4), (5, 2)]))
+    with torch.no_grad():
+        net.output.bias[7] = 50  # it is sure of this one
+    memory = net.encode(batch.source, batch.source_lengths)
+    fed = batch._replace(target_in=torch.where(batch.target_in == START, START, 7))
+    right = net.topology.decode(memory, net._read(net.target_vectors, fed.target_in))
+    torch.testing.assert_close(net.sampled(memory, batch, 1.0)[batch.valid], right[batch.valid])
+
+
+def test_the_ramp_of_scheduled_sampling_counts_training_batches_alone():
+    net, batch = network(scheduled_sampling=0.5, sampling_ramp=4), pair_batch(some_pairs([(3, 4)]))
+    seen = []
+    for training in (True, True, False, True, True, True, True):
+        net.train(training)
+        seen.append(net.sampling)
+        net(batch)
+    assert seen == [0, 0.125, 0.25, 0.25, 0.375, 0.5, 0.5]
+    assert int(net.state_dict()["batches"]) == 6
+
+
+def test_word_dropout_takes_units_for_unknown_ones_in_training():
+    net, source = network(word_dropout=0.999), torch.tensor([[4, 5, END]])
+    lost = net.encode(source, torch.tensor([3])).keys
+    net.eval()
+    torch.testing.assert_close(lost, net.encode(torch.tensor([[UNK, UNK, END]]), torch.tensor([3])).keys)
+
+
+@law
+@given(
+    rows=st.integers(1, 600),
+    units=st.integers(2, 9),
+    smoothing=st.sampled_from([0.0, 0.1, 0.7]),
+    seed=st.integers(0, 9),
+)
+def test_the_loss_is_torchs_cross_entropy_value_and_gradients(rows, units, smoothing, seed):
+    torch.manual_seed(seed)
+    output, targets = nn.Linear(3, units).double(), torch.randint(units, (rows,))
+    states = torch.randn(rows, 3, dtype=torch.float64, requires_grad=True)
+    inputs = (states, *output.parameters())
+    ours = target_loss(states, output, targets, smoothing)
+    theirs = F.cross_entropy(output(states), targets, label_smoothing=smoothing)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(3 * ours, inputs), torch.autograd.grad(3 * theirs, inputs))
+    with torch.no_grad():
+        torch.testing.assert_close(target_loss(states, output, targets, smoothing), theirs.detach())
+
+
+@every_variant
+def test_the_networks_loss_is_the_cross_entropy_of_its_scores_at_valid_steps(variant):
+    net, batch = network(variant).eval(), pair_batch(some_pairs([(3, 4), (5, 0), (0, 2)]))
+    loss = net(batch, 0.1)
+    rows = [net(pair_batch([pair])) for pair in some_pairs([(3, 4), (5, 0), (0, 2)])]
+    expected = F.cross_entropy(torch.cat(rows), batch.target_out[batch.valid], label_smoothing=0.1)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+def test_alignment_is_the_attention_of_each_step_whatever_the_company():
+    net, pairs = network("input feeding").eval(), some_pairs([(3, 4), (6, 2), (0, 0)])
+    for pair, weights in zip(pairs, align(net, pairs), strict=True):
+        assert weights.shape == (len(pair[1]) + 1, len(pair[0]) + 1)
+        np.testing.assert_allclose(weights.sum(1), 1)
+        np.testing.assert_allclose(weights, align(net, [pair])[0])
+
+
+@pytest.mark.parametrize("unit", ["word", "char", "byte", "bpe"])
+def test_texts_come_back_from_their_units(unit):
+    texts = ["The cat sat.", "A dog, a cat!"]
+    units = TextUnits.learn(texts, Seq2SeqSettings(unit=unit), ["<to fr>"])
+    again = TextUnits.from_json(units.to_json())
+    assert units.units.specials == (*SPECIALS, "<to fr>")
+    for text in texts:
+        ids = units.encode(f"  {text} \n")
+        assert ids.min() > len(SPECIALS)
+        assert units.decode(ids) == again.decode(again.encode(text)) == text
+        assert len(units.parts(text)) == len(ids)
+    assert units.joined(units.parts("The cat sat.")).strip() == "The cat sat."
