@@ -140,7 +140,7 @@ def changed(table, row, column, value):
         (lambda t: changed(t, 2, "id", ""), "row 2, column 'id': the id is missing"),
         (lambda t: changed(t, 3, "z", "much"), "row 3, column 'z': 'much' is not a number"),
         (lambda t: changed(t, 3, "x", np.inf), "row 3, column 'x': an infinite value"),
-        (lambda t: changed(t, 3, "t", 2), "row 3, column 't': this sequence has another row with the same t"),
+        (lambda t: changed(t, 3, "t", 2), "row 3, column 't': this id has another row with the same t"),
         (lambda t: t.drop(columns="label"), "no column is named as labels are"),
         (lambda t: t[["id", "t", "label"]], "no columns of numbers"),
     ],

@@ -8,18 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ostinato.data.labelled import Labelled, LabelledSpec
+from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Table, read_table
 from ostinato.data.text import Text
-from ostinato.data.times import read_times
 from ostinato.errors import OstinatoError
 
 LabelledSource = str | Path | pd.DataFrame | Table | Labelled | Sequence[Any]
 """A path, a DataFrame, a list of texts or arrays, or such a list and one of labels as a tuple."""
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
-LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "y")
-ID_NAMES = ("id", "unique_id", "sequence", "series")
-TIME_NAMES = ("time", "step", "t", "ds", "date", "timestamp")
 
 
 def read_labelled(
@@ -82,20 +79,14 @@ def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Tab
 def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> Labelled:
     layout = spec.layout
     if layout is None:
-        ids = _named(table, ID_NAMES) is not None and _named(table, TEXT_NAMES) is None and spec.text is None
+        ids = named(table, ID_NAMES) is not None and named(table, TEXT_NAMES) is None and spec.text is None
         layout = "sequences" if spec.id or spec.features or ids else "table"
     read = _sequences if layout == "sequences" else _texts
     return read(table, spec.model_copy(update={"layout": layout}), labels)
 
 
-def _named(table: Table, usual: Sequence[str]) -> str | None:
-    """The column with the most usual name."""
-    by_name = {name.casefold(): name for name in reversed(table.columns)}
-    return next((by_name[name] for name in usual if name in by_name), None)
-
-
 def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
-    column = spec.label or _named(table, LABEL_NAMES)
+    column = spec.label or named(table, LABEL_NAMES)
     if column is None and needed:
         raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")
     if column is None or (not needed and column not in table.columns):
@@ -104,17 +95,10 @@ def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
     return column
 
 
-def _labels_of(table: Table, column: str) -> list[str]:
-    labels = [str(label) for label in table.texts(column)]
-    if "" in labels:
-        raise table.error("the label is missing: fill it in or leave the row out", row=labels.index(""), column=column)
-    return labels
-
-
 def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
     label = _label_column(table, spec, needed)
     others = [name for name in table.columns if name != label]
-    text = spec.text or _named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
+    text = spec.text or named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
     if text is None:
         raise table.error(f"no column is named as texts are ({', '.join(TEXT_NAMES)}): say which, text=...")
     if text == label:
@@ -124,7 +108,7 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
         raise table.error("the text is empty: fill it in or leave the row out", row=texts.index(""), column=text)
     return Labelled(
         items=tuple(texts),
-        labels=None if label is None else tuple(_labels_of(table, label)),
+        labels=None if label is None else tuple(whole_texts(table, label, "label")),
         names=tuple(texts),
         places=tuple(table.place(row) for row in range(len(table))),
         origin=table.origin,
@@ -133,62 +117,31 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
 
 
 def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
-    id_ = spec.id or _named(table, ID_NAMES)
+    id_ = spec.id or named(table, ID_NAMES)
     if id_ is None:
         raise table.error(f"no column is named as ids are ({', '.join(ID_NAMES)}): say which, id=...")
     label = _label_column(table, spec, needed)
-    time = spec.time or _named(table, TIME_NAMES)
-    features = spec.features or tuple(name for name in table.columns if name not in (id_, label, time))
-    table.require(id_, *features)
-    if not features:
-        raise table.error("no columns of numbers beside id, time and label: add some")
-    values = table.numbers(features)
-    missing = np.argwhere(np.isnan(values))
-    if missing.size:
-        row, place = map(int, missing[0])
-        raise table.error("a missing value: fill it in or leave the row out", row=row, column=features[place])
-    codes, ids = table.distinct(id_)
-    if "" in ids:
-        row = int(np.argmax(codes == list(ids).index("")))
-        raise table.error("the id is missing: fill it in or leave the row out", row=row, column=id_)
-    order = _in_time(table, codes, id_, time)
-    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    found = {"id": id_, "time": time, "label": label or spec.label, "features": features}
+    long = LongTable.read(table, id_, spec.time, label, spec.features)
     return Labelled(
-        items=tuple(values[rows] for rows in groups),
-        labels=None if label is None else tuple(_constant_label(table, label, ids, groups)),
-        names=tuple(str(name) for name in ids),
-        places=tuple(f"{id_} {name!r}" for name in ids),
+        items=long.values,
+        labels=None if label is None else tuple(_constant_label(table, label, long)),
+        names=long.ids,
+        places=tuple(f"{id_} {name!r}" for name in long.ids),
         origin=table.origin,
-        features=features,
-        spec=spec.model_copy(update=found),
+        features=long.columns["features"],
+        spec=spec.model_copy(update=long.columns | {"label": label or spec.label}),
     )
 
 
-def _in_time(table: Table, codes: "np.ndarray[Any, Any]", id_: str, time: str | None) -> "np.ndarray[Any, Any]":
-    """The rows, sequence by sequence, each in time."""
-    if time is None:
-        return np.argsort(codes, kind="stable")
-    moments = read_times(table, time).values
-    order = np.lexsort((moments, codes))
-    twice = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(moments[order]).astype(np.int64) == 0))
-    if twice.size:
-        row = int(order[twice[0] + 1])
-        raise table.error(f"this {id_} has another row with the same {time}: remove one", row=row, column=time)
-    return order
-
-
-def _constant_label(
-    table: Table, column: str, ids: "np.ndarray[Any, Any]", groups: "list[np.ndarray[Any, Any]]"
-) -> list[str]:
-    labels = np.array(_labels_of(table, column), dtype=object)
-    for name, rows in zip(ids, map(np.sort, groups), strict=True):
+def _constant_label(table: Table, column: str, long: LongTable) -> list[str]:
+    labels = np.array(whole_texts(table, column, "label"), dtype=object)
+    for name, rows in zip(long.ids, map(np.sort, long.rows), strict=True):
         other = np.flatnonzero(labels[rows] != labels[rows[0]])
         if other.size:
             row = int(rows[other[0]])
             what = f"{labels[row]!r}, while {name!r} has {labels[rows[0]]!r} in another row: a sequence has one label"
             raise table.error(what, row=row, column=column)
-    return [str(labels[rows[0]]) for rows in groups]
+    return [str(labels[rows[0]]) for rows in long.rows]
 
 
 def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> Labelled:
