@@ -220,7 +220,7 @@ def _tab_separated(path: Path, columns: PairColumns, needed: Sequence[str]) -> I
                 continue
             if width != 2:
                 raise OstinatoError(
-                    f"{path}, line {number}: {width} fields parted by tabs, and no first line that names the columns "
+                    f"{path}, line {number}: {width} {'field' if width == 1 else 'fields'} parted by tabs, and no first line that names the columns "
                     f"{' and '.join(needed)}: name the columns there, or keep two of them"
                 )
             header = [columns.source, columns.target]

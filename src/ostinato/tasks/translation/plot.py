@@ -39,12 +39,12 @@ def plot_attention(attention: Attention) -> Figure:
     picture = axes.imshow(attention.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     letters = all(len(unit) == 1 for unit in attention.source[1:-1])  # the first may be a tag, the last is the end
     axes.xaxis.tick_top()
-    axes.set_xticks(range(columns), [_shown(unit) for unit in attention.source], rotation=0 if letters else 45)
+    axes.set_xticks(range(columns), [_shown(unit) for unit in attention.source])
     axes.set_yticks(range(rows), [_shown(unit) for unit in attention.target])
     axes.tick_params(length=0, labelsize=9, labelcolor=INK)
-    if not letters:
-        for label in axes.get_xticklabels():
-            label.set(ha="left", rotation_mode="anchor")
+    for label in axes.get_xticklabels():
+        if not letters or len(label.get_text()) > 1:
+            label.set(rotation=45, ha="left", rotation_mode="anchor")
     axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)

@@ -79,7 +79,10 @@ class Vocabularies:
         known = ", ".join(self.languages)
         if languages is None:
             if len(self.languages) > 1:
-                raise OstinatoError(f"which language? This model translates to {known}: say to={self.languages[0]!r}")
+                raise OstinatoError(
+                    f"which language? This model translates to {known}: say to={self.languages[0]!r}, or name it for "
+                    "each text in a table"
+                )
             return [self.languages[0] if self.languages else None] * count
         every = [languages] * count if isinstance(languages, str) else languages
         for language in dict.fromkeys(every):
