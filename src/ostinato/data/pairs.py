@@ -219,8 +219,9 @@ def _tab_separated(path: Path, columns: PairColumns, needed: Sequence[str]) -> I
             if set(needed) <= set(header):
                 continue
             if width != 2:
+                word = "field" if width == 1 else "fields"
                 raise OstinatoError(
-                    f"{path}, line {number}: {width} {'field' if width == 1 else 'fields'} parted by tabs, and no first line that names the columns "
+                    f"{path}, line {number}: {width} {word} parted by tabs, and no first line that names the columns "
                     f"{' and '.join(needed)}: name the columns there, or keep two of them"
                 )
             header = [columns.source, columns.target]
