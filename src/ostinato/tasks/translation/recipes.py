@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "vocabulary_size": 6000,
         "hidden_size": 320,
         "embedding_size": 256,
-        "dropout": 0.4,
+        "dropout": 0.3,
         "label_smoothing": 0.1,
         "word_dropout": 0.05,
         "batch_size": 96,
