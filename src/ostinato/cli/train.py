@@ -15,6 +15,7 @@ from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_scores
 from ostinato.errors import OstinatoError
 from ostinato.tasks import Estimator
+from ostinato.tasks.fitting import checkpoints_of
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.training import Interrupted, Process, Report, latest
 
@@ -119,7 +120,7 @@ def _resuming(process: Process) -> str:
 
 
 def _check_checkpoints(out: Path, resume: bool) -> None:
-    checkpoints = out / "checkpoints"
+    checkpoints = checkpoints_of(out)
     found = latest(checkpoints)
     if resume and found is None:
         raise OstinatoError(f"nothing to resume: {checkpoints} holds no checkpoint; train without --resume")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.text import Text
+from ostinato.data.units import Units
 from ostinato.errors import OstinatoError
 
 
@@ -68,6 +69,29 @@ def read_vectors(path: str | Path, wanted: Mapping[str, int]) -> WordVectors:
     if not size:
         raise OstinatoError(f"{path}: the file is empty: give lines of a word and its numbers")
     return WordVectors(tuple(lines), np.array(kept, np.float32).reshape(-1, size), size)
+
+
+def vocabulary_vectors(path: str | Path, units: Units, size: int | None) -> tuple[WordVectors, str]:
+    """The vectors of a vocabulary, and what to tell about them.
+
+    Args:
+        path: The file.
+        units: The vocabulary; its special units are no words.
+        size: Features that a vector must have; None for any number.
+
+    Raises:
+        OstinatoError: For a damaged file, one that has none of the words, or vectors of another size than asked for.
+    """
+    known = {word: number for number, word in enumerate(units.tokens) if number >= len(units.specials)}
+    found = read_vectors(path, known)
+    if not found.words:
+        raise OstinatoError(f"{path}: none of the {len(known):,} words of the training part is in it")
+    if size not in (None, found.size):
+        raise OstinatoError(
+            f"{path}: vectors of {found.size} values, but embedding_size={size}: leave embedding_size out"
+        )
+    share = len(found.words) / len(known)
+    return found, f"{path} has vectors for {len(found.words):,} of {len(known):,} words ({share:.0%})"
 
 
 def _vector(values: list[str], where: str) -> npt.NDArray[np.float32]:

@@ -20,10 +20,11 @@ from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.train import train
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report, clear_checkpoints
+from ostinato.training import Report
 
 
 class Chatbot(Estimator[ChatbotSettings, Fitted]):
@@ -118,8 +119,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
             most_frequent(training.examples),
         )
         self.notes, self.metrics = _findings(dialogues, training, validating, settings), None
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     def _examples(self, dialogues: Dialogues, part: str, most: int | None) -> list[Example]:

@@ -8,7 +8,7 @@ from torch import nn
 
 from ostinato.data.batches import Batches
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Loss, Report, Trainer
+from ostinato.training import Loss, Process, Report, Trainer, clear_checkpoints
 
 B = TypeVar("B")
 
@@ -40,7 +40,18 @@ def fit_network(
         Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         OstinatoError: There is nothing to resume from, or other checkpoints are there.
     """
-    checkpoints = None if folder is None else Path(folder) / "checkpoints"
+    checkpoints = None if folder is None else checkpoints_of(folder)
     with settings.on_threads():
         Trainer(network, loss, settings, folder=checkpoints, report=report).fit(batches, score, resume=resume)
     network.cpu()
+
+
+def checkpoints_of(folder: str | Path) -> Path:
+    """Where the training of a model that goes into this folder keeps its checkpoints."""
+    return Path(folder) / "checkpoints"
+
+
+def drop_checkpoints(folder: str | Path | None) -> None:
+    """Removes the checkpoints of a training that is over; under `torchrun` the first process does."""
+    if folder is not None and Process.from_environment().main:
+        clear_checkpoints(checkpoints_of(folder))

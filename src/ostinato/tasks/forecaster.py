@@ -13,6 +13,7 @@ from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.fitted import Fitted
@@ -25,7 +26,7 @@ from ostinato.tasks.forecasting.train import train
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report, clear_checkpoints
+from ostinato.training import Process, Report
 
 Array = npt.NDArray[np.float64]
 
@@ -120,8 +121,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
         self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
         self.settings, self.notes, self.metrics = settings, panel.notes, None
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     def _read(self, data: Source, validation: Source | None, holdout: float) -> tuple[Panel, Split]:

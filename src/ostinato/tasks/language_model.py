@@ -14,6 +14,7 @@ from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, number
 from ostinato.data.units import UNITS, Units
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.language.fitted import Fitted, cased
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
 from ostinato.tasks.language.network import FEWEST
@@ -24,7 +25,7 @@ from ostinato.tasks.language.suggest import Suggester, Suggestion
 from ostinato.tasks.language.train import train
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report, clear_checkpoints
+from ostinato.training import Process, Report
 
 
 class LanguageModel(Estimator[LanguageSettings, Fitted]):
@@ -105,8 +106,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         network = train(settings, ngrams.frequency, training, validating, folder, resume, report)
         self._fitted = Fitted(settings, network, units, ngrams, training.counted)
         self.settings, self.notes, self.metrics = settings, _notes(settings, units, training, validating), None
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     def _fitting(self, passage: Passage, training: Corpus, last: Passage, validating: Corpus) -> LanguageSettings:

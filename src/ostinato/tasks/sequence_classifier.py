@@ -24,9 +24,10 @@ from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import TEXT_ONLY, ClassifierSettings
 from ostinato.tasks.classification.train import train
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report, clear_checkpoints
+from ostinato.training import Report
 
 
 class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
@@ -132,8 +133,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
         mix = fitted_mix(*parts, others, temperature=settings.calibration == "temperature")
         self._fitted = replace(fitted, mix=mix)
         self.settings, self.notes, self.metrics = settings, tuple(notes), None
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     def _parts(

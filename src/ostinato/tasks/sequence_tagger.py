@@ -12,8 +12,10 @@ from ostinato.data.conll import read_conll
 from ostinato.data.table import Table
 from ostinato.data.tagged import Tagged
 from ostinato.data.tagged_steps import StepColumns, read_steps
+from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
@@ -24,8 +26,7 @@ from ostinato.tasks.tagging.network import Sizes
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import train
-from ostinato.tasks.tagging.vectors import found_vectors
-from ostinato.training import Process, Report, clear_checkpoints, seed_everything
+from ostinato.training import Report, seed_everything
 
 TaggedSource = str | Path | pd.DataFrame | Table | Tagged | Sequence[Any]
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
@@ -105,7 +106,8 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         if settings.vectors is None or not isinstance(encoding, WordEncoding):
             network = make_network(settings, _sizes(encoding, training, tags), tags, constrained)
         else:
-            vectors, note = found_vectors(settings, encoding.words)
+            asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
+            vectors, note = vocabulary_vectors(settings.vectors, encoding.words, asked)
             settings = settings.model_copy(update={"embedding_size": vectors.size})
             network = make_network(settings, _sizes(encoding, training, tags), tags, constrained)
             network.begin_with(vectors, encoding.words)
@@ -117,8 +119,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         self._fitted = Fitted(settings, tags, constrained, encoding, network, baselines)
         self.settings, self.metrics = settings, None
         self.notes = (*notes, *_unseen(encoding, validating, tags))
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     def read(self, data: TaggedSource, *, tags: bool = True) -> Tagged:

@@ -11,6 +11,7 @@ from ostinato.bundle import Bundle
 from ostinato.data.pairs import Pairs, PairSource, read_sources
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import drop_checkpoints
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair
@@ -24,7 +25,7 @@ from ostinato.tasks.translation.plot import Attention, plot_attention
 from ostinato.tasks.translation.scores import check_scorer, translation_scores
 from ostinato.tasks.translation.settings import TranslatorSettings
 from ostinato.tasks.translation.vocabularies import Vocabularies
-from ostinato.training import Process, Report, clear_checkpoints
+from ostinato.training import Report
 
 
 class Translator(Estimator[TranslatorSettings, Fitted]):
@@ -100,8 +101,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         )
         self._fitted = Fitted(settings, network, vocabularies, NearestSource.fit(training, settings.seed))
         self.notes, self.metrics = tuple(notes), None
-        if folder is not None and Process.from_environment().main:
-            clear_checkpoints(Path(folder) / "checkpoints")
+        drop_checkpoints(folder)
         return self
 
     @property

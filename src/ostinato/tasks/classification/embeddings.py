@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from ostinato.data.vectors import read_vectors
-from ostinato.errors import OstinatoError
+from ostinato.data.vectors import vocabulary_vectors
 from ostinato.tasks.classification.inputs import PADDING, TextInputs
 from ostinato.tasks.classification.settings import ClassifierSettings
 
@@ -26,17 +25,10 @@ def first_vectors(settings: ClassifierSettings, inputs: TextInputs) -> tuple[Ten
         OstinatoError: For a damaged file, one that has none of the words, or vectors of another size than asked for.
     """
     assert settings.vectors is not None
+    asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
+    found, note = vocabulary_vectors(settings.vectors, inputs.units, asked)
     tokens = inputs.units.tokens
-    first = len(inputs.units.specials)
-    numbers = {word: number for number, word in enumerate(tokens) if number >= first}
-    found = read_vectors(settings.vectors, numbers)
-    if not found.words:
-        raise OstinatoError(f"{settings.vectors}: none of the {len(numbers):,} words of the training part is in it")
-    if "embedding_size" in settings.model_fields_set and settings.embedding_size != found.size:
-        raise OstinatoError(
-            f"{settings.vectors}: vectors of {found.size} values, but embedding_size={settings.embedding_size}: "
-            "leave embedding_size out"
-        )
+    numbers = {word: number for number, word in enumerate(tokens)}
     values = torch.from_numpy(found.values)
     generator = torch.Generator().manual_seed(settings.seed)
     weight = torch.randn(len(tokens), found.size, generator=generator) * values.std()
@@ -44,5 +36,4 @@ def first_vectors(settings: ClassifierSettings, inputs: TextInputs) -> tuple[Ten
         weight[:] = values.mean(0)
     weight[[numbers[word] for word in found.words]] = values
     weight[PADDING] = 0
-    share = len(found.words) / len(numbers)
-    return weight, f"{settings.vectors} has vectors for {len(found.words):,} of {len(numbers):,} words ({share:.0%})"
+    return weight, note
