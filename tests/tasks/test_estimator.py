@@ -3,7 +3,14 @@
 import pytest
 from forecast_scenario import Leaky
 
-from ostinato import Forecaster, OstinatoError
+from ostinato import (
+    Chatbot,
+    Forecaster,
+    LanguageModel,
+    OstinatoError,
+    SequenceClassifier,
+    Translator,
+)
 from ostinato.cells import CELLS, GRU
 from ostinato.tasks import ESTIMATORS, Estimator
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -37,6 +44,13 @@ def test_a_wrong_setting_is_named_with_its_choices_in_one_line(wrong, message):
         Forecaster(**wrong)
     assert str(caught.value).startswith("Forecaster: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("estimator", [LanguageModel, SequenceClassifier, Translator, Chatbot])
+@pytest.mark.parametrize("choosing", [{"vocabulary_size": 300}, {"min_count": 2}], ids=str)
+def test_what_would_choose_among_bytes_is_refused(estimator, choosing):
+    with pytest.raises(OstinatoError, match=r"unit='byte' always has all 256 bytes: leave .*min_count out"):
+        estimator(unit="byte", **choosing)
 
 
 def test_all_that_is_wrong_is_told_at_once():

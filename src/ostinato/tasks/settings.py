@@ -57,3 +57,13 @@ class NetworkSettings(TrainingSettings):
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def check_units(unit: str, vocabulary_size: int | None, min_count: int) -> None:
+    """Makes sure that no setting would choose among units that are always the same.
+
+    Raises:
+        ValueError: One would.
+    """
+    if unit == "byte" and (vocabulary_size is not None or min_count > 1):
+        raise ValueError("unit='byte' always has all 256 bytes: leave vocabulary_size and min_count out")

@@ -8,7 +8,7 @@ from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.data.units import UnitName
 from ostinato.engine import BackendName
 from ostinato.tasks.classification.bag_of_words import Cut
-from ostinato.tasks.settings import NetworkSettings
+from ostinato.tasks.settings import NetworkSettings, check_units
 from ostinato.topologies import Pooling
 
 TEXT_ONLY = (
@@ -112,6 +112,7 @@ class ClassifierSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        check_units(self.unit, self.vocabulary_size, self.min_count)
         if self.freeze_vectors and self.vectors is None:
             raise ValueError("freeze_vectors needs vectors, the file of them")
         if self.vectors is not None and self.unit != "word":

@@ -7,7 +7,7 @@ from pydantic import Field, PlainSerializer, model_validator
 from ostinato.cells import CELLS, Cell
 from ostinato.data.units import UnitName
 from ostinato.engine import BackendName
-from ostinato.tasks.settings import NetworkSettings, cell_name
+from ostinato.tasks.settings import NetworkSettings, cell_name, check_units
 
 
 class LanguageSettings(NetworkSettings):
@@ -87,6 +87,7 @@ class LanguageSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        check_units(self.unit, self.vocabulary_size, self.min_count)
         if self.chunk_jitter > self.chunk / 4:
             raise ValueError(f"chunk_jitter ({self.chunk_jitter}) must be at most a quarter of chunk ({self.chunk})")
         if self.softmax == "adaptive" and (self.last_size or self.hidden_size) < 4:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ostinato.data.units import UnitName
 from ostinato.engine import BackendName
-from ostinato.tasks.settings import NetworkSettings
+from ostinato.tasks.settings import NetworkSettings, check_units
 from ostinato.topologies import AttentionKind
 
 
@@ -83,6 +83,7 @@ class Seq2SeqSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        check_units(self.unit, self.vocabulary_size, self.min_count)
         if self.input_feeding and self.attention is None:
             raise ValueError("input_feeding feeds what attention has read: choose an attention, or leave it out")
         if self.sampling_ramp != type(self).model_fields["sampling_ramp"].default and not self.scheduled_sampling:
