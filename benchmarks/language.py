@@ -85,7 +85,7 @@ def step_seconds(settings: dict[str, Any], parts: Parts, backend: str, steps: in
     def work() -> float:
         network.zero_grad()
         torch.manual_seed(0)
-        loss = network(*batch).losses.mean()
+        loss = network(*batch).nats
         loss.backward()
         return loss.item()
 

@@ -25,14 +25,24 @@ def text(batch=3, steps=9, units=30):
 def test_probabilities_sum_to_one_and_are_those_of_the_loss(softmax, last_size):
     reader = network(softmax=softmax, last_size=last_size).eval()
     x, y = text()
-    reading = reader(x, y)
+    reading = reader(x, y, each=True)
     state = None
     for step in range(x.shape[1]):
         scores, state = reader.following(x[:, step : step + 1], state)
         torch.testing.assert_close(scores.exp().sum(-1), torch.ones(3, dtype=torch.float64))
-        torch.testing.assert_close(-scores.gather(1, y[:, step : step + 1])[:, 0], reading.losses[:, step])
+        torch.testing.assert_close(-scores.gather(1, y[:, step : step + 1])[:, 0], reading.nats[:, step])
     for one, other in zip(state, reading.state, strict=True):
         torch.testing.assert_close(tuple(one), tuple(other))
+
+
+@pytest.mark.parametrize("softmax", ["full", "tied", "adaptive"])
+def test_the_mean_is_that_of_each_unit_value_and_gradients(softmax):
+    reader, batch = network(softmax=softmax), text()
+    mean, each = reader(*batch).nats, reader(*batch, each=True).nats
+    torch.testing.assert_close(mean, each.mean())
+    weights = list(reader.parameters())
+    theirs = torch.autograd.grad(each.mean(), weights)
+    torch.testing.assert_close(torch.autograd.grad(mean, weights), theirs)
 
 
 def test_rows_of_different_lengths_are_continued_as_if_alone():
@@ -49,9 +59,9 @@ def test_rows_of_different_lengths_are_continued_as_if_alone():
 def test_ids_of_any_integer_type_are_read():
     reader = network().eval()
     x, y = text()
-    expected = reader(x, y).losses
+    expected = reader(x, y, each=True).nats
     for dtype in (torch.uint8, torch.int16, torch.int32):
-        assert torch.equal(reader(x.to(dtype), y.to(dtype)).losses, expected)
+        assert torch.equal(reader(x.to(dtype), y.to(dtype), each=True).nats, expected)
 
 
 def test_tied_weights_are_the_embedding_with_a_map_where_sizes_differ():
@@ -72,11 +82,11 @@ def test_the_last_layer_may_have_a_size_of_its_own():
 def test_each_dropout_acts_in_training_only(means):
     plain, dropping = network(), network(**{means: 0.5})
     x, y = text()
-    expected = plain.eval()(x, y).losses
-    torch.testing.assert_close(dropping.eval()(x, y).losses, expected)
+    expected = plain.eval()(x, y, each=True).nats
+    torch.testing.assert_close(dropping.eval()(x, y, each=True).nats, expected)
     dropping.train()
     torch.manual_seed(1)
-    first, second = dropping(x, y).losses, dropping(x, y).losses
+    first, second = dropping(x, y, each=True).nats, dropping(x, y, each=True).nats
     assert not torch.allclose(first, expected)
     assert not torch.allclose(first, second)
 
@@ -108,5 +118,5 @@ def test_temporal_regularisation_is_the_mean_square_of_the_change():
 def test_every_backend_reads_alike(backend):
     x, y = text()
     torch.testing.assert_close(
-        network(backend=backend).eval()(x, y).losses, network(backend="reference").eval()(x, y).losses
+        network(backend=backend).eval()(x, y, each=True).nats, network(backend="reference").eval()(x, y, each=True).nats
     )

@@ -5,12 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 from torch.nn import functional as F
 
 from ostinato.tasks.seq2seq.batches import pair_batch, pair_batches
 from ostinato.tasks.seq2seq.decode import align, search
-from ostinato.tasks.seq2seq.loss import target_loss
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, START, UNK, TextUnits
@@ -135,26 +133,6 @@ def test_word_dropout_takes_units_for_unknown_ones_in_training():
     lost = net.encode(source, torch.tensor([3])).keys
     net.eval()
     torch.testing.assert_close(lost, net.encode(torch.tensor([[UNK, UNK, END]]), torch.tensor([3])).keys)
-
-
-@law
-@given(
-    rows=st.integers(1, 600),
-    units=st.integers(2, 9),
-    smoothing=st.sampled_from([0.0, 0.1, 0.7]),
-    seed=st.integers(0, 9),
-)
-def test_the_loss_is_torchs_cross_entropy_value_and_gradients(rows, units, smoothing, seed):
-    torch.manual_seed(seed)
-    output, targets = nn.Linear(3, units).double(), torch.randint(units, (rows,))
-    states = torch.randn(rows, 3, dtype=torch.float64, requires_grad=True)
-    inputs = (states, *output.parameters())
-    ours = target_loss(states, output, targets, smoothing)
-    theirs = F.cross_entropy(output(states), targets, label_smoothing=smoothing)
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(torch.autograd.grad(3 * ours, inputs), torch.autograd.grad(3 * theirs, inputs))
-    with torch.no_grad():
-        torch.testing.assert_close(target_loss(states, output, targets, smoothing), theirs.detach())
 
 
 @every_variant

@@ -5,6 +5,7 @@ from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
 from ostinato.nn.crf import CRF, Transitions
 from ostinato.nn.dropin import GRU, LSTM, RNN
 from ostinato.nn.dropout import LockedDropout, TokenEmbedding
+from ostinato.nn.output_loss import linear_cross_entropy
 from ostinato.nn.recurrent import Recurrent
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Recurrent",
     "TokenEmbedding",
     "Transitions",
+    "linear_cross_entropy",
     "valid_steps",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells import Cell, State
-from ostinato.nn import LockedDropout, Recurrent, TokenEmbedding
+from ostinato.nn import LockedDropout, Recurrent, TokenEmbedding, linear_cross_entropy
 from ostinato.tasks.language.settings import LanguageSettings
 
 UNIFORM = 0.1
@@ -21,13 +21,13 @@ class Reading(NamedTuple):
     """What the network makes of a chunk.
 
     Attributes:
-        losses: Nats of every unit ``(batch, time)``.
+        nats: Of every unit ``(batch, time)``, or the mean of all.
         outputs: Of the last layer ``(batch, time, features)``.
         dropped: The same as the softmax reads them.
         state: After the last step.
     """
 
-    losses: Tensor
+    nats: Tensor
     outputs: Tensor
     dropped: Tensor
     state: tuple[State, ...]
@@ -92,22 +92,27 @@ class LanguageNetwork(nn.Module):
         if isinstance(self.softmax, nn.Linear):
             self.softmax.bias.copy_(frequency.log())
 
-    def forward(self, ids: Tensor, following: Tensor, state: tuple[State, ...] | None = None) -> Reading:
+    def forward(
+        self, ids: Tensor, following: Tensor, state: tuple[State, ...] | None = None, *, each: bool = False
+    ) -> Reading:
         """Reads a chunk and scores what follows each of its units.
 
         Args:
             ids: Units ``(batch, time)``, of any integer type.
             following: The unit after each ``(batch, time)``.
             state: After the chunk before; None at the start of a text.
+            each: Whether the nats of each unit are asked for, or their mean alone, which takes less.
         """
         outputs, state = self._outputs(ids, state)
         dropped = self.write(outputs)
         features, targets = self.narrow(dropped).flatten(0, 1), following.flatten().long()
         if isinstance(self.softmax, nn.Linear):
-            losses = F.cross_entropy(self.softmax(features), targets, reduction="none")
+            if not each:
+                return Reading(linear_cross_entropy(features, self.softmax, targets), outputs, dropped, state)
+            nats = F.cross_entropy(self.softmax(features), targets, reduction="none")
         else:
-            losses = -self.softmax(features, targets).output
-        return Reading(losses.view(following.shape), outputs, dropped, state)
+            nats = -self.softmax(features, targets).output
+        return Reading(nats.view(following.shape) if each else nats.mean(), outputs, dropped, state)
 
     def following(
         self, ids: Tensor, state: tuple[State, ...] | None = None, *, lengths: Tensor | None = None

@@ -45,9 +45,9 @@ class Reader:
     @torch.no_grad()
     def __call__(self, before: Tensor, following: Tensor) -> Tensor:
         """Nats of each unit of the next chunk ``(steps,)``, float64."""
-        reading = self.network(before[None], following[None], self.state)
+        reading = self.network(before[None], following[None], self.state, each=True)
         self.state = reading.state
-        return reading.losses[0].double()  # type: ignore[no-any-return]
+        return reading.nats[0].double()  # type: ignore[no-any-return]
 
 
 class AdaptingReader:
@@ -74,12 +74,12 @@ class AdaptingReader:
     def __call__(self, before: Tensor, following: Tensor) -> Tensor:
         """Nats of each unit of the next chunk ``(steps,)``, float64."""
         with torch.enable_grad():
-            reading = self.network(before[None], following[None], self.state)
-            gradients = torch.autograd.grad(reading.losses.mean(), self.weights, materialize_grads=True)
+            reading = self.network(before[None], following[None], self.state, each=True)
+            gradients = torch.autograd.grad(reading.nats.mean(), self.weights, materialize_grads=True)
         self.state = detach(reading.state)
         self.chunks += 1
         self._adapt(gradients)
-        return reading.losses[0].detach().double()  # type: ignore[no-any-return]
+        return reading.nats[0].detach().double()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def _adapt(self, gradients: tuple[Tensor, ...]) -> None:

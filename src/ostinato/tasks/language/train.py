@@ -46,13 +46,13 @@ def train(
 
     def loss(model: nn.Module, batch: Chunk, state: tuple[State, ...] | None) -> tuple[Tensor, tuple[State, ...]]:
         reading: Reading = model(*(part.to(process.device) for part in batch), state)
-        return reading.losses.mean() + activation_loss(settings, reading), reading.state
+        return reading.nats + activation_loss(settings, reading), reading.state
 
     def score(model: nn.Module) -> float:
         total, state = 0.0, None
         for batch in tested.epoch(0):
-            reading: Reading = model(*(part.to(process.device) for part in batch), state)
-            total, state = total + float(reading.losses.double().sum()), reading.state
+            reading: Reading = model(*(part.to(process.device) for part in batch), state, each=True)
+            total, state = total + float(reading.nats.double().sum()), reading.state
         return total / tested.tensors[0].numel()
 
     fit_network(network, loss, order, score, settings, folder, resume, report)
@@ -61,7 +61,7 @@ def train(
 
 def activation_loss(settings: LanguageSettings, reading: Reading) -> Tensor:
     """Activation regularisation and its temporal kind (Merity et al. 2017, "Revisiting Activation Regularization")."""
-    total = torch.zeros((), device=reading.losses.device)
+    total = torch.zeros((), device=reading.nats.device)
     if settings.activation_regularisation:
         total = total + settings.activation_regularisation * reading.dropped.square().mean()
     if settings.temporal_regularisation and reading.outputs.shape[1] > 1:

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.nn import LockedDropout, Recurrent
+from ostinato.nn import LockedDropout, Recurrent, linear_cross_entropy
 from ostinato.tasks.seq2seq.batches import PairBatch
-from ostinato.tasks.seq2seq.loss import target_loss
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, UNK
 from ostinato.topologies import Carry, EncoderDecoder, Memory, drawn
@@ -94,7 +93,7 @@ class Seq2SeqNetwork(nn.Module):
 
         Returns:
             Scores of the units (logits) at the valid steps of the targets, row by row ``(valid steps, units)``; or
-            their `target_loss`, which takes less than making the scores first.
+            their `linear_cross_entropy`, which takes less than making the scores first.
         """
         memory = self.encode(batch.source, batch.source_lengths)
         sampling = self.sampling if self.training else 0.0
@@ -107,7 +106,7 @@ class Seq2SeqNetwork(nn.Module):
         read = self._output_input(states[batch.valid])
         if label_smoothing is None:
             return self.output(read)  # type: ignore[no-any-return]
-        return target_loss(read, self.output, batch.target_out[batch.valid], label_smoothing)
+        return linear_cross_entropy(read, self.output, batch.target_out[batch.valid], label_smoothing)
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Memory:
         """Reads sources.

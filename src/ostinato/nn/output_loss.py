@@ -1,0 +1,60 @@
+"""The loss of an output layer over many classes, without holding all of its scores."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ROWS, SCORES = 256, 2**21
+"""Predictions whose scores are held at once: at least so many, and as many as have so many scores."""
+
+
+def linear_cross_entropy(x: Tensor, output: nn.Linear, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy (with smoothing: Szegedy et al. 2016, section 7) of ``output(x)``, the mean of all predictions.
+
+    Equal to ``F.cross_entropy(output(x), targets, label_smoothing=label_smoothing)``, value and gradients. The scores
+    of all classes for all predictions, by far the largest tensor of a language model's training step, are never held at
+    once: a few rows at a time, their part of the gradients is made on the spot, which takes half the time on a CPU.
+
+    Args:
+        x: What the output layer reads, ``(predictions, features)``.
+        output: The output layer, with a bias.
+        targets: The right classes ``(predictions,)``, int64.
+        label_smoothing: Probability that the right answer leaves to all classes alike.
+
+    Returns:
+        A scalar, in nats.
+    """
+    if not torch.is_grad_enabled() or not len(targets):
+        return F.cross_entropy(output(x), targets, label_smoothing=label_smoothing)
+    loss: Tensor = _LinearCrossEntropy.apply(x, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        of_x, of_weight, of_bias = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(bias)
+        total = x.new_zeros(())
+        block = max(ROWS, SCORES // len(weight))
+        for first in range(0, len(x), block):
+            rows = slice(first, first + block)
+            right = targets[rows, None]
+            scores = F.linear(x[rows], weight, bias)
+            norm = scores.logsumexp(1, keepdim=True)
+            total += (norm - (1 - smoothing) * scores.gather(1, right) - smoothing * scores.mean(1, keepdim=True)).sum()
+            # The gradient with respect to the scores: what is predicted less what is right.
+            error = scores.sub_(norm).exp_().sub_(smoothing / len(weight))
+            error.scatter_add_(1, right, error.new_full(right.shape, smoothing - 1))
+            of_x[rows] = error @ weight
+            of_weight.addmm_(error.T, x[rows])
+            of_bias += error.sum(0)
+        ctx.save_for_backward(of_x, of_weight, of_bias)
+        return total / len(x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        share = gradient / len(ctx.saved_tensors[0])
+        return *(tensor * share for tensor in ctx.saved_tensors), None, None
