@@ -10,6 +10,7 @@ from torch.autograd import forward_ad
 from ostinato.cells import Cell, State
 from ostinato.engine import aten, cpp, reference
 from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.engine.watch import watch_of_now, watching
 
 BackendName = Literal["auto", "reference", "aten", "cpp"]
 S = TypeVar("S", bound=State)
@@ -73,6 +74,9 @@ def scan(
     _check(cell, x, state, lengths)
     features = _features(cell, x)
     first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
+    if not torch.compiler.is_compiling() and (watch := watch_of_now()) is not None:
+        with watching(None):
+            return watch(cell, x, first, lengths, reverse, backend)  # type: ignore[return-value]
     if x.shape[1] == 0:
         if backend != "auto":
             _choose(cell, features, x.dtype, x.device, backend)  # it must be one that could run

@@ -16,7 +16,7 @@ from ostinato.nn.ragged import repack, unpack
 States = tuple[Tensor, ...]
 
 
-class _OnEngine(torch.nn.RNNBase, ABC):
+class DropIn(torch.nn.RNNBase, ABC):
     """What the three layers share: torch's own checks and layout of weights, with `scan` in place of its kernels."""
 
     _state: ClassVar[Any]
@@ -145,7 +145,7 @@ class _OnEngine(torch.nn.RNNBase, ABC):
         )
 
 
-class RNN(_OnEngine, torch.nn.RNN):
+class RNN(DropIn, torch.nn.RNN):
     """`torch.nn.RNN` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:
@@ -162,7 +162,7 @@ class RNN(_OnEngine, torch.nn.RNN):
         return cells.Elman(input_size, self.hidden_size, activation=activation, bias=self.bias)
 
 
-class GRU(_OnEngine, torch.nn.GRU):
+class GRU(DropIn, torch.nn.GRU):
     """`torch.nn.GRU` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:
@@ -178,7 +178,7 @@ class GRU(_OnEngine, torch.nn.GRU):
         return cells.GRU(input_size, self.hidden_size, bias=self.bias)
 
 
-class LSTM(_OnEngine, torch.nn.LSTM):
+class LSTM(DropIn, torch.nn.LSTM):
     """`torch.nn.LSTM` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-ROWS, SCORES = 256, 2**21
+ROWS, SCORES = 256, 2**18
 """Predictions whose scores are held at once: at least so many, and as many as have so many scores."""
 
 

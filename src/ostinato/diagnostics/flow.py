@@ -1,0 +1,158 @@
+"""Gradient flow through time: what reaches the state of k steps ago of the loss of the last step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.diagnostics.layers import Layer
+from ostinato.diagnostics.probe import Call, Recording, Track, at_rest, record
+from ostinato.diagnostics.rate import exponential_rate
+from ostinato.errors import OstinatoError
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """The gradient that comes back through time to one state tensor of one layer and direction.
+
+    Attributes:
+        layer: Which.
+        state: The name of the state's tensor: h, c, ...
+        norms: ``norms[row, k - 1]`` is the 2-norm of the derivative, with respect to the state at T - k (as it enters
+            the next step), of what the loss takes from the last step T; float64, NaN before a row's first step.
+    """
+
+    layer: Layer
+    state: str
+    norms: Tensor
+
+    def __str__(self) -> str:
+        return f"{self.layer}, {self.state}"
+
+    @property
+    def rates(self) -> Tensor:
+        """The fitted exponential rate of each row, in nats a step; NaN where nothing comes back."""
+        return exponential_rate(self.norms)
+
+    @property
+    def rate(self) -> float:
+        """Their median: below 0 gradients vanish, above 0 they explode; NaN where nothing comes back."""
+        return float(self.rates.nanmedian())
+
+    @property
+    def typical(self) -> Tensor:
+        """The median norm at each lag ``(lags,)``."""
+        return self.norms.nanmedian(0).values
+
+    def band(self, low: float = 0.1, high: float = 0.9) -> tuple[Tensor, Tensor]:
+        """Quantiles over the rows at each lag, two of ``(lags,)``."""
+        return self.norms.nanquantile(low, 0), self.norms.nanquantile(high, 0)
+
+    @property
+    def change(self) -> float:
+        """The typical norm at the longest lag that half of the rows have, as a share of that at lag 1.
+
+        NaN where nothing comes back at lag 1.
+        """
+        enough = self.norms.isfinite().double().mean(0) >= 0.5
+        typical = self.typical[: int(enough.sum())]
+        return float(typical[-1] / typical[0]) if len(typical) and typical[0] > 0 else float("nan")
+
+
+def gradient_flow(model: nn.Module, loss: Callable[[], Tensor]) -> list[GradientFlow]:
+    """Measures how gradients fare on their way back through time, exactly, on whatever backend the layers use.
+
+    The model is put into evaluation mode for the measurement, which draws nothing random and changes nothing. Of each
+    stack of layers, the loss's gradient at the last valid step of each row is followed back through all its layers:
+    the gradient of the loss at step T with respect to the state at T - k, for every lag k. A direction that runs
+    backwards has its last step at the start of the row.
+
+    Args:
+        model: With recurrent layers of this engine.
+        loss: Calls the model on a batch and returns a scalar.
+
+    Returns:
+        One flow for each layer, direction and tensor of the state, in the order of the model.
+
+    Raises:
+        OstinatoError: The model ran no recurrent layer, or the loss does not depend on any.
+    """
+    with at_rest(model):
+        return flows(record(model, loss))
+
+
+def flows(recording: Recording) -> list[GradientFlow]:
+    """The gradient flows of a recorded forward pass; see `gradient_flow`."""
+    if not recording.tracks:
+        raise OstinatoError(
+            "the model ran no recurrent layer of this engine: use ostinato.nn.Recurrent, or ostinato.nn.LSTM, GRU or "
+            "RNN, which load the weights of torch's"
+        )
+    if not recording.loss.requires_grad:
+        raise OstinatoError("the loss does not depend on any recurrent layer")
+    found: dict[tuple[Layer, str], GradientFlow] = {}
+    for stack in dict.fromkeys(track.layer.stack for track in recording.tracks):
+        own = [track for track in recording.tracks if track.layer.stack == stack]
+        if all(track.one_sequence for track in own):
+            for reverse in (False, True):
+                for flow in _one_direction(recording.loss, own, reverse):
+                    found[flow.layer, flow.state] = flow
+    return [
+        found[track.layer, name] for track in recording.tracks for name in track.fields if (track.layer, name) in found
+    ]
+
+
+def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[GradientFlow]:
+    """The flows of the layers that run in one direction."""
+    measured = [track for track in stack if track.layer.reverse == reverse]
+    last = [track.calls[-1] for track in measured]
+    tops = [track.calls[-1] for track in measured if track.layer.top]
+    if not tops:
+        return []
+    read = [call.y for call in tops] + [tensor for call in last for tensor in call.final]
+    asked = torch.autograd.grad(loss, read, retain_graph=True, allow_unused=True, materialize_grads=True)
+    outputs, finals = asked[: len(tops)], asked[len(tops) :]
+    final_step = _last_step(tops, outputs, finals)
+    seeds = [_only(call, gradient, final_step) for call, gradient in zip(tops, outputs, strict=True)]
+    pushes = [push for track in measured for call in track.calls for push in call.pushes]
+    came = iter(
+        torch.autograd.grad(
+            read, pushes, [*seeds, *finals], retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+    )
+    made = []
+    for track in measured:
+        parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.calls]
+        before = sum(call.x.shape[1] for call in track.calls[:-1])
+        for number, name in enumerate(track.fields):
+            whole = torch.cat([part[number] for part in parts], 1)
+            made.append(GradientFlow(track.layer, name, _by_lag(whole.double().norm(dim=2), final_step + before)))
+    return made
+
+
+def _last_step(tops: Sequence[Call], outputs: Sequence[Tensor], finals: Sequence[Tensor]) -> Tensor:
+    """The last step of each row that the loss reads, in the order in which steps are taken, ``(batch,)``."""
+    call = tops[0]
+    batch, time = call.x.shape[:2]
+    steps = torch.arange(time, device=call.x.device)
+    end = steps[-1].expand(batch) if call.lengths is None else call.lengths.to(steps.device) - 1
+    if any(bool(final.any()) for final in finals):
+        return end
+    read = torch.stack([call.in_order(gradient).any(2) for gradient in outputs]).any(0) & (steps <= end[:, None])
+    return torch.where(read.any(1), torch.where(read, steps, -1).amax(1), end)
+
+
+def _only(call: Call, gradient: Tensor, final_step: Tensor) -> Tensor:
+    """A gradient ``(batch, time, features)`` at the last step of each row, zero elsewhere."""
+    steps = torch.arange(gradient.shape[1], device=gradient.device).expand(gradient.shape[:2])
+    place = call.in_order(steps)  # the step that stands at each place of the order
+    at = place.gather(1, final_step.clamp(min=0)[:, None])
+    return torch.where((steps == at)[..., None] & (final_step >= 0)[:, None, None], gradient, 0)
+
+
+def _by_lag(norms: Tensor, final_step: Tensor) -> Tensor:
+    """Norms ``(batch, steps)`` in the order of the steps, as ``(batch, lags)``: lag 1 is the state before the last."""
+    place = final_step[:, None] - torch.arange(norms.shape[1], device=norms.device)
+    found = norms.gather(1, place.clamp(min=0))
+    return torch.where(place >= 0, found, torch.nan)
