@@ -132,6 +132,30 @@ def test_a_decoder_that_runs_step_by_step_is_one_sequence():
     torch.testing.assert_close(steps.norms, whole.norms)
 
 
+def test_a_layer_that_reads_rows_of_any_length_and_then_goes_on_is_one_sequence():
+    torch.manual_seed(0)
+    layers, lengths = Recurrent(GRU, 3, 5).double(), (6, 2, 4)
+    x, more = torch.randn(3, 6, 3, dtype=torch.float64), torch.randn(3, 2, 3, dtype=torch.float64)
+
+    def both(rows):
+        _, state = layers(x[rows], lengths=torch.tensor(lengths)[rows])
+        return layers(more[rows], state)[0].square().sum()
+
+    (together,) = gradient_flow(layers, lambda: both(slice(None)))
+    for row, length in enumerate(lengths):
+        alone = torch.cat([x[row : row + 1, :length], more[row : row + 1]], 1)
+        (own,) = gradient_flow(layers, lambda x=alone: layers(x)[0][:, -1].square().sum())
+        torch.testing.assert_close(together.norms[row, : length + 2], own.norms[0])
+        assert together.norms[row, length + 2 :].isnan().all()
+
+
+def test_of_a_layer_that_reads_several_sequences_the_last_one_is_measured():
+    torch.manual_seed(0)
+    layers, x = Recurrent(GRU, 3, 5).double(), torch.randn(2, 6, 3, dtype=torch.float64)
+    (flow,) = gradient_flow(layers, lambda: layers(x)[0].sum() * layers(x[:, :4])[0][:, -1].sum())
+    assert flow.norms.shape == (2, 4)
+
+
 def test_torchs_layers_on_this_engine_are_measured_too():
     torch.manual_seed(0)
     layers = ostinato.nn.LSTM(3, 5, num_layers=2, batch_first=True, bidirectional=True).double()
@@ -182,7 +206,7 @@ def test_rho_times_an_orthogonal_matrix_has_the_rate_log_rho(rho, backend):
     x = torch.randn(8, 60, 2)
     (flow,) = gradient_flow(model, lambda: model(x).sum())
     assert flow.rate == pytest.approx(math.log(rho), rel=0.01, abs=1e-5)
-    assert flow.change == pytest.approx(rho**59, rel=0.01)
+    assert flow.growth == pytest.approx(rho**59, rel=0.01)
 
 
 def test_tanh_at_a_fixed_point_has_the_rate_of_its_slope_there():

@@ -41,6 +41,10 @@ class Cell(nn.Module, ABC, Generic[S]):
     drops_state: ClassVar[bool] = False
     """Whether `forward` calls `drop`, so that recurrent dropout can be asked of this cell."""
 
+    gates: ClassVar[tuple[str, ...]] = ()
+    """Names of the gates in the order in which `forward` computes their logistic sigmoids; a sigmoid after them is no
+    gate. Where none are named, every sigmoid is taken for one."""
+
     input_size: int
     output_size: int
 
@@ -88,6 +92,17 @@ class Cell(nn.Module, ABC, Generic[S]):
             return x, h
         x, mask = torch.split(x, [self.input_size, h.shape[-1]], dim=-1)
         return x, h * mask
+
+    def remember(self, bias: float) -> bool:
+        """Sets the initial bias of the gate that keeps the state, so that memories last from the start of training.
+
+        Args:
+            bias: Of the gate that keeps what is there; the logistic function of it is kept at each step.
+
+        Returns:
+            Whether this cell has such a gate; one without stays as it is.
+        """
+        return False
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.output_size}"

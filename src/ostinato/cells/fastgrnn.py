@@ -102,6 +102,8 @@ class FastGRNN(_Fast):
         ValueError: For a size below 1 or a rank that the sizes do not allow.
     """
 
+    gates: ClassVar = ("update",)
+
     def __init__(
         self, input_size: int, hidden_size: int, *, rank_w: int | None = None, rank_u: int | None = None
     ) -> None:

@@ -35,6 +35,7 @@ class GRU(Cell[GRUState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar = ("reset", "update")
 
     def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, reset_after: bool = True) -> None:
         super().__init__(input_size, hidden_size)
@@ -43,6 +44,15 @@ class GRU(Cell[GRUState]):
         self.weight_hh = self.matrix(3 * hidden_size, hidden_size)
         self.bias_ih = self.vector(3 * hidden_size) if bias else None
         self.bias_hh = self.vector(3 * hidden_size) if bias else None
+
+    @torch.no_grad()
+    def remember(self, bias: float) -> bool:
+        if self.bias_ih is None or self.bias_hh is None:
+            return False
+        update = slice(self.output_size, 2 * self.output_size)
+        self.bias_ih[update] = bias
+        self.bias_hh[update] = 0.0
+        return True
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -84,6 +94,7 @@ class MGU(Cell[GRUState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar = ("forget",)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

@@ -36,6 +36,7 @@ class JANET(Cell[JANETState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar = ("forget",)
 
     def __init__(self, input_size: int, hidden_size: int, *, beta: float = 1.0, longest: int | None = None) -> None:
         super().__init__(input_size, hidden_size)

@@ -38,6 +38,7 @@ class LEM(Cell[LEMState]):
 
     recurrent_weights: ClassVar = ("weight_yh", "weight_zy")
     drops_state: ClassVar = True
+    gates: ClassVar = ("memory step", "output step")
 
     def __init__(self, input_size: int, hidden_size: int, *, dt: float = 1.0) -> None:
         super().__init__(input_size, hidden_size)

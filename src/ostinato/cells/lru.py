@@ -1,7 +1,7 @@
 """Linear recurrent units: a diagonal linear recurrence, complex or gated."""
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -124,6 +124,8 @@ class RGLRU(Cell[RGLRUState]):
     Raises:
         ValueError: For a size below 1.
     """
+
+    gates: ClassVar = ("recurrence", "input")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

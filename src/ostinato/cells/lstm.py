@@ -74,21 +74,27 @@ class LSTM(Cell[LSTMState]):
         self.norm_ih = nn.LayerNorm(gates, bias=False) if layer_norm else None
         self.norm_hh = nn.LayerNorm(gates, bias=False) if layer_norm else None
         self.norm_c = nn.LayerNorm(hidden_size) if layer_norm else None
-        if forget_bias is not None:
-            self._set_forget_bias(forget_bias)
-
-    def _set_forget_bias(self, value: float) -> None:
-        if self.bias_ih is None or self.bias_hh is None:
+        if forget_bias is not None and not self.remember(forget_bias):
             raise ValueError("forget_bias needs bias=True")
+
+    @torch.no_grad()
+    def remember(self, bias: float) -> bool:
+        if self.bias_ih is None or self.bias_hh is None:
+            return False
         forget = slice(0, self.hidden_size) if self.coupled else slice(self.hidden_size, 2 * self.hidden_size)
-        with torch.no_grad():
-            self.bias_ih[forget] = value
-            self.bias_hh[forget] = 0.0
+        self.bias_ih[forget] = bias
+        self.bias_hh[forget] = 0.0
+        return True
 
     @property
     def plain(self) -> bool:
         """Whether this is exactly torch's LSTM (a projection included)."""
         return self.peephole is None and self.norm_c is None and not self.coupled
+
+    @property
+    def gates(self) -> tuple[str, ...]:  # type: ignore[override]
+        """A coupled LSTM has no input gate of its own."""
+        return ("forget", "output") if self.coupled else ("forget", "input", "output")
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -1,6 +1,6 @@
 """Minimal gated units: no gate sees the state, so that time could be scanned in parallel."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,6 +35,8 @@ class MinGRU(Cell[MinGRUState]):
     Raises:
         ValueError: For a size below 1.
     """
+
+    gates: ClassVar = ("update",)
 
     def __init__(self, input_size: int, hidden_size: int, *, positive: bool = False) -> None:
         super().__init__(input_size, hidden_size)
@@ -72,6 +74,8 @@ class MinLSTM(Cell[MinGRUState]):
     Raises:
         ValueError: For a size below 1.
     """
+
+    gates: ClassVar = ("forget",)
 
     def __init__(self, input_size: int, hidden_size: int, *, positive: bool = False) -> None:
         super().__init__(input_size, hidden_size)

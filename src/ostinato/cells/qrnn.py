@@ -54,6 +54,11 @@ class QRNN(Cell[Any]):
         self.weight_ih = self.matrix(blocks * hidden_size, window * input_size)
         self.bias = self.vector(blocks * hidden_size)
 
+    @property
+    def gates(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those that the pooling has."""
+        return {"f": ("forget",), "fo": ("forget", "output"), "ifo": ("forget", "input", "output")}[self.pooling]
+
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> Any:

@@ -49,6 +49,7 @@ class SLSTM(Cell[SLSTMState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar = ("output",)
 
     def __init__(
         self, input_size: int, hidden_size: int, *, heads: int = 1, forget_gate: ForgetGate = "sigmoid"

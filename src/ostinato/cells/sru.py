@@ -38,6 +38,7 @@ class SRU(Cell[SRUState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar = ("forget", "reset")
 
     def __init__(self, input_size: int, hidden_size: int, *, alpha: float = 3**0.5) -> None:
         super().__init__(input_size, hidden_size)

@@ -34,6 +34,9 @@ class Zoneout(Cell[Any]):
         """Whether the wrapped cell can drop its recurrent input; that mask stands before zoneout's."""
         return self.cell.drops_state
 
+    def remember(self, bias: float) -> bool:
+        return self.cell.remember(bias)
+
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:

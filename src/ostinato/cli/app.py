@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato import __version__
-from ostinato.cli import bench, chat, demo, evaluate, explain, fit, generate, info, predict, suggest, translate
+from ostinato.cli import bench, chat, demo, doctor, evaluate, explain, fit, generate, info, predict, suggest, translate
 from ostinato.errors import OstinatoError
 
 
@@ -29,6 +29,7 @@ class Commands(TyperGroup):
             "generate",
             "suggest",
             "explain",
+            "doctor",
             "info",
             "bench",
         ]
@@ -51,6 +52,7 @@ app.command("explain", no_args_is_help=True)(explain.explain)
 app.command("generate", no_args_is_help=True)(generate.generate)
 app.command("suggest", no_args_is_help=True)(suggest.suggest)
 app.command("demo")(demo.demo)
+app.command("doctor", no_args_is_help=True)(doctor.doctor)
 app.command("info", no_args_is_help=True)(info.info)
 app.command("bench", no_args_is_help=True)(bench.bench)
 

@@ -16,6 +16,7 @@ DEMOS = {
     "language": ("language", "Python's own source, to write some more"),
     "chat": ("chatbot", "what is said at the counter of a music shop"),
     "translation": ("translator", "dates in English to other languages"),
+    "memory": ("memory", "who remembers how long: cells and their gradients"),
 }
 """Which task a demo is of, and what its data are."""
 

@@ -22,6 +22,9 @@ def _add(name: str, command: Callable[..., None], settings: str, named: Collecti
     """A command whose help lists the task's settings too; they are only imported for that."""
 
     class Command(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, _spelled_out(args))
+
         def format_help(self, ctx: Any, formatter: Any) -> None:
             from ostinato.cli.listing import all_settings
 
@@ -30,6 +33,16 @@ def _add(name: str, command: Callable[..., None], settings: str, named: Collecti
             screen().print(all_settings(getattr(import_module(module), kind), named))
 
     app.command(name, cls=Command, no_args_is_help=True)(command)
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """The arguments, with `--doctor` alone made `--doctor watch`: typer has no values that may be left out."""
+    spelled = []
+    for place, argument in enumerate(arguments):
+        spelled.append(argument)
+        if argument == "--doctor" and arguments[place + 1 : place + 2] not in (["watch"], ["fix"]):
+            spelled.append("watch")
+    return spelled
 
 
 _add("forecaster", forecaster.fit, "ostinato.tasks.forecasting.settings:ForecasterSettings", forecaster.NAMED)

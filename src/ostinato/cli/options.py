@@ -15,6 +15,14 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with a training th
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Write FOLDER/tensorboard besides FOLDER/metrics.jsonl.")
 ]
+Doctor = Annotated[
+    str | None,
+    typer.Option(
+        "--doctor",
+        metavar="[watch|fix]",
+        help="Measure gradients through time while training, and warn early; fix also applies the safe remedies.",
+    ),
+]
 CellName = Annotated[
     str | None,
     typer.Option(metavar="NAME", rich_help_panel=MODEL, help="Recurrent cell, one of those listed below."),

@@ -1,5 +1,6 @@
 """Gradient flow through time: what reaches the state of k steps ago of the loss of the last step."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,17 +11,22 @@ from ostinato.diagnostics.layers import Layer
 from ostinato.diagnostics.probe import Call, Recording, Track, at_rest, record
 from ostinato.diagnostics.rate import exponential_rate
 from ostinato.errors import OstinatoError
+from ostinato.nn import valid_steps
+
+SHARE = 0.01
+"""A gradient that has fallen below this share of its largest norm no longer teaches."""
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """The gradient that comes back through time to one state tensor of one layer and direction.
+    """The gradient that comes back through time to the state of one layer and direction.
 
     Attributes:
         layer: Which.
-        state: The name of the state's tensor: h, c, ...
+        state: The name of the state's tensor: h, c, ...; several where they are taken together.
         norms: ``norms[row, k - 1]`` is the 2-norm of the derivative, with respect to the state at T - k (as it enters
-            the next step), of what the loss takes from the last step T; float64, NaN before a row's first step.
+            the next step), of what the loss takes from the last step T; float64, NaN before a row's
+            first step, infinite where it overflows.
     """
 
     layer: Layer
@@ -42,22 +48,27 @@ class GradientFlow:
 
     @property
     def typical(self) -> Tensor:
-        """The median norm at each lag ``(lags,)``."""
-        return self.norms.nanmedian(0).values
+        """The median norm at each lag that half of the rows have ``(lags,)``."""
+        enough = int((~self.norms.isnan()).double().mean(0).ge(0.5).sum())
+        return self.norms[:, : max(enough, 1)].nanmedian(0).values
 
     def band(self, low: float = 0.1, high: float = 0.9) -> tuple[Tensor, Tensor]:
-        """Quantiles over the rows at each lag, two of ``(lags,)``."""
-        return self.norms.nanquantile(low, 0), self.norms.nanquantile(high, 0)
+        """Quantiles over the rows at the lags of `typical`, two of ``(lags,)``."""
+        norms = self.norms[:, : len(self.typical)]
+        return norms.nanquantile(low, 0), norms.nanquantile(high, 0)
 
     @property
-    def change(self) -> float:
-        """The typical norm at the longest lag that half of the rows have, as a share of that at lag 1.
+    def growth(self) -> float:
+        """The typical norm at the longest lag as a share of that at lag 1; NaN where nothing comes back."""
+        typical = self.typical
+        return float(typical[-1] / typical[0]) if float(typical[0]) > 0 else math.nan
 
-        NaN where nothing comes back at lag 1.
-        """
-        enough = self.norms.isfinite().double().mean(0) >= 0.5
-        typical = self.typical[: int(enough.sum())]
-        return float(typical[-1] / typical[0]) if len(typical) and typical[0] > 0 else float("nan")
+    @property
+    def reach(self) -> int:
+        """The longest lag at which the typical norm is still 1 % of its largest; 0 where nothing comes back."""
+        typical = self.typical.nan_to_num(0)
+        kept = (typical >= SHARE * typical.amax()) & (typical > 0)
+        return int(kept.nonzero().amax()) + 1 if bool(kept.any()) else 0
 
 
 def gradient_flow(model: nn.Module, loss: Callable[[], Tensor]) -> list[GradientFlow]:
@@ -94,12 +105,24 @@ def flows(recording: Recording) -> list[GradientFlow]:
     found: dict[tuple[Layer, str], GradientFlow] = {}
     for stack in dict.fromkeys(track.layer.stack for track in recording.tracks):
         own = [track for track in recording.tracks if track.layer.stack == stack]
-        if all(track.one_sequence for track in own):
-            for reverse in (False, True):
-                for flow in _one_direction(recording.loss, own, reverse):
-                    found[flow.layer, flow.state] = flow
+        for reverse in (False, True):
+            for flow in _one_direction(recording.loss, own, reverse):
+                found[flow.layer, flow.state] = flow
+    return [found[track.layer, name] for track in recording.tracks for name in track.fields]
+
+
+def together(measured: Sequence[GradientFlow]) -> list[GradientFlow]:
+    """The flows to the tensors of a layer's state as one flow to the whole of it, for each layer and direction."""
+    layers: dict[Layer, list[GradientFlow]] = {}
+    for flow in measured:
+        layers.setdefault(flow.layer, []).append(flow)
     return [
-        found[track.layer, name] for track in recording.tracks for name in track.fields if (track.layer, name) in found
+        GradientFlow(
+            layer,
+            " and ".join(flow.state for flow in own),
+            torch.stack([flow.norms for flow in own]).square().sum(0).sqrt(),
+        )
+        for layer, own in layers.items()
     ]
 
 
@@ -115,7 +138,7 @@ def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[
     outputs, finals = asked[: len(tops)], asked[len(tops) :]
     final_step = _last_step(tops, outputs, finals)
     seeds = [_only(call, gradient, final_step) for call, gradient in zip(tops, outputs, strict=True)]
-    pushes = [push for track in measured for call in track.calls for push in call.pushes]
+    pushes = [push for track in measured for call in track.chain for push in call.pushes]
     came = iter(
         torch.autograd.grad(
             read, pushes, [*seeds, *finals], retain_graph=True, allow_unused=True, materialize_grads=True
@@ -123,12 +146,29 @@ def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[
     )
     made = []
     for track in measured:
-        parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.calls]
-        before = sum(call.x.shape[1] for call in track.calls[:-1])
+        parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.chain]
         for number, name in enumerate(track.fields):
-            whole = torch.cat([part[number] for part in parts], 1)
-            made.append(GradientFlow(track.layer, name, _by_lag(whole.double().norm(dim=2), final_step + before)))
+            norms = [part[number].double().norm(dim=2) for part in parts]
+            made.append(GradientFlow(track.layer, name, _by_lag(*_joined(norms, track.chain, final_step))))
     return made
+
+
+def _joined(norms: Sequence[Tensor], chain: Sequence[Call], final_step: Tensor) -> tuple[Tensor, Tensor]:
+    """Norms of scans that go on from each other as those of one, and the last step counted from the first of all.
+
+    What stands past a row's length in an earlier scan is moved to the end.
+    """
+    valid = [_valid(call) for call in chain]
+    order = (~torch.cat(valid, 1)).int().argsort(stable=True, dim=1)
+    before = sum((each.sum(1) for each in valid[:-1]), torch.zeros_like(final_step))
+    return torch.cat(list(norms), 1).gather(1, order), final_step + before
+
+
+def _valid(call: Call) -> Tensor:
+    batch, time = call.x.shape[:2]
+    if call.lengths is None:
+        return torch.ones(batch, time, dtype=torch.bool, device=call.x.device)
+    return valid_steps(call.lengths.to(call.x.device), time)
 
 
 def _last_step(tops: Sequence[Call], outputs: Sequence[Tensor], finals: Sequence[Tensor]) -> Tensor:
@@ -154,5 +194,6 @@ def _only(call: Call, gradient: Tensor, final_step: Tensor) -> Tensor:
 def _by_lag(norms: Tensor, final_step: Tensor) -> Tensor:
     """Norms ``(batch, steps)`` in the order of the steps, as ``(batch, lags)``: lag 1 is the state before the last."""
     place = final_step[:, None] - torch.arange(norms.shape[1], device=norms.device)
-    found = norms.gather(1, place.clamp(min=0))
+    # What is no number has passed infinity.
+    found = norms.gather(1, place.clamp(min=0)).nan_to_num(nan=torch.inf, posinf=torch.inf)
     return torch.where(place >= 0, found, torch.nan)

@@ -17,7 +17,7 @@ def exponential_rate(norms: Tensor) -> Tensor:
         Per step, in nats, ``(rows,)``: 0 keeps, log 2 doubles each step; NaN for a row with fewer than 2 norms above 0.
     """
     norms = norms.double()
-    largest = norms.nan_to_num(0).amax(1, keepdim=True)
+    largest = torch.where(norms.isfinite(), norms, 0).amax(1, keepdim=True)
     usable = norms.isfinite() & (norms > TINY * largest) & (norms > torch.finfo(torch.float32).tiny)
     weight = usable.double()
     count = weight.sum(1)

@@ -1,11 +1,12 @@
 """Dialogue: from recorded dialogues to replies, scored against simple baselines."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.dialogues import Dialogues, DialogueSource, Example
@@ -20,8 +21,9 @@ from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.seq2seq.batches import pair_batch
 from ostinato.tasks.seq2seq.train import train
 from ostinato.tasks.settings import cell_name
 from ostinato.training import Report
@@ -258,6 +260,12 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         with self.settings.on_threads():
             self.metrics = score_replies(fitted, self.settings, self._encoded(examples, fitted.units, "test"))
         return self.metrics
+
+    def _case(self, data: DialogueSource) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        pairs = self._encoded(self._examples(Dialogues.of(data), "given", None), fitted.units, "given").pairs
+        batch = pair_batch([pairs[place] for place in evenly(len(pairs))])
+        return fitted.network, lambda: fitted.network(batch, 0.0)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -1,16 +1,18 @@
 """The contract of every task: settings, fit, predict, evaluate, save, load."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
+from ostinato.diagnostics import Circumstances, Examination, examine
 from ostinato.errors import OstinatoError
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
@@ -87,6 +89,35 @@ class Estimator(ABC, Generic[M, F]):
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""
+
+    def examine(self, data: Any) -> Examination:
+        """Looks into the trained network as it works on some data: gradients through time, dynamics, memory, a verdict.
+
+        Args:
+            data: A file or an in-memory object, as for `evaluate`; some of it is taken, evenly spread.
+
+        Returns:
+            What was found; `print` it, or write it as a page with ``ostinato.diagnostics.write_page``.
+
+        Raises:
+            OstinatoError: Nothing is fitted yet, or anything is wrong with the data.
+        """
+        network, loss = self._case(data)
+        with self.settings.on_threads():
+            return examine(network, loss, self._circumstances())
+
+    def _circumstances(self) -> Circumstances:
+        """What advice depends on."""
+        return Circumstances(
+            clip_norm=self.settings.clip_norm,
+            learning_rate=self.settings.learning_rate,
+            chunk=getattr(self.settings, "chunk", None),
+            beaten="" if self.metrics is None or self.metrics.beats else self.metrics.verdict(),
+        )
+
+    @abstractmethod
+    def _case(self, data: Any) -> tuple[nn.Module, Callable[[], Tensor]]:
+        """The network, and what takes its loss on a sample of some data, for the doctor."""
 
     @abstractmethod
     def summary(self) -> str:

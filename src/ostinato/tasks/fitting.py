@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from ostinato.data.batches import Batches
+from ostinato.diagnostics import Doctor
 from ostinato.tasks.settings import NetworkSettings
 from ostinato.training import Loss, Process, Report, Trainer, clear_checkpoints
 
@@ -41,9 +44,16 @@ def fit_network(
         OstinatoError: There is nothing to resume from, or other checkpoints are there.
     """
     checkpoints = None if folder is None else checkpoints_of(folder)
+    doctor = Doctor(network, settings)
     with settings.on_threads():
-        Trainer(network, loss, settings, folder=checkpoints, report=report).fit(batches, score, resume=resume)
+        trainer = Trainer(network, loss, settings, folder=checkpoints, report=report, onlooker=doctor)
+        trainer.fit(batches, score, resume=resume)
     network.cpu()
+
+
+def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:
+    """Numbers of at most so many among `count` things, evenly spread over them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def checkpoints_of(folder: str | Path) -> Path:

@@ -7,16 +7,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.fitted import Fitted
+from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import Split, continued
@@ -349,6 +352,21 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         stream = Stream(fitted, ids.index(name), one.static[0])
         stream.prime(fitted.standardiser.transform(one, fitted.standardiser.scales_of(one, one.offsets[1:])))
         return stream
+
+    def _case(self, data: Source) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        panel = fitted.read(data)
+        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
+        first = np.clip(panel.lengths - fitted.settings.horizon, 1, fitted.settings.window)
+        windows = Split(first, first).test(fitted.standardiser.transform(panel, scales), fitted.settings, 1)
+        if not len(windows):
+            raise OstinatoError(
+                f"no series is longer than the horizon of {fitted.settings.horizon} steps: give more rows"
+            )
+        batch = windows.gather(evenly(len(windows)))
+        index = torch.from_numpy(fitted.standardiser.index(panel)).clamp(min=0)
+        batch = batch._replace(series=index[batch.series])
+        return fitted.network, lambda: forecast_loss(fitted.settings, fitted.network(batch), batch)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -1,20 +1,21 @@
 """Language modelling: from a text to a model of what comes next, which scores, writes and suggests."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
 from ostinato.data.units import UNITS, Units
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.language.fitted import Fitted, cased
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
 from ostinato.tasks.language.network import FEWEST
@@ -26,6 +27,9 @@ from ostinato.tasks.language.train import train
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import Process, Report
+
+EXAMINED = 4
+"""Chunks that the doctor reads at a time: gradients are followed back beyond the truncation of training."""
 
 
 class LanguageModel(Estimator[LanguageSettings, Fitted]):
@@ -296,6 +300,16 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         if self._suggester is None or self._suggester.fitted is not fitted:
             self._suggester = Suggester(fitted)
         return self._suggester(text, k)
+
+    def _case(self, data: PassageSource) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        ids = fitted.read(data).ids
+        steps = min(EXAMINED * self.settings.chunk, max((len(ids) - 1) // 2, 1))
+        if len(ids) < 3:
+            raise OstinatoError("the text is too short to look at: give at least 3 units of it")
+        rows = [ids[start : start + steps + 1].long() for start in evenly(len(ids) - steps, 16)]
+        chunk = torch.stack(rows)
+        return fitted.network, lambda: fitted.network(chunk[:, :-1], chunk[:, 1:]).nats
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

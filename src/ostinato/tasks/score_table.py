@@ -131,6 +131,13 @@ class ScoreTable:
             "verdict": self.verdict(),
         }
 
+    @property
+    def beats(self) -> bool:
+        """Whether any judged figure of the model is better than that of every baseline; also where there is none."""
+        judged = [self._badness(metric) for metric, form in METRICS.items() if form.judged]
+        rivals = [(each.pop(self.model), min(each.values())) for each in judged if self.model in each and len(each) > 1]
+        return not rivals or any(ours < theirs for ours, theirs in rivals)
+
     def verdict(self) -> str:
         """In plain words: where the model beats every baseline, where it loses and to whom, what its interval holds."""
         beaten: list[str] = []

@@ -1,12 +1,14 @@
 """Classification: from labelled texts, or sequences of numbers, to the probability of each label."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.labelled import Labelled
@@ -18,13 +20,13 @@ from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabili
 from ostinato.tasks.classification.embeddings import first_vectors
 from ostinato.tasks.classification.explanation import Explanation, explained
 from ostinato.tasks.classification.fitted import Fitted
-from ostinato.tasks.classification.inputs import Inputs, TextInputs, learn_inputs
+from ostinato.tasks.classification.inputs import Inputs, TextInputs, gathered, learn_inputs
 from ostinato.tasks.classification.labels import numbered, ordered_labels, weights_of
 from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import TEXT_ONLY, ClassifierSettings
-from ostinato.tasks.classification.train import train
+from ostinato.tasks.classification.train import classifier_loss, train
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import Report
@@ -230,6 +232,14 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
             OstinatoError: For a text without a word, or a model of sequences of numbers.
         """
         return explained(self._need(), text)
+
+    def _case(self, data: LabelledSource) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        read = fitted.read(data, labels=True)
+        rows = evenly(len(read))
+        batch = gathered([fitted.inputs.steps(read.items[row]) for row in rows], numbered(read, fitted.labels)[rows])
+        even = torch.ones(len(fitted.labels))
+        return fitted.network, lambda: classifier_loss(fitted.network(batch), batch.target, even, 0.0)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -1,11 +1,12 @@
 """Tagging: a label for every word of a sentence, or every step of a series of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.conll import read_conll
@@ -15,7 +16,7 @@ from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
@@ -25,7 +26,7 @@ from ostinato.tasks.tagging.fitted import Fitted, make_network, with_tags
 from ostinato.tasks.tagging.network import Sizes
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.tasks.tagging.train import train
+from ostinato.tasks.tagging.train import tagging_loss, train
 from ostinato.training import Report, seed_everything
 
 TaggedSource = str | Path | pd.DataFrame | Table | Tagged | Sequence[Any]
@@ -250,6 +251,13 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
                 "count": [row.there for row in rows.values()],
             }
         )
+
+    def _case(self, data: TaggedSource) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        sequences = _read(data, fitted.settings)[0]
+        encoded = with_tags(fitted.encoded(sequences), sequences, fitted.tags)
+        batch = encoded.gather(evenly(len(encoded)))
+        return fitted.network, lambda: tagging_loss(fitted.network, batch)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import torch
 from pydantic import ConfigDict, Field, PlainSerializer, field_validator
 
 from ostinato.cells import CELLS, Cell, CellFactory
+from ostinato.errors import OstinatoError
 from ostinato.training import TrainingSettings
 
 SMALL = 64
@@ -29,6 +31,11 @@ class NetworkSettings(TrainingSettings):
     )
     hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
     num_layers: int = Field(1, ge=1, description="Recurrent layers.")
+    forget_bias: float | None = Field(
+        None,
+        description="Initial bias of the gates that keep the state (lstm, gru and their kinds), so that memories last "
+        "from the start; None leaves it at random.",
+    )
     threads: int | None = Field(
         None,
         ge=1,
@@ -46,7 +53,8 @@ class NetworkSettings(TrainingSettings):
     @property
     def make_cell(self) -> CellFactory:
         """What makes the cell from an input size and a hidden size."""
-        return CELLS[self.cell] if isinstance(self.cell, str) else self.cell
+        make = CELLS[self.cell] if isinstance(self.cell, str) else self.cell
+        return make if self.forget_bias is None else partial(_remembering, make, self.forget_bias)
 
     @contextmanager
     def on_threads(self) -> Iterator[None]:
@@ -57,6 +65,14 @@ class NetworkSettings(TrainingSettings):
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def _remembering(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:
+    """A cell whose memories last from the start."""
+    cell = make(input_size, hidden_size)
+    if not cell.remember(bias):
+        raise OstinatoError(f"forget_bias: {type(cell).__name__} has no gate that keeps the state; leave it out")
+    return cell
 
 
 def check_units(unit: str, vocabulary_size: int | None, min_count: int) -> None:

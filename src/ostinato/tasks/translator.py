@@ -1,20 +1,21 @@
 """Translation: from pairs of texts to a network that writes one from the other, scored against simple baselines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.pairs import Pairs, PairSource, read_sources
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator
-from ostinato.tasks.fitting import drop_checkpoints
+from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
-from ostinato.tasks.seq2seq.batches import Pair
+from ostinato.tasks.seq2seq.batches import Pair, pair_batch
 from ostinato.tasks.seq2seq.decode import align, search
 from ostinato.tasks.seq2seq.texts import END, SPECIALS
 from ostinato.tasks.seq2seq.train import train
@@ -241,6 +242,13 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             OstinatoError: As `attention`, or for a file that cannot be written.
         """
         save_plot(plot_attention(self.attention(text, to=to)), path)
+
+    def _case(self, data: PairSource | Pairs) -> tuple[nn.Module, Callable[[], Tensor]]:
+        fitted = self._need()
+        pairs = Pairs.of(data, self.settings.columns)
+        kept = _short(fitted.vocabularies.pairs(pairs), pairs, self.settings, [])
+        batch = pair_batch([kept[place] for place in evenly(len(kept))])
+        return fitted.network, lambda: fitted.network(batch, 0.0)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -5,6 +5,7 @@ from ostinato.training.distributed import Process
 from ostinato.training.gradients import TrainingDiverged
 from ostinato.training.interruption import Interrupted
 from ostinato.training.loop import Loss, Trainer
+from ostinato.training.onlooker import Look, Onlooker
 from ostinato.training.progress import History, Record
 from ostinato.training.report import Report
 from ostinato.training.seeds import seed_everything
@@ -13,7 +14,9 @@ from ostinato.training.settings import TrainingSettings
 __all__ = [
     "History",
     "Interrupted",
+    "Look",
     "Loss",
+    "Onlooker",
     "Process",
     "Record",
     "Report",

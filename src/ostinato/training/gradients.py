@@ -13,7 +13,9 @@ NAMED = 5
 
 
 class TrainingDiverged(OstinatoError):  # noqa: N818 (what happened, not what to call it)
-    """The loss, a gradient or the validation score is not finite; a step that it would have spoilt is not taken.
+    """The loss, a gradient, a state or the validation score left its bounds; a step it would have spoilt is not taken.
+
+    So did the gradients when they are all zero, step after step.
 
     Args:
         message: what, where, and how to mend it.
@@ -31,18 +33,18 @@ def gradient_norm(model: nn.Module) -> Tensor:
     return get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
 
 
-def clip_gradients(model: nn.Module, settings: TrainingSettings, norm: Tensor) -> None:
-    """Clip in place, by value first. `norm` is the norm that the gradients have."""
+def clip_gradients(model: nn.Module, clip_value: float | None, clip_norm: float | None, norm: Tensor) -> None:
+    """Clip in place, by value first, where they are given. `norm` is the norm that the gradients have."""
     trained = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    if settings.clip_value is not None:
-        clip_grad_value_(trained, settings.clip_value)
+    if clip_value is not None:
+        clip_grad_value_(trained, clip_value)
         norm = gradient_norm(model)
-    if settings.clip_norm is not None:
-        clip_grads_with_norm_(trained, settings.clip_norm, norm)
+    if clip_norm is not None:
+        clip_grads_with_norm_(trained, clip_norm, norm)
 
 
 def diverged(
-    model: nn.Module, settings: TrainingSettings, loss: float, rate: float, step: int, place: str
+    model: nn.Module, settings: TrainingSettings, loss: float, rate: float, step: int, place: str, found: str
 ) -> Exception:
     """What to raise for a loss or gradient that is not finite.
 
@@ -53,6 +55,7 @@ def diverged(
         rate: learning rate of the step.
         step: number of the step, from 1.
         place: where in the data, in words.
+        found: what an autopsy of the batch found, in words; may be empty.
     """
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     broken = tuple(name for name, gradient in gradients.items() if not torch.isfinite(gradient).all())
@@ -64,8 +67,8 @@ def diverged(
         what = "the norm of the gradient is too large for its number format"
     clip = "set clip_norm" if settings.clip_norm is None else f"lower clip_norm (now {settings.clip_norm:g})"
     return TrainingDiverged(
-        f"{what} at optimiser step {step} ({place}): lower learning_rate (now {rate:g}), {clip}, "
-        "or look for values in the data that are not finite or far too large",
+        f"{what} at optimiser step {step} ({place}){f'; {found}' if found else ''}: lower learning_rate "
+        f"(now {rate:g}), {clip}, or look for values in the data that are not finite or far too large",
         step,
         broken,
     )

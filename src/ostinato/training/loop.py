@@ -18,11 +18,15 @@ from ostinato.training.checkpoint import checkpoint_path, latest, save_checkpoin
 from ostinato.training.distributed import Process
 from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, gradient_norm
 from ostinato.training.interruption import Interrupted, interruption
-from ostinato.training.progress import Clock, History
+from ostinato.training.onlooker import Onlooker
+from ostinato.training.progress import Clock, History, Progress
 from ostinato.training.report import Report
 from ostinato.training.run import Run
 from ostinato.training.seeds import seed_everything
 from ostinato.training.settings import TrainingSettings
+
+STILL = 10
+"""Optimiser steps in a row without any gradient after which training stops."""
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
@@ -59,6 +63,10 @@ class Trainer(Generic[B]):
         settings: how to train; batch_size is the business of whoever makes the batches.
         folder: where checkpoints are kept; None for none.
         report: shows and writes down how training goes; None for silence.
+        onlooker: looks at the model as it trains, and says why a training broke; None for nobody.
+
+    Raises:
+        OstinatoError: settings that ask for a doctor without an onlooker.
     """
 
     def __init__(
@@ -69,8 +77,15 @@ class Trainer(Generic[B]):
         *,
         folder: Path | None = None,
         report: Report | None = None,
+        onlooker: Onlooker | None = None,
     ) -> None:
+        if settings.doctor is not None and onlooker is None:
+            raise OstinatoError(
+                f"doctor={settings.doctor!r} needs somebody to look: Trainer(..., onlooker=Doctor(model, settings)), "
+                "from ostinato.diagnostics"
+            )
         self.model, self.loss, self.settings, self.folder = model, loss, settings, folder
+        self.onlooker = onlooker
         self.process = Process.from_environment()
         self.report = report if report is not None and self.process.main else Report(progress=False)
 
@@ -98,7 +113,7 @@ class Trainer(Generic[B]):
         checkpoint = self._checkpoint(validate, resume)
         self.process.join()
         with interruption() as asked:
-            run = Run(self.model, settings, self.process, len(batches))
+            run = Run(self.model, settings, self.process, len(batches), self.onlooker)
             if checkpoint is not None:
                 run.restore(checkpoint)
             else:
@@ -150,18 +165,23 @@ class Trainer(Generic[B]):
         while progress.batch < len(batches):
             group = min(settings.accumulate, len(batches) - progress.batch)
             pace = _pace(batches, progress.epoch, range(progress.batch, progress.batch + group))
-            own_loss = self._accumulate_gradients(run, batches, stream, group)
+            own_loss, again = self._accumulate_gradients(run, batches, stream, group)
             # One exchange a step: what any process saw or was asked, all know.
             total, asks, late = self.process.total(own_loss, asked.is_set(), clock.overtime)
             loss = total / self.process.world
             norm, rate = gradient_norm(self.model), run.learning_rate
             size = norm.item()
             if not math.isfinite(loss) or not math.isfinite(size):
-                raise diverged(self.model, settings, loss, rate, progress.step + 1, progress.place(group))
-            clip_gradients(self.model, settings, norm)
+                found = self._cause(again)
+                raise diverged(self.model, settings, loss, rate, progress.step + 1, progress.place(group), found)
+            self._check_moving(progress, size, again)
+            clip_gradients(self.model, settings.clip_value, run.clip_norm, norm)
             run.step(pace)
             progress.count_step(group, loss, size)
             self.report.record(clock.record("step", loss, None, rate, size))
+            if self.onlooker is not None:
+                look = self.onlooker.look(progress.step, size, rate, again)
+                self.report.looked(progress.step, progress.epoch + 1, look)
             every = settings.checkpoint_every
             due = every is not None and progress.step % every == 0
             path = self._save(run) if due or asks or late else None
@@ -171,18 +191,42 @@ class Trainer(Generic[B]):
                 return True
         return False
 
-    def _accumulate_gradients(self, run: Run, batches: Batches[B], stream: Iterator[B], group: int) -> float:
-        """Add up the gradients of the mean loss over the next `group` batches; return that loss."""
+    def _cause(self, again: Callable[[], Tensor]) -> str:
+        """Why the loss of a batch or its gradient left its bounds, where somebody knows."""
+        return "" if self.onlooker is None else self.onlooker.cause(again)
+
+    def _check_moving(self, progress: Progress, norm: float, again: Callable[[], Tensor]) -> None:
+        """Stop when all gradients have been zero for too many steps."""
+        progress.still = progress.still + 1 if norm == 0 else 0
+        if progress.still < STILL:
+            return
+        step = progress.step + 1
+        found = self._cause(again) or "the loss does not depend on the weights any more"
+        raise TrainingDiverged(
+            f"all gradients were zero for {STILL} optimiser steps, up to step {step}: {found}. Nothing is learned any "
+            "more: lower learning_rate, or take a cell that does not die (gru, lstm)",
+            step,
+        )
+
+    def _accumulate_gradients(
+        self, run: Run, batches: Batches[B], stream: Iterator[B], group: int
+    ) -> tuple[float, Callable[[], Tensor]]:
+        """Add up the gradients of the mean loss over the next `group` batches.
+
+        Returns:
+            That loss, and what takes the loss of the last of these batches again, on whatever the weights are then.
+        """
         total = torch.zeros((), device=run.device)
         for remaining in reversed(range(group)):
-            state = run.carried if batches.continues(run.progress.batch) else None
+            before = run.carried if batches.continues(run.progress.batch) else None
+            batch = next(stream)
             with self.process.withheld(run.wrapped) if remaining else nullcontext():
-                loss, state = self.loss(run.wrapped, next(stream), state)
+                loss, state = self.loss(run.wrapped, batch, before)
                 (loss / group).backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach() / group
             run.carried = detach(storable(state))
             run.progress.batch += 1
-        return total.item()
+        return total.item(), lambda: self.loss(run.model, batch, before)[0]
 
     def _end_epoch(
         self, run: Run, validate: Callable[[nn.Module], float] | None, clock: Clock, asked: threading.Event

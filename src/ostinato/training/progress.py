@@ -61,6 +61,7 @@ class Progress:
         norm_sum: of the gradient norms of its optimiser steps.
         norms: the number of these.
         seconds: of training.
+        still: optimiser steps in a row, up to the last one, whose gradients were all zero.
         best_epoch: as in `History`.
         best_score: as in `History`.
         stale: epochs since the best one.
@@ -74,6 +75,7 @@ class Progress:
     norm_sum: float = 0.0
     norms: int = 0
     seconds: float = 0.0
+    still: int = 0
     best_epoch: int | None = None
     best_score: float | None = None
     stale: int = 0

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ostinato.errors import OstinatoError
 from ostinato.storage import write_durably
+from ostinato.training.onlooker import Look
 from ostinato.training.progress import Record
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Report:
     Args:
         folder: where `metrics.jsonl` is written, and `tensorboard/`; None to write nothing.
         every: optimiser steps between the lines of steps; every epoch has a line besides.
-        progress: whether to show a bar on stderr; never when that is not a terminal.
+        progress: whether to show a bar on stderr, where that is a terminal, and tell there what the doctor finds.
         tensorboard: whether to write for TensorBoard too.
 
     Raises:
@@ -34,7 +35,7 @@ class Report:
     def __init__(
         self, folder: Path | None = None, *, every: int = 50, progress: bool = True, tensorboard: bool = False
     ) -> None:
-        self.folder, self.every, self.tensorboard = folder, every, tensorboard
+        self.folder, self.every, self.progress, self.tensorboard = folder, every, progress, tensorboard
         console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -45,6 +46,7 @@ class Report:
             disable=not (progress and console.is_terminal),
         )
         self._task = self._bar.add_task("")
+        self._last_look = ""
         self._score = ""  # the last one, shown until the next
         self._writer: SummaryWriter | None = None
         if tensorboard:
@@ -77,11 +79,28 @@ class Report:
                 if (value := getattr(record, name)) is not None:
                     self._writer.add_scalar(f"{record.kind}/{name}", value, record.step)
 
+    def looked(self, step: int, epoch: int, look: Look) -> None:
+        """After an optimiser step that somebody looked at, or not."""
+        if not look.seen:
+            return
+        if self.folder is not None:
+            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": "doctor", "step": step, "epoch": epoch} | look.seen) + "\n")
+        self._last_look = f"doctor, last look at step {step}: {'; '.join(look.seen['findings'])}"
+        for words in look.said:
+            self._tell(f"doctor, step {step}: {words}")
+
     def end(self) -> None:
         """After the last step, or when training breaks off."""
         self._bar.stop()
+        if self._last_look:
+            self._tell(self._last_look)
         if self._writer is not None:
             self._writer.close()
+
+    def _tell(self, words: str) -> None:
+        if self.progress:
+            self._bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, record: Record) -> None:
         if record.score is not None:

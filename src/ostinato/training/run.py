@@ -12,6 +12,7 @@ from ostinato.training.averaging import moving_average, plain_average
 from ostinato.training.carried import State, leaves, pack, structure
 from ostinato.training.checkpoint import load_checkpoint
 from ostinato.training.distributed import Process
+from ostinato.training.onlooker import Onlooker
 from ostinato.training.optimizer import build_optimizer
 from ostinato.training.progress import History, Progress
 from ostinato.training.schedule import Schedule
@@ -27,9 +28,17 @@ class Run:
         settings: how.
         process: this process among those that train together.
         batches: in an epoch.
+        onlooker: who looks on; None for nobody.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings, process: Process, batches: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        process: Process,
+        batches: int,
+        onlooker: Onlooker | None = None,
+    ) -> None:
         self.model, self.settings, self.process, self.batches = model, settings, process, batches
         self.device = next(model.parameters()).device
         self.wrapped = process.wrap(model)
@@ -41,6 +50,7 @@ class Run:
         self.progress = Progress()
         self.carried: State = None
         self.best: dict[str, Tensor] | None = None
+        self.onlooker = onlooker
 
     @property
     def scored(self) -> nn.Module:
@@ -51,6 +61,11 @@ class Run:
     def learning_rate(self) -> float:
         """That of the next optimiser step."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def clip_norm(self) -> float | None:
+        """The clipping threshold: that of the settings, or of the onlooker's remedy."""
+        return self.settings.clip_norm if self.onlooker is None else self.onlooker.clip_norm
 
     @property
     def patience_lost(self) -> bool:
@@ -119,6 +134,7 @@ class Run:
             "schedule": self.schedule.state(),
             "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
             "carried": structure(self.carried),
+            "onlooker": None if self.onlooker is None else self.onlooker.state(),
         }
         return tensors, facts
 
@@ -146,6 +162,8 @@ class Run:
         self._restore_optimizer(_under("optimizer", tensors), facts["learning_rates"])
         self.schedule.restore(facts["schedule"])
         self.progress = Progress.from_json(facts["progress"])
+        if self.onlooker is not None and (known := facts.get("onlooker")) is not None:
+            self.onlooker.restore(known)
         own = _under(f"process.{self.process.rank}", tensors)
         carried = _under("carried", own)
         self.carried = pack(facts["carried"], (carried[str(i)].to(self.device) for i in range(len(carried))))

@@ -62,6 +62,17 @@ class TrainingSettings(BaseModel):
     checkpoint_every: int | None = Field(
         default=None, ge=1, description="Optimiser steps between checkpoints; None for one after each epoch."
     )
+    doctor: Literal["watch", "fix"] | None = Field(
+        default=None,
+        description="Measure the gradients through time as training goes on: watch warns of what it finds, fix also "
+        "applies the safe remedies (a clipping threshold, open forget gates) and says so; None for neither.",
+    )
+    doctor_every: int = Field(
+        default=50, ge=1, description="Optimiser steps between the doctor's looks, each about as long as a step."
+    )
+    state_limit: float = Field(
+        default=1e6, gt=0, description="Norm of a state beyond which the doctor stops a training that runs away."
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of batch order, dropout and initial weights.")
     max_seconds: float | None = Field(
         default=None,
@@ -86,7 +97,9 @@ class TrainingSettings(BaseModel):
 
         A run may be resumed with any change but to these.
         """
-        free = {"patience", "checkpoint_every", "max_seconds"}
+        free = {"patience", "checkpoint_every", "max_seconds", "state_limit"}
+        if self.doctor != "fix":
+            free |= {"doctor", "doctor_every"}
         if self.schedule != "cosine":  # the cosine is laid over all the epochs
             free.add("epochs")
         return self.model_dump(mode="json", exclude=free)

@@ -10,6 +10,7 @@ from ostinato.cli.options import (
     DATA,
     MODEL,
     CellName,
+    Doctor,
     Holdout,
     Out,
     Resume,
@@ -51,6 +52,7 @@ def fit(
     out: Out,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     speaker: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +113,7 @@ def fit(
         "epochs": epochs,
         "threshold": threshold,
         "seed": seed,
+        "doctor": doctor,
     }
     model = Chatbot(**merged(options, set_))
     share = held_out(holdout, test)

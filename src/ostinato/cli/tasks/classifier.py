@@ -9,6 +9,7 @@ from ostinato.cli.options import (
     DATA,
     MODEL,
     CellName,
+    Doctor,
     Holdout,
     Out,
     Resume,
@@ -41,6 +42,7 @@ def fit(
     out: Out,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     text: Annotated[
         str | None, typer.Option(metavar="COLUMN", rich_help_panel=DATA, help="Column of texts; found by name.")
     ] = None,
@@ -107,6 +109,7 @@ def fit(
         "features": features,
         "unit": unit,
         "cell": cell,
+        "doctor": doctor,
     }
     model = SequenceClassifier(**merged(options, set_))
     training = whole = model.read(data)

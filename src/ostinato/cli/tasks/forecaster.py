@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Out, Resume, Settings, TensorBoard
+from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Doctor, Out, Resume, Settings, TensorBoard
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 
@@ -28,6 +28,7 @@ def fit(
     out: Out,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,6 +119,7 @@ def fit(
         "static": static,
         "returns": returns,
         "cell": cell,
+        "doctor": doctor,
     }
     if holdout is None:
         holdout = 0.2 if validation is None else 0.0

@@ -9,6 +9,7 @@ from ostinato.cli.options import (
     DATA,
     MODEL,
     CellName,
+    Doctor,
     Holdout,
     Out,
     Resume,
@@ -35,6 +36,7 @@ def fit(
     out: Out,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     lowercase: Annotated[
         bool, typer.Option("--lowercase", rich_help_panel=DATA, help="Make capitals small letters.")
     ] = False,
@@ -72,7 +74,7 @@ def fit(
     from ostinato.training import Process
 
     share = held_out(holdout, test)
-    options = {"unit": unit, "cell": cell, "lowercase": lowercase or None, "reverse": reverse or None}
+    options = {"unit": unit, "cell": cell, "lowercase": lowercase or None, "reverse": reverse or None, "doctor": doctor}
     model = LanguageModel(**merged(options, set_))
     training, scored, scored_on = Passage.of(data), None if test is None else Passage.of(test), f"Scores on {test}"
     if share:

@@ -9,6 +9,7 @@ from ostinato.cli.options import (
     DATA,
     MODEL,
     CellName,
+    Doctor,
     Holdout,
     Out,
     Resume,
@@ -45,6 +46,7 @@ def fit(
     out: Out,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     format: Annotated[
         str | None,
         typer.Option(metavar="NAME", rich_help_panel=DATA, help="Sentences: conll (unless given) or conllu."),
@@ -121,6 +123,7 @@ def fit(
         "features": features,
         "decoder": decoder,
         "cell": cell,
+        "doctor": doctor,
     }
     model = SequenceTagger(**merged(options, set_))
     training: TaggedSource = data

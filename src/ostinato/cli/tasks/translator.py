@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Holdout, Resume, Settings, TensorBoard, held_out
+from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Doctor, Holdout, Resume, Settings, TensorBoard, held_out
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 from ostinato.errors import OstinatoError
@@ -30,6 +30,7 @@ def fit(
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder to save the model in.")] = None,
     resume: Resume = False,
     tensorboard: TensorBoard = False,
+    doctor: Doctor = None,
     source: Annotated[
         Path | None, typer.Option(metavar="FILE", rich_help_panel=DATA, help="Texts, one a line, in place of DATA.")
     ] = None,
@@ -81,7 +82,7 @@ def fit(
 
     if out is None:
         raise OstinatoError("say where to save the model: --out model/")
-    settings = merged({"unit": unit, "lowercase": lowercase or None, "cell": cell}, set_)
+    settings = merged({"unit": unit, "lowercase": lowercase or None, "cell": cell, "doctor": doctor}, set_)
     model = Translator(**settings)
     pairs = Pairs.of(_training(data, source, target), model.settings.columns)
     share = held_out(holdout, test)

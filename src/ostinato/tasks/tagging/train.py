@@ -52,8 +52,7 @@ def train(
     )
 
     def loss(model: nn.Module, batch: TagBatch, state: None) -> tuple[Tensor, None]:
-        steps = batch.lengths.sum().clamp(min=1)
-        return -model(batch.to(process.device)).sum() / steps.to(process.device), None
+        return tagging_loss(model, batch.to(process.device)), None
 
     def score(model: nn.Module) -> float:
         numbers, _ = decoded(cast(TaggingNetwork, model), validating)
@@ -61,3 +60,9 @@ def train(
         return error(truth, given, by_entities=settings.scheme not in (None, "none"))
 
     fit_network(network, loss, order, score, settings, folder, resume, report)
+
+
+def tagging_loss(model: nn.Module, batch: TagBatch) -> Tensor:
+    """The mean negative log-likelihood of a step's tag, over all steps of a batch."""
+    loss: Tensor = -model(batch).sum() / batch.lengths.sum().clamp(min=1)
+    return loss

@@ -1,0 +1,136 @@
+"""The doctor in a training: looks at gradients through time now and then, warns early, and applies safe remedies."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from ostinato.cells import Cell
+from ostinato.diagnostics.breakage import autopsy
+from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, clip_threshold, findings_of
+from ostinato.diagnostics.vitals import needed_lag, take_vitals
+from ostinato.training import Look, Process, TrainingDiverged, TrainingSettings
+
+REMEMBERED = 200
+"""Gradient norms from which a clipping threshold is taken, the last ones."""
+
+ENOUGH = 10
+"""Gradient norms without which none is taken."""
+
+FORGET_BIAS = 1.0
+"""What forget gates begin with after the remedy (Jozefowicz et al. 2015, section 4)."""
+
+
+class Doctor:
+    """Looks at a network at its first optimiser step and then every `doctor_every`, as the settings' `doctor` asks.
+
+    Without, it only says why a training broke. It is the `Onlooker` of `ostinato.training.Trainer`.
+
+    Args:
+        model: that is trained; changed only by ``doctor="fix"``.
+        settings: of the training.
+
+    Attributes:
+        clip_norm: the clipping threshold, that of the settings until a remedy sets one.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
+        self.model, self.settings, self.process = model, settings, Process.from_environment()
+        self.clip_norm = settings.clip_norm
+        self._norms: list[float] = []
+        self._needed: int | None = None
+        self._looks = 0
+        self._told: list[str] = []
+
+    def cause(self, loss: Callable[[], Tensor]) -> str:
+        """What an autopsy of a batch finds, see `autopsy`."""
+        return autopsy(self.model, loss)
+
+    def look(self, step: int, norm: float, rate: float, loss: Callable[[], Tensor]) -> Look:
+        """Counts an optimiser step, and takes a look where one is due.
+
+        Args:
+            step: its number, from 1.
+            norm: of its gradients, before clipping.
+            rate: its learning rate.
+            loss: the batch's, to be taken again.
+
+        Raises:
+            TrainingDiverged: a state runs away.
+        """
+        if self.settings.doctor is None:
+            return Look({}, [])
+        self._norms = [*self._norms, norm][-REMEMBERED:]
+        if step % self.settings.doctor_every and step > 1:
+            return Look({}, [])
+        seen = take_vitals(self.model, loss, limit=self.settings.state_limit)
+        if any(self.process.total(bool(seen.broken))):
+            what = seen.broken or "a state runs away in another process"
+            raise TrainingDiverged(f"{what} (optimiser step {step})", step)
+        if not self._looks:
+            self._needed = needed_lag(self.model, loss)
+        self._looks += 1
+        findings = findings_of(seen, self._circumstances(rate))
+        said = [self._words(finding) for finding in findings if self._is_news(finding)]
+        said += self._fixed(findings) if self.settings.doctor == "fix" else []
+        found = [str(finding) for finding in findings] or [f"healthy: {all_well(seen)}"]
+        return Look(seen.to_dict() | {"findings": found, "said": said}, said)
+
+    def _circumstances(self, rate: float) -> Circumstances:
+        return Circumstances(
+            clip_norm=self.clip_norm,
+            learning_rate=rate,
+            gradient_norms=tuple(self._norms),
+            chunk=getattr(self.settings, "chunk", None),
+            needed=self._needed,
+        )
+
+    def _is_news(self, finding: Finding) -> bool:
+        """Whether it was not told yet; that of each layer and ailment is told once."""
+        name = f"{finding.ailment} {finding.layer}"
+        if name in self._told:
+            return False
+        self._told.append(name)
+        return True
+
+    def _words(self, finding: Finding) -> str:
+        return f"{finding}. What helps most: {finding.remedies[0]}"
+
+    def _fixed(self, findings: list[Finding]) -> list[str]:
+        """Applies what is safe; what was done, in words. All processes do alike, as the first one decides."""
+        ailments = {finding.ailment for finding in findings}
+        enough = len(self._norms) >= ENOUGH and "exploding" in ailments
+        threshold = clip_threshold(self._norms) if enough else None
+        tighter = threshold is not None and (self.clip_norm is None or threshold < self.clip_norm / 2)
+        opens = "vanishing" in ailments and self._looks == 1  # before there is anything learned to lose
+        own = (threshold or 0.0) if tighter and self.process.main else 0.0
+        clip, opening = self.process.total(own, opens and self.process.main)
+        done = []
+        if clip:
+            done.append(f"fixed: clip_norm={clip:g}, was {self.clip_norm}")
+            self.clip_norm = clip
+        if opening and (cells := [cell for cell in _outermost(self.model) if cell.remember(FORGET_BIAS)]):
+            done.append(f"fixed: forget gates of {len(cells)} cells opened (bias {FORGET_BIAS:g})")
+        return done
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed training needs, fit for JSON."""
+        return {
+            "clip_norm": self.clip_norm,
+            "norms": self._norms,
+            "needed": self._needed,
+            "looks": self._looks,
+            "told": self._told,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.clip_norm, self._norms, self._needed = state["clip_norm"], state["norms"], state["needed"]
+        self._looks, self._told = state["looks"], state["told"]
+
+
+def _outermost(model: nn.Module) -> list[Cell[Any]]:
+    """The cells of a model that are not parts of others."""
+    if isinstance(model, Cell):
+        return [model]
+    return [cell for child in model.children() for cell in _outermost(child)]

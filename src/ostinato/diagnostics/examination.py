@@ -1,0 +1,126 @@
+"""One thorough look at a network: all that the doctor measures, and what it says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from ostinato.diagnostics.activity import Gate, Units, gates, units
+from ostinato.diagnostics.flow import GradientFlow, flows
+from ostinato.diagnostics.horizon import Horizon, memory_horizon
+from ostinato.diagnostics.lags import DataLags
+from ostinato.diagnostics.layers import Layer
+from ostinato.diagnostics.lyapunov import track_exponents
+from ostinato.diagnostics.probe import Recording, at_rest, record
+from ostinato.diagnostics.spectrum import Spectrum, StepSpectrum, step_spectra, weight_spectra
+from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, findings_of, of_activity, of_score
+from ostinato.diagnostics.vitals import Vitals, lags_of, vitals_of
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a thorough look at a network finds. `print` it.
+
+    Attributes:
+        vitals: Loss, steps, gradients to the whole state of each layer, largest states.
+        flows: Gradients to each tensor of the state of each layer and direction.
+        gates: Of each layer.
+        units: Of each tensor of the state of each layer.
+        weights: Spectra of the recurrent weights of each layer.
+        steps: Spectra of one step of each layer, as the data drive it.
+        exponents: Largest Lyapunov exponents of each layer, in nats a step.
+        horizons: How far back the input still changes the output, for each recurrent module.
+        lags: How far back the data tell something.
+        findings: What is wrong, the worst first; empty for a healthy network.
+    """
+
+    vitals: Vitals
+    flows: list[GradientFlow]
+    gates: list[Gate]
+    units: list[Units]
+    weights: dict[Layer, list[Spectrum]]
+    steps: dict[Layer, StepSpectrum]
+    exponents: dict[Layer, Tensor]
+    horizons: list[Horizon]
+    lags: DataLags | None
+    findings: list[Finding]
+
+    @property
+    def verdict(self) -> str:
+        """One word or two: healthy, or the worst ailment."""
+        return self.findings[0].ailment if self.findings else "healthy"
+
+    @property
+    def reason(self) -> str:
+        """The figures that say so, in a sentence."""
+        if self.findings:
+            return self.findings[0].reason
+        words = all_well(self.vitals)
+        needed = None if self.lags is None else self.lags.needed
+        return words if needed is None else f"{words}; what is read tells something over {needed} steps"
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.reason}"]
+        lines += [f"also {finding}" for finding in self.findings[1:]]
+        if self.findings:
+            lines.append("What helps, the strongest first:")
+            lines += [f"  {number}. {remedy}" for number, remedy in enumerate(self.findings[0].remedies, 1)]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Verdict, findings and the quick figures, fit for JSON."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "findings": [
+                {"ailment": each.ailment, "layer": each.layer, "reason": each.reason, "remedies": list(each.remedies)}
+                for each in self.findings
+            ],
+            **self.vitals.to_dict(),
+            "needed_lag": None if self.lags is None else self.lags.needed,
+            "exponents": {str(layer): values.tolist() for layer, values in self.exponents.items()},
+        }
+
+
+def examine(model: nn.Module, loss: Callable[[], Tensor], around: Circumstances | None = None) -> Examination:
+    """Takes a thorough look at a model on one batch. It changes nothing and draws nothing random from torch.
+
+    Example:
+        >>> print(examine(model, lambda: criterion(model(x), y)))
+
+    Args:
+        model: With recurrent layers of this engine, on any backend.
+        loss: Calls the model on a batch and returns a scalar.
+        around: What is known of its training, for advice that fits.
+
+    Raises:
+        OstinatoError: The model ran no recurrent layer, or the loss does not depend on any.
+    """
+    with at_rest(model):
+        return _examined(record(model, loss), around or Circumstances())
+
+
+def _examined(recording: Recording, around: Circumstances) -> Examination:
+    tracks = recording.tracks
+    seen = vitals_of(recording)
+    lags = lags_of(recording)
+    if around.needed is None and lags is not None:
+        around = replace(around, needed=lags.needed)
+    its_gates = [gate for track in tracks for gate in gates(track)]
+    its_units = [each for track in tracks for each in units(track)]
+    steps = {track.layer: spectrum for track in tracks if (spectrum := step_spectra(track)) is not None}
+    exponents = {track.layer: found for track in tracks if (found := track_exponents(track)) is not None}
+    findings = findings_of(seen, around) + of_activity(its_gates, its_units, around) + of_score(around)
+    return Examination(
+        vitals=seen,
+        flows=flows(recording),
+        gates=its_gates,
+        units=its_units,
+        weights={track.layer: weight_spectra(track.calls[0].cell) for track in tracks},
+        steps=steps,
+        exponents=exponents,
+        horizons=memory_horizon(recording),
+        lags=lags,
+        findings=sorted(findings, key=Finding.order),
+    )

@@ -1,0 +1,134 @@
+"""The doctor's report as one HTML page, with its pictures, and nothing to load."""
+
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from io import StringIO
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ostinato.diagnostics.examination import Examination
+from ostinato.diagnostics.plot import plot_activity, plot_flow, plot_memory, plot_steps
+from ostinato.errors import OstinatoError
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 54em; margin: 2em auto;
+  padding: 0 1em; }}
+.verdict {{ border-left: .4em solid {colour}; padding: .5em 1em; background: #f7f7f7; }}
+.verdict strong {{ font-size: 1.3em; }}
+figure {{ margin: 1em 0; overflow-x: auto; }}
+figure svg {{ max-width: 100%; height: auto; }}
+figcaption, .note {{ color: #555; font-size: .9em; }}
+table {{ border-collapse: collapse; font-size: .9em; }}
+th, td {{ text-align: right; padding: .25em .8em; border-bottom: 1px solid #ddd; }}
+th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
+</style></head><body>
+{body}
+</body></html>
+"""
+
+HEALTHY, ILL = "#009E73", "#D55E00"
+
+
+def write_page(examination: Examination, path: str | Path, title: str = "Ostinato doctor") -> None:
+    """Writes the report.
+
+    Args:
+        examination: What was found.
+        path: Of the HTML file.
+        title: Of the page.
+
+    Raises:
+        OstinatoError: The file cannot be written.
+    """
+    try:
+        Path(path).write_text(page(examination, title), encoding="utf-8")
+    except OSError as error:
+        raise OstinatoError(f"report {path}: cannot be written: {error.strerror}") from error
+
+
+def page(examination: Examination, title: str = "Ostinato doctor") -> str:
+    """The report, as HTML."""
+    colour = ILL if examination.findings else HEALTHY
+    return PAGE.format(title=escape(title), colour=colour, body="\n".join(_sections(examination, title)))
+
+
+def _sections(seen: Examination, title: str) -> Iterator[str]:
+    yield f"<h1>{escape(title)}</h1>"
+    yield f'<div class="verdict"><strong>{escape(seen.verdict)}</strong><p>{escape(seen.reason)}.</p></div>'
+    for finding in seen.findings[1:]:
+        yield f"<p>Also <b>{escape(finding.ailment)}</b>: {escape(finding.reason)}.</p>"
+    if seen.findings:
+        remedies = "".join(f"<li>{escape(remedy)}</li>" for remedy in seen.findings[0].remedies)
+        yield f"<h2>What helps, the strongest first</h2><ol>{remedies}</ol>"
+    yield "<h2>Gradients through time</h2>"
+    needed = None if seen.lags is None else seen.lags.needed
+    yield _figure(
+        plot_flow(seen.vitals.flows, needed),
+        "Median over the rows of the batch; the band holds the middle 80 % of them. A straight line falls or rises by "
+        "the same factor at every step.",
+    )
+    yield _table(
+        ("layer", "factor a step", "reaches back", "last / first lag", "largest state"),
+        [
+            (
+                str(flow.layer),
+                _number(math.exp(flow.rate)),
+                f"{flow.reach} steps",
+                _number(flow.growth),
+                _number(seen.vitals.largest[flow.layer]),
+            )
+            for flow in seen.vitals.flows
+        ],
+    )
+    if seen.horizons:
+        yield "<h2>Memory</h2>"
+        for horizon in seen.horizons:
+            words = f"{horizon.stack or 'the layers'}: what the last output still depends on"
+            yield _figure(plot_memory(horizon, seen.lags), words)
+    yield "<h2>Gates and units</h2>"
+    yield _figure(plot_activity(seen.gates, seen.units), "Open gates let pass, shut ones hold back.")
+    if seen.steps:
+        yield "<h2>Dynamics</h2>"
+        yield _figure(
+            plot_steps(seen.steps, seen.exponents),
+            "Above 1 a step stretches what lies in that direction, below 1 it shrinks it. A Lyapunov exponent above 0 "
+            "means chaos: two states that differ a little drift apart.",
+        )
+        yield _table(
+            ("recurrent weights", "spectral radius", "largest singular value", "smallest"),
+            [
+                (
+                    f"{layer}: {one.name}",
+                    "not square" if one.radius is None else _number(one.radius),
+                    _number(float(one.singular[0])),
+                    _number(float(one.singular[-1])),
+                )
+                for layer, spectra in seen.weights.items()
+                for one in spectra
+            ],
+        )
+    yield f'<p class="note">Loss of the batch {_number(seen.vitals.loss)}; sequences of {seen.vitals.steps} steps.</p>'
+
+
+def _figure(figure: Figure, caption: str) -> str:
+    text = StringIO()
+    with mpl.rc_context({"svg.hashsalt": "ostinato"}):  # the same page from the same figures
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return f"<figure>{svg[svg.index('<svg') :]}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _number(figure: float) -> str:
+    return "none" if math.isnan(figure) else f"{figure:.3g}"

@@ -1,0 +1,180 @@
+"""Pictures of an examination, for a laptop's screen and any colour vision."""
+
+import math
+from collections.abc import Sequence
+from itertools import cycle
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ostinato.diagnostics.activity import Gate, Units
+from ostinato.diagnostics.flow import SHARE, GradientFlow
+from ostinato.diagnostics.horizon import Horizon
+from ostinato.diagnostics.lags import DataLags
+from ostinato.diagnostics.layers import Layer
+from ostinato.diagnostics.spectrum import StepSpectrum
+
+# Okabe & Ito (2008): told apart with any colour vision; lines differ in their dashes too.
+BLUE, RED, GREEN, ORANGE, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
+GREY, DARK = "#999999", "#333333"
+LINES = (
+    (BLUE, "-"),
+    (RED, (0, (5, 1.5))),
+    (GREEN, (0, (1, 1))),
+    (ORANGE, (0, (6, 1.5, 1, 1.5))),
+    (PINK, (0, (3, 1))),
+    (SKY, (0, (8, 3))),
+)
+
+DEEPEST = 1e-12
+"""Share of the largest gradient at which the axis ends: nothing below it is learned from in any number format."""
+
+
+def figure(height: float = 3.6) -> tuple[Figure, Axes]:
+    """An empty picture with one pair of axes."""
+    made = Figure(figsize=(8, height), layout="constrained")
+    FigureCanvasAgg(made)
+    axes = made.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#eeeeee")
+    axes.set_axisbelow(True)
+    return made, axes
+
+
+def plot_flow(flows: Sequence[GradientFlow], needed: int | None = None) -> Figure:
+    """The gradient of the last step's loss with respect to the state of k steps before, for every lag k.
+
+    Args:
+        flows: One line each, with a band from the 10 % to the 90 % quantile of the rows.
+        needed: The lag that the data need, drawn as a mark.
+    """
+    made, axes = figure()
+    largest = max((_largest(flow.typical) for flow in flows), default=1.0) or 1.0
+    for flow, (colour, dashes) in zip(flows, cycle(LINES), strict=False):
+        typical = _numbers(flow.typical)
+        lags = np.arange(1, len(typical) + 1)
+        rate = flow.rate
+        factor = "no gradient" if math.isnan(rate) else f"×{math.exp(rate):.3g} a step"
+        axes.plot(lags, _shown(typical, largest), color=colour, linestyle=dashes, lw=1.8, label=f"{flow}: {factor}")
+        low, high = (_numbers(edge) for edge in flow.band())
+        axes.fill_between(lags, _shown(low, largest), _shown(high, largest), color=colour, alpha=0.15, lw=0)
+    axes.axhline(SHARE * largest, color=GREY, lw=1, linestyle=(0, (2, 2)))
+    _write(axes, f"{SHARE:.0%} of the largest", (1, SHARE * largest), ("axes fraction", "data"))
+    if needed is not None:
+        _mark(axes, needed, f"the data need {needed}")
+    axes.set_yscale("log")
+    axes.set_xlim(1, max([2, *(len(flow.typical) for flow in flows)]))
+    axes.set_xlabel("lag k (steps before the last)")
+    axes.set_ylabel("norm of ∂ loss at T / ∂ state at T − k")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    return made
+
+
+def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
+    """How far back the input still changes the output, beside how far back the data tell something.
+
+    Args:
+        horizon: Of a recurrent module.
+        lags: Of the data.
+    """
+    made, axes = figure()
+    for found, effect, (colour, dashes), name in (
+        (horizon.lags, horizon.by_perturbation, LINES[0], "output changed by another input"),
+        (horizon.gradient_lags, horizon.by_gradient, LINES[1], "gradient of the output"),
+    ):
+        shown = _shown(_numbers(effect), 1.0)
+        axes.plot(_numbers(found), shown, color=colour, linestyle=dashes, lw=1.8, label=name)
+    if lags is not None and len(lags.lags):
+        told = _numbers(lags.information)
+        top = float(told.max(initial=0.0))
+        if top > 0:
+            shown = _shown(told / top, 1.0)
+            axes.plot(_numbers(lags.lags), shown, color=LINES[2][0], linestyle=LINES[2][1], lw=1.8, label=_of_data(top))
+        if lags.needed is not None:
+            _mark(axes, lags.needed, f"the data need {lags.needed}")
+    axes.axhline(horizon.share, color=GREY, lw=1, linestyle=(0, (2, 2)))
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=min(horizon.share / 10, 1e-4), top=2)
+    axes.set_xlim(left=0, right=max(1.0, float(horizon.gradient_lags[-1])))
+    axes.set_xlabel("lag (steps before the last)")
+    axes.set_ylabel("share of the largest effect")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    return made
+
+
+def plot_activity(gates: Sequence[Gate], units: Sequence[Units]) -> Figure:
+    """How open the gates are, and how many units are dead or saturated, as horizontal bars."""
+    rows = [
+        (f"{gate.layer}\n{gate.name} gate", (gate.share_low, 1 - gate.share_low - gate.share_high, gate.share_high))
+        for gate in gates
+    ]
+    rows += [
+        (f"{own.layer}\nunits of {own.state}", (own.dead, max(1 - own.dead - own.saturated, 0.0), own.saturated))
+        for own in units
+    ]
+    made, axes = figure(1.4 + 0.4 * len(rows))
+    places = np.arange(len(rows))[::-1]
+    left = np.zeros(len(rows))
+    labels = ("below 0.05, or never changing", "between", "above 0.95, or saturated")
+    for number, (colour, label) in enumerate(zip((ORANGE, "#dddddd", BLUE), labels, strict=True)):
+        widths = np.array([100 * shares[number] for _, shares in rows])
+        axes.barh(places, widths, left=left, color=colour, height=0.7, label=label, edgecolor="white", lw=0.5)
+        left += widths
+    axes.set_yticks(places, [name for name, _ in rows], fontsize=8)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("share of values or units (%)")
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    return made
+
+
+def plot_steps(steps: dict[Layer, StepSpectrum], exponents: dict[Layer, Tensor]) -> Figure:
+    """The singular values of one step, as the data drive it: above 1 it stretches a direction, below it shrinks it."""
+    made, axes = figure()
+    for (layer, step), (colour, dashes) in zip(steps.items(), cycle(LINES), strict=False):
+        values = _shown(_numbers(step.singular), float(step.singular.max()))
+        found = exponents.get(layer)
+        label = f"{layer}: spectral radius {step.radius:.3g}"
+        label += "" if found is None or not len(found) else f", largest Lyapunov exponent {float(found[0]):.3g}"
+        axes.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=dashes, lw=1.8, label=label)
+    axes.axhline(1, color=GREY, lw=1, linestyle=(0, (2, 2)))
+    axes.set_yscale("log")
+    axes.set_xlabel("direction of the state, the most stretched first")
+    axes.set_ylabel("singular value of a step")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    return made
+
+
+def _of_data(top: float) -> str:
+    return f"information in the data (1 is {top:.2g} nats)"
+
+
+def _mark(axes: Axes, lag: int, words: str) -> None:
+    axes.axvline(lag, color=DARK, lw=1, linestyle=(0, (4, 2)))
+    _write(axes, words, (lag, 0.02), ("data", "axes fraction"), rotation=90)
+
+
+def _write(axes: Axes, words: str, place: tuple[float, float], units: tuple[str, str], rotation: float = 0) -> None:
+    """A few words beside a line, which take no room from the axes."""
+    note = axes.annotate(
+        words, place, xycoords=units, rotation=rotation, ha="right", va="bottom", fontsize=8, color=DARK
+    )
+    note.set_in_layout(False)
+
+
+def _numbers(tensor: Tensor) -> npt.NDArray[np.float64]:
+    return np.asarray(tensor.detach().to(torch.float64).cpu().numpy())
+
+
+def _largest(tensor: Tensor) -> float:
+    finite = tensor[tensor.isfinite()]
+    return float(finite.amax()) if len(finite) else 0.0
+
+
+def _shown(values: npt.NDArray[np.float64], largest: float) -> npt.NDArray[np.float64]:
+    """What a logarithmic axis can show of some values: those of more than `DEEPEST` of the largest."""
+    return np.where(np.isfinite(values) & (values > DEEPEST * largest), values, np.nan)

@@ -1,0 +1,1 @@
+"""Who remembers how long: cells, lags and gradients."""

@@ -1,0 +1,106 @@
+"""From figures to words: each ailment with the figure that says so, and remedies that fit."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ostinato.diagnostics import Circumstances, Finding, Gate, GradientFlow, Layer, Units, Vitals, clip_threshold
+from ostinato.diagnostics.verdict import findings_of, of_activity, of_score
+
+LSTM, ELMAN = (Layer("reader", 0, False, 1, cell) for cell in ("LSTM", "Elman"))
+
+
+def flow(factor, lags=60, layer=LSTM, rows=4):
+    return GradientFlow(layer, "h", torch.full((rows, 1), 0.1).double() * factor ** torch.arange(lags).double())
+
+
+def seen(*flows):
+    return Vitals(1.0, 60, list(flows), {flow.layer: 1.0 for flow in flows}, "")
+
+
+def the(found):
+    (finding,) = found
+    return finding
+
+
+def test_a_gradient_that_keeps_its_size_is_healthy():
+    assert findings_of(seen(flow(1.0), flow(0.95), flow(1.02)), Circumstances()) == []
+
+
+def test_a_gradient_that_grows_tenfold_explodes_and_clipping_comes_first():
+    finding = the(findings_of(seen(flow(1.1)), Circumstances(gradient_norms=(1.0, 2.0, 900.0), clip_norm=50.0)))
+    assert str(finding).startswith(
+        "exploding: reader: the gradient grows by a factor of 1.1 a step on its way back, 277 times"
+    )
+    assert finding.remedies[0] == "clip gradients: clip_norm=2, the median of the norms seen (now 50)"
+
+
+def test_a_gradient_that_does_not_come_far_enough_vanishes():
+    finding = the(findings_of(seen(flow(0.5)), Circumstances()))
+    assert str(finding) == (
+        "vanishing: reader: the gradient falls below 1% of its largest after lag 7, of 60 steps of the sequences "
+        "(a factor of 0.5 a step)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("around", "of"),
+    [
+        (Circumstances(needed=40), "of 40 lags that the data need"),
+        (Circumstances(needed=90, chunk=35), "of 35 steps that training goes back"),
+        (Circumstances(needed=90), "of 60 steps of the sequences"),
+    ],
+)
+def test_far_enough_is_what_the_data_need_and_training_can_see(around, of):
+    assert of in the(findings_of(seen(flow(0.5)), around)).reason
+
+
+def test_who_needs_few_lags_is_well_with_a_gradient_that_fades():
+    assert findings_of(seen(flow(0.5)), Circumstances(needed=12)) == []
+
+
+def test_remedies_fit_the_cell():
+    gated, plain = (
+        the(findings_of(seen(flow(0.5, layer=layer)), Circumstances())).remedies[0] for layer in (LSTM, ELMAN)
+    )
+    assert gated.startswith("forget gates that begin open: forget_bias=1")
+    assert plain == "a gated cell: cell=lstm or cell=gru"
+
+
+def test_no_gradient_at_all_is_not_learning_and_the_worst_comes_first():
+    nothing = GradientFlow(ELMAN, "h", torch.zeros(3, 20).double())
+    found = findings_of(seen(flow(0.5), nothing, flow(1.5)), Circumstances())
+    assert [finding.ailment for finding in found] == ["not learning", "exploding", "vanishing"]
+
+
+def test_a_gradient_that_overflows_explodes():
+    norms = flow(1.0).norms.clone()
+    norms[:, 30:] = torch.inf
+    assert the(findings_of(seen(GradientFlow(LSTM, "h", norms)), Circumstances())).ailment == "exploding"
+
+
+def test_gates_and_units_at_their_ends_are_saturated_and_units_that_never_change_dead():
+    gate = Gate(LSTM, "input", 0.5, 0.5, 0.47)
+    units = Units(LSTM, "h", 10, 1.0, 2.0, 0.5, 0.3, 0.6)
+    found = of_activity(
+        [gate, replace(gate, share_high=0.4)], [units, replace(units, dead=0.1, saturated=0.1)], Circumstances()
+    )
+    assert [finding.ailment for finding in found] == ["saturated", "dead", "saturated"]
+    assert found[0].reason == "reader: 97% of the values of the input gate are below 0.05 or above 0.95"
+    assert found[1].reason == "reader: 30% of the 10 units of h never change"
+
+
+def test_who_beats_no_baseline_does_not_learn():
+    assert of_score(Circumstances()) == []
+    finding = the(of_score(Circumstances(beaten="ostinato loses to naive", learning_rate=0.1)))
+    assert isinstance(finding, Finding)
+    assert str(finding) == "not learning: ostinato loses to naive"
+    assert finding.remedies[0].startswith("another learning rate (now 0.1")
+
+
+def test_a_clipping_threshold_is_the_median_of_finite_norms():
+    assert clip_threshold([1.0, math.inf, 3.0, 0.0, math.nan, 500.0]) == 3.0
+    assert clip_threshold([1.2345]) == 1.2
+    assert clip_threshold([0.0, math.nan]) is None
