@@ -30,7 +30,7 @@ FORMAT_VERSION = 1
 MANIFEST = "bundle.json"
 WEIGHTS = r"weights-[0-9a-f]{12}\.safetensors"
 # What may lie in a folder before its first bundle is saved: what training left there, and a save that was killed.
-COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|{WEIGHTS}|\..*\.tmp")
+COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|memory\.(csv|png)|{WEIGHTS}|\..*\.tmp")
 
 
 class _TensorForm(BaseModel):

@@ -132,6 +132,23 @@ def test_a_decoder_that_runs_step_by_step_is_one_sequence():
     torch.testing.assert_close(steps.norms, whole.norms)
 
 
+def test_a_decoder_that_runs_step_by_step_has_rows_that_end_before_others():
+    torch.manual_seed(0)
+    layers, x = Recurrent(GRU, 3, 5).double(), torch.randn(2, 6, 3, dtype=torch.float64)
+
+    def stepwise(x, lengths):
+        state, total = None, 0
+        for step in range(x.shape[1]):
+            y, state = layers(x[:, step : step + 1], state)
+            total = total + (y[:, 0].square().sum(1) * (step < lengths)).sum()
+        return total
+
+    (flow,) = gradient_flow(layers, lambda: stepwise(x, torch.tensor([6, 3])))
+    (short,) = gradient_flow(layers, lambda: layers(x[1:, :3])[0][:, -1].square().sum())
+    torch.testing.assert_close(flow.norms[1, :3], short.norms[0])
+    assert flow.norms[1, 3:].isnan().all()
+
+
 def test_a_layer_that_reads_rows_of_any_length_and_then_goes_on_is_one_sequence():
     torch.manual_seed(0)
     layers, lengths = Recurrent(GRU, 3, 5).double(), (6, 2, 4)

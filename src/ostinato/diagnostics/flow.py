@@ -129,71 +129,75 @@ def together(measured: Sequence[GradientFlow]) -> list[GradientFlow]:
 def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[GradientFlow]:
     """The flows of the layers that run in one direction."""
     measured = [track for track in stack if track.layer.reverse == reverse]
-    last = [track.calls[-1] for track in measured]
-    tops = [track.calls[-1] for track in measured if track.layer.top]
-    if not tops:
+    top = next((track for track in measured if track.layer.top), None)
+    if top is None:
         return []
-    read = [call.y for call in tops] + [tensor for call in last for tensor in call.final]
-    asked = torch.autograd.grad(loss, read, retain_graph=True, allow_unused=True, materialize_grads=True)
-    outputs, finals = asked[: len(tops)], asked[len(tops) :]
-    final_step = _last_step(tops, outputs, finals)
-    seeds = [_only(call, gradient, final_step) for call, gradient in zip(tops, outputs, strict=True)]
+    outputs = [call.y for call in top.chain]
+    finals = [tensor for track in measured for tensor in track.chain[-1].final]
+    asked = torch.autograd.grad(loss, [*outputs, *finals], retain_graph=True, allow_unused=True, materialize_grads=True)
+    by_output, by_final = asked[: len(outputs)], asked[len(outputs) :]
+    last = _last_step(top.chain, by_output, by_final)
+    seeds = _seeds(top.chain, by_output, last)
     pushes = [push for track in measured for call in track.chain for push in call.pushes]
     came = iter(
         torch.autograd.grad(
-            read, pushes, [*seeds, *finals], retain_graph=True, allow_unused=True, materialize_grads=True
+            [*outputs, *finals],
+            pushes,
+            [*seeds, *by_final],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
     )
     made = []
     for track in measured:
         parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.chain]
         for number, name in enumerate(track.fields):
-            norms = [part[number].double().norm(dim=2) for part in parts]
-            made.append(GradientFlow(track.layer, name, _by_lag(*_joined(norms, track.chain, final_step))))
+            norms = torch.cat([part[number].double().norm(dim=2) for part in parts], 1)
+            made.append(GradientFlow(track.layer, name, _by_lag(norms, _valid(track.chain), last)))
     return made
 
 
-def _joined(norms: Sequence[Tensor], chain: Sequence[Call], final_step: Tensor) -> tuple[Tensor, Tensor]:
-    """Norms of scans that go on from each other as those of one, and the last step counted from the first of all.
-
-    What stands past a row's length in an earlier scan is moved to the end.
-    """
-    valid = [_valid(call) for call in chain]
-    order = (~torch.cat(valid, 1)).int().argsort(stable=True, dim=1)
-    before = sum((each.sum(1) for each in valid[:-1]), torch.zeros_like(final_step))
-    return torch.cat(list(norms), 1).gather(1, order), final_step + before
-
-
-def _valid(call: Call) -> Tensor:
-    batch, time = call.x.shape[:2]
-    if call.lengths is None:
-        return torch.ones(batch, time, dtype=torch.bool, device=call.x.device)
-    return valid_steps(call.lengths.to(call.x.device), time)
+def _valid(chain: Sequence[Call]) -> Tensor:
+    """Which steps of scans that go on from each other are within their row's length, ``(batch, all steps)``."""
+    parts = []
+    for call in chain:
+        batch, time = call.x.shape[:2]
+        lengths = torch.full((batch,), time) if call.lengths is None else call.lengths
+        parts.append(valid_steps(lengths.to(call.x.device), time))
+    return torch.cat(parts, 1)
 
 
-def _last_step(tops: Sequence[Call], outputs: Sequence[Tensor], finals: Sequence[Tensor]) -> Tensor:
+def _last_step(chain: Sequence[Call], by_output: Sequence[Tensor], by_final: Sequence[Tensor]) -> Tensor:
     """The last step of each row that the loss reads, in the order in which steps are taken, ``(batch,)``."""
-    call = tops[0]
-    batch, time = call.x.shape[:2]
-    steps = torch.arange(time, device=call.x.device)
-    end = steps[-1].expand(batch) if call.lengths is None else call.lengths.to(steps.device) - 1
-    if any(bool(final.any()) for final in finals):
+    valid = _valid(chain)
+    steps = torch.arange(valid.shape[1], device=valid.device)
+    end = torch.where(valid, steps, -1).amax(1)
+    if any(bool(final.any()) for final in by_final):
         return end
-    read = torch.stack([call.in_order(gradient).any(2) for gradient in outputs]).any(0) & (steps <= end[:, None])
+    read = (
+        torch.cat([call.in_order(gradient).any(2) for call, gradient in zip(chain, by_output, strict=True)], 1) & valid
+    )
     return torch.where(read.any(1), torch.where(read, steps, -1).amax(1), end)
 
 
-def _only(call: Call, gradient: Tensor, final_step: Tensor) -> Tensor:
-    """A gradient ``(batch, time, features)`` at the last step of each row, zero elsewhere."""
-    steps = torch.arange(gradient.shape[1], device=gradient.device).expand(gradient.shape[:2])
-    place = call.in_order(steps)  # the step that stands at each place of the order
-    at = place.gather(1, final_step.clamp(min=0)[:, None])
-    return torch.where((steps == at)[..., None] & (final_step >= 0)[:, None, None], gradient, 0)
+def _seeds(chain: Sequence[Call], by_output: Sequence[Tensor], last: Tensor) -> list[Tensor]:
+    """Gradients ``(batch, time, features)`` of the scans' outputs at the last step of each row, zero elsewhere."""
+    seeds, before = [], 0
+    for call, gradient in zip(chain, by_output, strict=True):
+        time = gradient.shape[1]
+        there = torch.arange(time, device=last.device) == (last - before)[:, None]  # in order
+        seeds.append(torch.where(call.in_order(there)[..., None], gradient, 0))
+        before += time
+    return seeds
 
 
-def _by_lag(norms: Tensor, final_step: Tensor) -> Tensor:
+def _by_lag(norms: Tensor, valid: Tensor, last: Tensor) -> Tensor:
     """Norms ``(batch, steps)`` in the order of the steps, as ``(batch, lags)``: lag 1 is the state before the last."""
-    place = final_step[:, None] - torch.arange(norms.shape[1], device=norms.device)
+    steps = torch.arange(norms.shape[1], device=norms.device)
+    # What stands past a row's length in a scan that another goes on from is no step.
+    together = norms.gather(1, (~valid).int().argsort(stable=True, dim=1))
+    place = (valid & (steps <= last[:, None])).sum(1, keepdim=True) - 1 - steps
     # What is no number has passed infinity.
-    found = norms.gather(1, place.clamp(min=0)).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    found = together.gather(1, place.clamp(min=0)).nan_to_num(nan=torch.inf, posinf=torch.inf)
     return torch.where(place >= 0, found, torch.nan)
