@@ -94,6 +94,7 @@ def test_the_page_stands_alone_and_says_what_was_found(tmp_path):
         "http://creativecommons.org/", ""
     ).replace("https://matplotlib.org/", "")
     assert page(found, "A <model>") == text
+    assert found._repr_html_() in text  # what a notebook shows
 
 
 def test_a_page_that_cannot_be_written_is_one_clear_error(tmp_path):

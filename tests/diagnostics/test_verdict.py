@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ostinato.diagnostics import Circumstances, Finding, Gate, GradientFlow, Layer, Units, Vitals, clip_threshold
-from ostinato.diagnostics.verdict import findings_of, of_activity, of_score
+from ostinato.diagnostics.verdict import findings_of, of_activity, of_losses, of_score
 
 LSTM, ELMAN = (Layer("reader", 0, False, 1, cell) for cell in ("LSTM", "Elman"))
 
@@ -104,3 +104,17 @@ def test_a_clipping_threshold_is_the_median_of_finite_norms():
     assert clip_threshold([1.0, math.inf, 3.0, 0.0, math.nan, 500.0]) == 3.0
     assert clip_threshold([1.2345]) == 1.2
     assert clip_threshold([0.0, math.nan]) is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "learns"),
+    [
+        ([3.0, 2.9, 2.8, 2.7, 2.6, 2.5], True),
+        ([3.0, 3.1, 3.0, 2.99, 3.01, 3.0], False),
+        ([3.0, 3.1, 3.0, 2.99, 3.01], True),
+        ([3.0, 1.0, 1.0, 5.0, 6.0, 5.0], False),
+        ([-1.0, -1.1, -1.2, -1.3, -1.4, -1.5], True),
+    ],
+)
+def test_a_loss_that_has_not_fallen_after_six_looks_is_not_learning(losses, learns):
+    assert (of_losses(losses, Circumstances()) == []) == learns

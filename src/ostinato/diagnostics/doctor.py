@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ostinato.cells import Cell
 from ostinato.diagnostics.breakage import autopsy
-from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, clip_threshold, findings_of
+from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, clip_threshold, findings_of, of_losses
 from ostinato.diagnostics.vitals import needed_lag, take_vitals
 from ostinato.training import Look, Process, TrainingDiverged, TrainingSettings
 
@@ -39,7 +39,7 @@ class Doctor:
         self.clip_norm = settings.clip_norm
         self._norms: list[float] = []
         self._needed: int | None = None
-        self._looks = 0
+        self._losses: list[float] = []
         self._told: list[str] = []
 
     def cause(self, loss: Callable[[], Tensor]) -> str:
@@ -67,10 +67,11 @@ class Doctor:
         if any(self.process.total(bool(seen.broken))):
             what = seen.broken or "a state runs away in another process"
             raise TrainingDiverged(f"{what} (optimiser step {step})", step)
-        if not self._looks:
+        if not self._losses:
             self._needed = needed_lag(self.model, loss)
-        self._looks += 1
-        findings = findings_of(seen, self._circumstances(rate))
+        self._losses.append(seen.loss)
+        around = self._circumstances(rate)
+        findings = of_losses(self._losses, around) + findings_of(seen, around)
         said = [self._words(finding) for finding in findings if self._is_news(finding)]
         said += self._fixed(findings) if self.settings.doctor == "fix" else []
         found = [str(finding) for finding in findings] or [f"healthy: {all_well(seen)}"]
@@ -102,7 +103,7 @@ class Doctor:
         enough = len(self._norms) >= ENOUGH and "exploding" in ailments
         threshold = clip_threshold(self._norms) if enough else None
         tighter = threshold is not None and (self.clip_norm is None or threshold < self.clip_norm / 2)
-        opens = "vanishing" in ailments and self._looks == 1  # before there is anything learned to lose
+        opens = "vanishing" in ailments and len(self._losses) == 1  # before there is anything learned to lose
         own = (threshold or 0.0) if tighter and self.process.main else 0.0
         clip, opening = self.process.total(own, opens and self.process.main)
         done = []
@@ -119,14 +120,14 @@ class Doctor:
             "clip_norm": self.clip_norm,
             "norms": self._norms,
             "needed": self._needed,
-            "looks": self._looks,
+            "losses": self._losses,
             "told": self._told,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.clip_norm, self._norms, self._needed = state["clip_norm"], state["norms"], state["needed"]
-        self._looks, self._told = state["looks"], state["told"]
+        self._losses, self._told = state["losses"], state["told"]
 
 
 def _outermost(model: nn.Module) -> list[Cell[Any]]:

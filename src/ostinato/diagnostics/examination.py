@@ -68,6 +68,12 @@ class Examination:
             lines += [f"  {number}. {remedy}" for number, remedy in enumerate(self.findings[0].remedies, 1)]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """The report with its pictures, as notebooks show it."""
+        from ostinato.diagnostics.page import sections  # which reads this class
+
+        return sections(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Verdict, findings and the quick figures, fit for JSON."""
         return {

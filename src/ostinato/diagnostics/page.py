@@ -55,14 +55,19 @@ def write_page(examination: Examination, path: str | Path, title: str = "Ostinat
 def page(examination: Examination, title: str = "Ostinato doctor") -> str:
     """The report, as HTML."""
     colour = ILL if examination.findings else HEALTHY
-    return PAGE.format(title=escape(title), colour=colour, body="\n".join(_sections(examination, title)))
+    body = f"<h1>{escape(title)}</h1>\n{sections(examination)}"
+    return PAGE.format(title=escape(title), colour=colour, body=body)
 
 
-def _sections(seen: Examination, title: str) -> Iterator[str]:
-    yield f"<h1>{escape(title)}</h1>"
-    yield f'<div class="verdict"><strong>{escape(seen.verdict)}</strong><p>{escape(seen.reason)}.</p></div>'
+def sections(examination: Examination) -> str:
+    """The report without a page around it, as HTML."""
+    return "\n".join(_sections(examination))
+
+
+def _sections(seen: Examination) -> Iterator[str]:
+    yield f'<div class="verdict"><strong>{escape(seen.verdict)}</strong><p>{_sentence(seen.reason)}</p></div>'
     for finding in seen.findings[1:]:
-        yield f"<p>Also <b>{escape(finding.ailment)}</b>: {escape(finding.reason)}.</p>"
+        yield f"<p>Also <b>{escape(finding.ailment)}</b>: {_sentence(finding.reason)}</p>"
     if seen.findings:
         remedies = "".join(f"<li>{escape(remedy)}</li>" for remedy in seen.findings[0].remedies)
         yield f"<h2>What helps, the strongest first</h2><ol>{remedies}</ol>"
@@ -90,7 +95,8 @@ def _sections(seen: Examination, title: str) -> Iterator[str]:
         yield "<h2>Memory</h2>"
         for horizon in seen.horizons:
             words = f"{horizon.stack or 'the layers'}: what the last output still depends on"
-            yield _figure(plot_memory(horizon, seen.lags), words)
+            reads_data = horizon.stack == seen.vitals.flows[0].layer.stack  # whose input the lags are those of
+            yield _figure(plot_memory(horizon, seen.lags if reads_data else None), words)
     yield "<h2>Gates and units</h2>"
     yield _figure(plot_activity(seen.gates, seen.units), "Open gates let pass, shut ones hold back.")
     if seen.steps:
@@ -128,6 +134,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _sentence(words: str) -> str:
+    return escape(words.rstrip(".") + ".")
 
 
 def _number(figure: float) -> str:

@@ -10,6 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ostinato.diagnostics.activity import Gate, Units
@@ -55,23 +56,26 @@ def plot_flow(flows: Sequence[GradientFlow], needed: int | None = None) -> Figur
     """
     made, axes = figure()
     largest = max((_largest(flow.typical) for flow in flows), default=1.0) or 1.0
+    reached = []
     for flow, (colour, dashes) in zip(flows, cycle(LINES), strict=False):
         typical = _numbers(flow.typical)
         lags = np.arange(1, len(typical) + 1)
-        rate = flow.rate
-        factor = "no gradient" if math.isnan(rate) else f"×{math.exp(rate):.3g} a step"
-        axes.plot(lags, _shown(typical, largest), color=colour, linestyle=dashes, lw=1.8, label=f"{flow}: {factor}")
+        shown = _shown(typical, largest)
+        axes.plot(lags, shown, color=colour, linestyle=dashes, lw=1.8, label=_of_flow(flow))
+        if flow.reach:
+            reached.append(axes.plot(flow.reach, shown[flow.reach - 1], "o", color=colour, ms=5, clip_on=False)[0])
         low, high = (_numbers(edge) for edge in flow.band())
         axes.fill_between(lags, _shown(low, largest), _shown(high, largest), color=colour, alpha=0.15, lw=0)
-    axes.axhline(SHARE * largest, color=GREY, lw=1, linestyle=(0, (2, 2)))
-    _write(axes, f"{SHARE:.0%} of the largest", (1, SHARE * largest), ("axes fraction", "data"))
+    if reached:
+        reached[-1].set_label(f"the last lag with {SHARE:.0%} of a line's largest")
     if needed is not None:
         _mark(axes, needed, f"the data need {needed}")
     axes.set_yscale("log")
     axes.set_xlim(1, max([2, *(len(flow.typical) for flow in flows)]))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("lag k (steps before the last)")
     axes.set_ylabel("norm of ∂ loss at T / ∂ state at T − k")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    _legend(axes)
     return made
 
 
@@ -93,8 +97,8 @@ def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
         told = _numbers(lags.information)
         top = float(told.max(initial=0.0))
         if top > 0:
-            shown = _shown(told / top, 1.0)
-            axes.plot(_numbers(lags.lags), shown, color=LINES[2][0], linestyle=LINES[2][1], lw=1.8, label=_of_data(top))
+            stands_out = np.where(told > lags.threshold, told / top, np.nan)
+            axes.plot(_numbers(lags.lags), stands_out, ".", color=GREEN, ms=5, label=_of_data(top))
         if lags.needed is not None:
             _mark(axes, lags.needed, f"the data need {lags.needed}")
     axes.axhline(horizon.share, color=GREY, lw=1, linestyle=(0, (2, 2)))
@@ -103,7 +107,7 @@ def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
     axes.set_xlim(left=0, right=max(1.0, float(horizon.gradient_lags[-1])))
     axes.set_xlabel("lag (steps before the last)")
     axes.set_ylabel("share of the largest effect")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    _legend(axes)
     return made
 
 
@@ -143,14 +147,28 @@ def plot_steps(steps: dict[Layer, StepSpectrum], exponents: dict[Layer, Tensor])
         axes.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=dashes, lw=1.8, label=label)
     axes.axhline(1, color=GREY, lw=1, linestyle=(0, (2, 2)))
     axes.set_yscale("log")
+    axes.set_xlim(left=1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("direction of the state, the most stretched first")
     axes.set_ylabel("singular value of a step")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    _legend(axes)
     return made
 
 
+def _legend(axes: Axes) -> None:
+    """Names of the lines, where they hide least; a mark that lies beneath stays away from the letters."""
+    axes.legend(fontsize=8, loc="best", framealpha=0.85, edgecolor="none")
+
+
+def _of_flow(flow: GradientFlow) -> str:
+    rate = flow.rate
+    if math.isnan(rate):
+        return f"{flow}: too few lags" if flow.reach else f"{flow}: no gradient"
+    return f"{flow}: ×{math.exp(rate):.3g} a step"
+
+
 def _of_data(top: float) -> str:
-    return f"information in the data (1 is {top:.2g} nats)"
+    return f"information in the data above chance (1 is {top:.2g} nats)"
 
 
 def _mark(axes: Axes, lag: int, words: str) -> None:

@@ -20,6 +20,9 @@ EXPLODES = 10.0
 FAR = 0.25
 """Share of the lags that are needed within which a gradient that fades is said to vanish."""
 
+LOOKS, FALLEN = 6, 0.01
+"""Looks at a training, and the share by which its loss must have fallen by then for it to learn."""
+
 DEAD, SATURATED, SHUT = 0.2, 0.5, 0.95
 """Shares from which on a layer is called so: of units that never change, of units at the ends of tanh, of a gate's
 values at either end."""
@@ -119,6 +122,22 @@ def of_activity(gates: Sequence[Gate], units: Sequence[Units], around: Circumsta
             reason = f"{layer}: {own.saturated:.0%} of the {own.size} units of {own.state} stay beyond 0.95 or -0.95"
             found.append(Finding("saturated", layer, reason, against_saturation(around)))
     return found
+
+
+def of_losses(losses: Sequence[float], around: Circumstances) -> list[Finding]:
+    """What the losses say that were seen while a network trained: it learns, or it does not.
+
+    Args:
+        losses: Of batches of the training data in evaluation mode, some steps apart.
+        around: What is known of the training.
+    """
+    if len(losses) < LOOKS:
+        return []
+    first, now = losses[0], float(np.median(losses[-LOOKS // 2 :]))
+    if first - now > FALLEN * abs(first):
+        return []
+    reason = f"the loss is {now:.4g} after {len(losses) - 1} looks, and was {first:.4g} at the first"
+    return [Finding("not learning", "", reason, against_failure(around))]
 
 
 def of_score(around: Circumstances) -> list[Finding]:

@@ -30,23 +30,18 @@ def open_lstm(input_size: int, hidden_size: int, *, lag: int) -> LSTM:
     itself at each step, and little is written over it. In the paper the lag is drawn for each unit.
     """
     cell = LSTM(input_size, hidden_size, forget_bias=math.log(lag))
-    _set_bias(cell, slice(hidden_size), -math.log(lag))
+    weights = dict(cell.named_parameters())
+    with torch.no_grad():
+        weights["bias_ih"][:hidden_size] = -math.log(lag)
+        weights["bias_hh"][:hidden_size] = 0.0
     return cell
 
 
 def open_gru(input_size: int, hidden_size: int, *, lag: int) -> GRU:
     """A GRU that begins to remember for about `lag` steps: its update gates' bias is ``log(lag)``; see `open_lstm`."""
     cell = GRU(input_size, hidden_size)
-    _set_bias(cell, slice(hidden_size, 2 * hidden_size), math.log(lag))
+    cell.remember(math.log(lag))
     return cell
-
-
-def _set_bias(cell: LSTM | GRU, gate: slice, value: float) -> None:
-    """Makes the two biases of a gate sum to a value."""
-    weights = dict(cell.named_parameters())
-    with torch.no_grad():
-        weights["bias_ih"][gate] = value
-        weights["bias_hh"][gate] = 0.0
 
 
 STARTS = {
