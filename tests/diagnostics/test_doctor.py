@@ -76,6 +76,17 @@ def test_a_look_at_the_first_step_and_then_every_few_is_written_down(tmp_path):
     assert layer["largest_state"] > 0
 
 
+def test_tensorboard_gets_the_figures_of_each_look(tmp_path):
+    fit(made(LSTM), doctor="watch", report=Report(tmp_path, progress=False, tensorboard=True))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    rates = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("doctor/layers/rate")
+    assert [event.step for event in rates] == [1, 5, 10, 15, 20]
+    assert [event.value for event in rates] == pytest.approx(
+        [look["layers"]["layers"]["rate"] for look in looks(tmp_path)]
+    )
+
+
 @pytest.mark.parametrize(("scale", "ailment"), [(1.3, "exploding"), (0.5, "vanishing")])
 def test_it_says_what_is_wrong_with_the_figure_and_what_helps(scale, ailment, tmp_path, capsys):
     fit(made(LINEAR, scale), doctor="watch", learning_rate=1e-6, report=Report(tmp_path))

@@ -10,7 +10,8 @@ class Look(NamedTuple):
     """What a look gave.
 
     Attributes:
-        seen: to be written down, fit for JSON; empty when no look was due.
+        seen: to be written down, fit for JSON; empty when no look was due. Under "findings" stand findings in words,
+            under "layers" the figures of each layer by name, None for one that is not defined.
         said: to be told now.
     """
 

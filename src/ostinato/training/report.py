@@ -86,6 +86,11 @@ class Report:
         if self.folder is not None:
             with (self.folder / METRICS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"kind": "doctor", "step": step, "epoch": epoch} | look.seen) + "\n")
+        if self._writer is not None:
+            for layer, figures in look.seen["layers"].items():
+                for name, value in figures.items():
+                    if value is not None:
+                        self._writer.add_scalar(f"doctor/{layer}/{name}", value, step)
         self._last_look = f"doctor, last look at step {step}: {'; '.join(look.seen['findings'])}"
         for words in look.said:
             self._tell(f"doctor, step {step}: {words}")
