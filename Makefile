@@ -22,6 +22,7 @@ bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with
 		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --threads 1 --seed $$seed; done
 	$(BIN)/python benchmarks/panel.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/doctor.py
 	$(BIN)/python benchmarks/language.py --dataset tinyshakespeare
 	$(BIN)/python benchmarks/language.py --dataset ptb
 	$(BIN)/python benchmarks/classify.py

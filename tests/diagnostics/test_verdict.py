@@ -65,8 +65,8 @@ def test_remedies_fit_the_cell():
     gated, plain = (
         the(findings_of(seen(flow(0.5, layer=layer)), Circumstances())).remedies[0] for layer in (LSTM, ELMAN)
     )
-    assert gated.startswith("forget gates that begin open: forget_bias=1")
-    assert plain == "a gated cell: cell=lstm or cell=gru"
+    assert gated == "forget gates that begin open: forget_bias=4.1 for 60 steps"  # the logarithm of the steps
+    assert plain == "a gated cell whose gates begin open: cell=lstm or cell=gru with forget_bias=4.1 for 60 steps"
 
 
 def test_no_gradient_at_all_is_not_learning_and_the_worst_comes_first():
@@ -90,6 +90,12 @@ def test_gates_and_units_at_their_ends_are_saturated_and_units_that_never_change
     assert [finding.ailment for finding in found] == ["saturated", "dead", "saturated"]
     assert found[0].reason == "reader: 97% of the values of the input gate are below 0.05 or above 0.95"
     assert found[1].reason == "reader: 30% of the 10 units of h never change"
+
+
+def test_a_gate_that_keeps_the_state_may_stand_open_but_not_shut():
+    gate = Gate(LSTM, "forget", 0.98, 0.0, 1.0)
+    assert of_activity([gate], [], Circumstances()) == []
+    assert the(of_activity([replace(gate, share_low=1.0, share_high=0.0)], [], Circumstances())).ailment == "saturated"
 
 
 def test_who_beats_no_baseline_does_not_learn():

@@ -96,15 +96,17 @@ def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
     if lags is not None and len(lags.lags):
         told = _numbers(lags.information)
         top = float(told.max(initial=0.0))
-        if top > 0:
-            stands_out = np.where(told > lags.threshold, told / top, np.nan)
-            axes.plot(_numbers(lags.lags), stands_out, ".", color=GREEN, ms=5, label=_of_data(top))
+        stands_out = told > lags.threshold
+        if stands_out.any():
+            there = _numbers(lags.lags)[stands_out]
+            axes.plot(there, told[stands_out] / top, ".", color=GREEN, ms=6, label=_of_data(top))
         if lags.needed is not None:
             _mark(axes, lags.needed, f"the data need {lags.needed}")
     axes.axhline(horizon.share, color=GREY, lw=1, linestyle=(0, (2, 2)))
     axes.set_yscale("log")
     axes.set_ylim(bottom=min(horizon.share / 10, 1e-4), top=2)
     axes.set_xlim(left=0, right=max(1.0, float(horizon.gradient_lags[-1])))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("lag (steps before the last)")
     axes.set_ylabel("share of the largest effect")
     _legend(axes)

@@ -32,6 +32,12 @@ GATED = frozenset(
 )
 """Cells that choose what to keep: class names."""
 
+KEEPS = ("forget", "update")
+"""Gates that keep the state where they are open."""
+
+OPENS = ("LSTM", "GRU")
+"""Those whose gates `forget_bias` opens."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -98,9 +104,9 @@ def findings_of(seen: Vitals, around: Circumstances) -> list[Finding]:
 
 def all_well(seen: Vitals) -> str:
     """What to say of a network that nothing is found wrong with: how far its gradients come, where they come least."""
-    flow = min(seen.flows, key=lambda flow: flow.reach)
+    flow = min(seen.flows, key=lambda flow: flow.reach / len(flow.typical))
     return (
-        f"gradients reach back {flow.reach} of {seen.steps} steps in {flow.layer}, changing by a factor of "
+        f"gradients reach back {flow.reach} of {len(flow.typical)} steps in {flow.layer}, changing by a factor of "
         f"{math.exp(flow.rate):.3g} a step"
     )
 
@@ -109,7 +115,8 @@ def of_activity(gates: Sequence[Gate], units: Sequence[Units], around: Circumsta
     """What gates and units say: saturated, dead, or nothing."""
     found = []
     for gate in gates:
-        shut = gate.share_low + gate.share_high
+        keeps = gate.name.split()[0] in KEEPS  # open is what it should be, and lets gradients pass
+        shut = gate.share_low + (0 if keeps else gate.share_high)
         if shut > SHUT:
             reason = f"{gate.layer}: {shut:.0%} of the values of the {gate.name} gate are below 0.05 or above 0.95"
             found.append(Finding("saturated", str(gate.layer), reason, against_saturation(around)))
@@ -163,12 +170,7 @@ def of_flow(flow: GradientFlow, around: Circumstances) -> Finding | None:
     if flow.reach == 0:
         reason = f"{layer}: no gradient comes back from the last step at any lag"
         return Finding("not learning", layer, reason, against_silence())
-    needed, why = min(
-        (steps, "steps of the sequences"),
-        (around.needed or steps, "lags that the data need"),
-        (around.chunk or steps, "steps that training goes back"),
-        key=itemgetter(0),
-    )
+    needed, why = _needed(flow, around)
     if flow.reach < FAR * needed:
         reason = (
             f"{layer}: the gradient falls below {SHARE:.0%} of its largest after lag {flow.reach}, of {needed} {why} "
@@ -176,6 +178,17 @@ def of_flow(flow: GradientFlow, around: Circumstances) -> Finding | None:
         )
         return Finding("vanishing", layer, reason, against_vanishing(flow, around))
     return None
+
+
+def _needed(flow: GradientFlow, around: Circumstances) -> tuple[int, str]:
+    """The lags that a gradient should bridge, and what says so."""
+    steps = len(flow.typical)
+    return min(
+        (steps, "steps of the sequences"),
+        (around.needed or steps, "lags that the data need"),
+        (around.chunk or steps, "steps that training goes back"),
+        key=itemgetter(0),
+    )
 
 
 def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
@@ -203,13 +216,14 @@ def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, .
 def against_vanishing(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
     """Remedies for gradients that vanish."""
     remedies = []
-    cell = flow.layer.cell
+    cell, needed = flow.layer.cell, _needed(flow, around)[0]
+    bias = f"forget_bias={math.log(needed):.1f} for {needed} steps"
     if cell not in GATED:
-        remedies.append("a gated cell: cell=lstm or cell=gru")
-        remedies.append("recurrent weights that begin orthogonal: cell=orthogonal, or cell=irnn")
-    else:
-        remedies.append("forget gates that begin open: forget_bias=1, or more for longer lags")
-    remedies.append("a cell made to remember: cell=lru, cell=indrnn or cell=lem")
+        remedies.append(f"a gated cell whose gates begin open: cell=lstm or cell=gru with {bias}")
+        remedies.append("recurrent weights that begin as the identity or orthogonal: cell=irnn or cell=orthogonal")
+    elif cell in OPENS:
+        remedies.append(f"forget gates that begin open: {bias}")
+    remedies.append("a cell made to remember: cell=lru or cell=cornn")
     if cell in ("LSTM", "Elman"):
         remedies.append("layer normalisation: cell=layer_norm_lstm")
     if around.chunk and around.needed and around.needed > around.chunk:
