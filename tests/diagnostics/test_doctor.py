@@ -121,11 +121,11 @@ def test_fixing_a_vanishing_gradient_opens_forget_gates_before_anything_is_learn
     before = gradient_flow(model, lambda: squared(model, torch.arange(4), None)[0])[1]
     fit(model, doctor="fix", learning_rate=1e-9, report=Report(tmp_path, progress=False))
     cell = model.layers.cells[0]
-    torch.testing.assert_close(cell.bias_ih[8:16] + cell.bias_hh[8:16], torch.ones(8), rtol=0, atol=1e-5)
+    torch.testing.assert_close(cell.bias_ih[8:16] + cell.bias_hh[8:16], torch.full((8,), 3.4), rtol=0, atol=1e-5)
     after = gradient_flow(model, lambda: squared(model, torch.arange(4), None)[0])[1]
     assert after.rate > before.rate + 1
     said = [words for look in looks(tmp_path) for words in look["said"]]
-    assert "fixed: forget gates of 1 cells opened (bias 1)" in said
+    assert "fixed: forget gates of 1 cells opened (forget_bias=3.4)" in said
 
 
 class Killed(IndexBatches):
@@ -161,7 +161,7 @@ def test_a_state_that_runs_away_stops_training_with_its_place_and_cause():
 def test_a_loss_that_overflows_is_traced_to_the_first_state_that_did():
     model = made(LINEAR, 30.0)
     with pytest.raises(
-        TrainingDiverged, match=r"the loss is (inf|nan) at optimiser step 1 .*; state h of layers is not"
+        TrainingDiverged, match=r"the loss is (inf|nan) at optimiser step 1 .*: state h of layers is not"
     ) as error:
         fit(model)
     step = next(step for step in range(STEPS) if not model.layers(X[:, : step + 1])[0].isfinite().all())

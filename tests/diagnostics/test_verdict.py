@@ -124,3 +124,15 @@ def test_a_clipping_threshold_is_the_median_of_finite_norms():
 )
 def test_a_loss_that_has_not_fallen_after_six_looks_is_not_learning(losses, learns):
     assert (of_losses(losses, Circumstances()) == []) == learns
+
+
+def test_a_gradient_that_only_falls_from_a_peak_at_the_last_steps_does_not_vanish():
+    norms = torch.full((4, 60), 1e-4).double()
+    norms[:, :3] = 1.0
+    assert findings_of(seen(GradientFlow(LSTM, "h", norms)), Circumstances()) == []
+
+
+@pytest.mark.parametrize(("cell", "offered"), [("LSTM", True), ("GRU", True), ("SRU", False), ("Elman", True)])
+def test_open_gates_are_a_remedy_for_cells_whose_gates_a_setting_opens(cell, offered):
+    finding = the(findings_of(seen(flow(0.5, layer=LSTM._replace(cell=cell))), Circumstances()))
+    assert any("forget_bias=4.1 for 60 steps" in remedy for remedy in finding.remedies) == offered

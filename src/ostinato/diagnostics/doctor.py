@@ -7,8 +7,17 @@ from torch import Tensor, nn
 
 from ostinato.cells import Cell
 from ostinato.diagnostics.breakage import autopsy
-from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, clip_threshold, findings_of, of_losses
-from ostinato.diagnostics.vitals import needed_lag, take_vitals
+from ostinato.diagnostics.verdict import (
+    Circumstances,
+    Finding,
+    all_well,
+    clip_threshold,
+    findings_of,
+    lags_needed,
+    of_losses,
+    open_bias,
+)
+from ostinato.diagnostics.vitals import Vitals, needed_lag, take_vitals
 from ostinato.training import Look, Process, TrainingDiverged, TrainingSettings
 
 REMEMBERED = 200
@@ -16,9 +25,6 @@ REMEMBERED = 200
 
 ENOUGH = 10
 """Gradient norms without which none is taken."""
-
-FORGET_BIAS = 1.0
-"""What forget gates begin with after the remedy (Jozefowicz et al. 2015, section 4)."""
 
 
 class Doctor:
@@ -73,7 +79,7 @@ class Doctor:
         around = self._circumstances(rate)
         findings = of_losses(self._losses, around) + findings_of(seen, around)
         said = [self._words(finding) for finding in findings if self._is_news(finding)]
-        said += self._fixed(findings) if self.settings.doctor == "fix" else []
+        said += self._fixed(seen, findings, around) if self.settings.doctor == "fix" else []
         found = [str(finding) for finding in findings] or [f"healthy: {all_well(seen)}"]
         return Look(seen.to_dict() | {"findings": found, "said": said}, said)
 
@@ -97,21 +103,22 @@ class Doctor:
     def _words(self, finding: Finding) -> str:
         return f"{finding}. What helps most: {finding.remedies[0]}"
 
-    def _fixed(self, findings: list[Finding]) -> list[str]:
+    def _fixed(self, seen: Vitals, findings: list[Finding], around: Circumstances) -> list[str]:
         """Applies what is safe; what was done, in words. All processes do alike, as the first one decides."""
         ailments = {finding.ailment for finding in findings}
         enough = len(self._norms) >= ENOUGH and "exploding" in ailments
         threshold = clip_threshold(self._norms) if enough else None
         tighter = threshold is not None and (self.clip_norm is None or threshold < self.clip_norm / 2)
         opens = "vanishing" in ailments and len(self._losses) == 1  # before there is anything learned to lose
-        own = (threshold or 0.0) if tighter and self.process.main else 0.0
-        clip, opening = self.process.total(own, opens and self.process.main)
+        bias = open_bias(max(lags_needed(flow, around)[0] for flow in seen.flows))
+        own = (threshold or 0.0 if tighter else 0.0, bias if opens else 0.0)
+        clip, opening = self.process.total(*(own if self.process.main else (0.0, 0.0)))
         done = []
         if clip:
             done.append(f"fixed: clip_norm={clip:g}, was {self.clip_norm}")
             self.clip_norm = clip
-        if opening and (cells := [cell for cell in _outermost(self.model) if cell.remember(FORGET_BIAS)]):
-            done.append(f"fixed: forget gates of {len(cells)} cells opened (bias {FORGET_BIAS:g})")
+        if opening and (cells := [cell for cell in _outermost(self.model) if cell.remember(opening)]):
+            done.append(f"fixed: forget gates of {len(cells)} cells opened (forget_bias={opening:g})")
         return done
 
     def state(self) -> dict[str, Any]:

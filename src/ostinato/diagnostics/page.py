@@ -78,6 +78,8 @@ def _sections(seen: Examination) -> Iterator[str]:
         "Median over the rows of the batch; the band holds the middle 80 % of them. A straight line falls or rises by "
         "the same factor at every step.",
     )
+    if len(seen.flows) > len(seen.vitals.flows):
+        yield _figure(plot_flow(seen.flows, needed), "The same for each tensor of a layer's state by itself.")
     yield _table(
         ("layer", "factor a step", "reaches back", "last / first lag", "largest state"),
         [

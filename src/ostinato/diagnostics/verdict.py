@@ -170,8 +170,8 @@ def of_flow(flow: GradientFlow, around: Circumstances) -> Finding | None:
     if flow.reach == 0:
         reason = f"{layer}: no gradient comes back from the last step at any lag"
         return Finding("not learning", layer, reason, against_silence())
-    needed, why = _needed(flow, around)
-    if flow.reach < FAR * needed:
+    needed, why = lags_needed(flow, around)
+    if flow.reach < FAR * needed and _fades(flow, needed):
         reason = (
             f"{layer}: the gradient falls below {SHARE:.0%} of its largest after lag {flow.reach}, of {needed} {why} "
             f"(a factor of {math.exp(rate):.3g} a step)"
@@ -180,7 +180,13 @@ def of_flow(flow: GradientFlow, around: Circumstances) -> Finding | None:
     return None
 
 
-def _needed(flow: GradientFlow, around: Circumstances) -> tuple[int, str]:
+def _fades(flow: GradientFlow, needed: int) -> bool:
+    """Whether a gradient falls as far again beyond its reach, and did not only fall from a peak at the last steps."""
+    typical = flow.typical
+    return float(typical[needed - 1]) < SHARE * float(typical[flow.reach])
+
+
+def lags_needed(flow: GradientFlow, around: Circumstances) -> tuple[int, str]:
     """The lags that a gradient should bridge, and what says so."""
     steps = len(flow.typical)
     return min(
@@ -189,6 +195,11 @@ def _needed(flow: GradientFlow, around: Circumstances) -> tuple[int, str]:
         (around.chunk or steps, "steps that training goes back"),
         key=itemgetter(0),
     )
+
+
+def open_bias(lag: int) -> float:
+    """The bias with which a gate that keeps the state remembers for about `lag` steps (Tallec & Ollivier 2018)."""
+    return round(math.log(max(lag, 3)), 1)
 
 
 def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
@@ -216,8 +227,8 @@ def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, .
 def against_vanishing(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
     """Remedies for gradients that vanish."""
     remedies = []
-    cell, needed = flow.layer.cell, _needed(flow, around)[0]
-    bias = f"forget_bias={math.log(needed):.1f} for {needed} steps"
+    cell, needed = flow.layer.cell, lags_needed(flow, around)[0]
+    bias = f"forget_bias={open_bias(needed):g} for {needed} steps"
     if cell not in GATED:
         remedies.append(f"a gated cell whose gates begin open: cell=lstm or cell=gru with {bias}")
         remedies.append("recurrent weights that begin as the identity or orthogonal: cell=irnn or cell=orthogonal")

@@ -66,9 +66,13 @@ def diverged(
     else:
         what = "the norm of the gradient is too large for its number format"
     clip = "set clip_norm" if settings.clip_norm is None else f"lower clip_norm (now {settings.clip_norm:g})"
+    advice = f"lower learning_rate (now {rate:g}), {clip}"
+    if found:
+        advice = f"{found}. At the least, {advice}"
+    else:
+        advice += ", or look for values in the data that are not finite or far too large"
     return TrainingDiverged(
-        f"{what} at optimiser step {step} ({place}){f'; {found}' if found else ''}: lower learning_rate "
-        f"(now {rate:g}), {clip}, or look for values in the data that are not finite or far too large",
+        f"{what} at optimiser step {step} ({place}): {advice}",
         step,
         broken,
     )
