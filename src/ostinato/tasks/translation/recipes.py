@@ -20,20 +20,22 @@ DEMO: dict[str, Any] = {
 BENCHMARKS: dict[str, dict[str, Any]] = {
     "multi30k": {
         "lowercase": True,
-        "vocabulary_size": 6000,
-        "hidden_size": 320,
+        "unit": "word",
+        "min_count": 2,
+        "hidden_size": 400,
         "embedding_size": 256,
         "dropout": 0.3,
         "label_smoothing": 0.1,
-        "word_dropout": 0.05,
-        "batch_size": 96,
-        "epochs": 20,
+        "batch_size": 64,
+        "epochs": 12,
         "patience": None,
-        "learning_rate": 2e-3,
+        "learning_rate": 1.5e-3,
         "schedule": "cosine",
         "warmup": 300,
         "weight_decay": 0.01,
+        "ema": 0.998,
         "max_length": 60,
+        "length_penalty": 2.0,
     },
 }
 """Settings for public data sets, chosen on their validation parts."""
