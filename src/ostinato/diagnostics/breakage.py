@@ -66,7 +66,7 @@ def state_norms(track: Track) -> list[Tensor]:
 
 
 def _norms(call: Call, number: int) -> Tensor:
-    norms = call.in_order(call.states[number].double().norm(dim=2))
+    norms = call.in_order(torch.linalg.vector_norm(call.states[number], dim=2, dtype=torch.float64))
     return norms if call.lengths is None else torch.where(valid_steps(call.lengths, norms.shape[1]), norms, 0)
 
 

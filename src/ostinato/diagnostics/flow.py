@@ -153,7 +153,7 @@ def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[
     for track in measured:
         parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.chain]
         for number, name in enumerate(track.fields):
-            norms = torch.cat([part[number].double().norm(dim=2) for part in parts], 1)
+            norms = torch.cat([torch.linalg.vector_norm(part[number], dim=2, dtype=torch.float64) for part in parts], 1)
             made.append(GradientFlow(track.layer, name, _by_lag(norms, _valid(track.chain), last)))
     return made
 
