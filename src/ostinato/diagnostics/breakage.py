@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ostinato.diagnostics.flow import GradientFlow, flows
 from ostinato.diagnostics.probe import Call, Track, at_rest, record
-from ostinato.nn import valid_steps
 
 GROWS = 1.05
 """States that grow by more than this factor a step before they overflow are said to run away."""
@@ -67,7 +66,7 @@ def state_norms(track: Track) -> list[Tensor]:
 
 def _norms(call: Call, number: int) -> Tensor:
     norms = call.in_order(torch.linalg.vector_norm(call.states[number], dim=2, dtype=torch.float64))
-    return norms if call.lengths is None else torch.where(valid_steps(call.lengths, norms.shape[1]), norms, 0)
+    return torch.where(call.valid, norms, 0)
 
 
 def _told(track: Track, name: str, norms: Tensor, step: int, row: int) -> str:

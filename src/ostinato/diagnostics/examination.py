@@ -109,7 +109,8 @@ def examine(model: nn.Module, loss: Callable[[], Tensor], around: Circumstances 
 
 def _examined(recording: Recording, around: Circumstances) -> Examination:
     tracks = recording.tracks
-    seen = vitals_of(recording)
+    measured = flows(recording)
+    seen = vitals_of(recording, measured)
     lags = lags_of(recording)
     if around.needed is None and lags is not None:
         around = replace(around, needed=lags.needed)
@@ -120,7 +121,7 @@ def _examined(recording: Recording, around: Circumstances) -> Examination:
     findings = findings_of(seen, around) + of_activity(its_gates, its_units, around) + of_score(around)
     return Examination(
         vitals=seen,
-        flows=flows(recording),
+        flows=measured,
         gates=its_gates,
         units=its_units,
         weights={track.layer: weight_spectra(track.calls[0].cell) for track in tracks},

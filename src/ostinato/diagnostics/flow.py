@@ -11,7 +11,6 @@ from ostinato.diagnostics.layers import Layer
 from ostinato.diagnostics.probe import Call, Recording, Track, at_rest, record
 from ostinato.diagnostics.rate import exponential_rate
 from ostinato.errors import OstinatoError
-from ostinato.nn import valid_steps
 
 SHARE = 0.01
 """A gradient that has fallen below this share of its largest norm no longer teaches."""
@@ -151,26 +150,17 @@ def _one_direction(loss: Tensor, stack: Sequence[Track], reverse: bool) -> list[
     )
     made = []
     for track in measured:
+        valid = torch.cat([call.valid for call in track.chain], 1)
         parts = [[call.in_order(next(came)) for _ in call.pushes] for call in track.chain]
         for number, name in enumerate(track.fields):
             norms = torch.cat([torch.linalg.vector_norm(part[number], dim=2, dtype=torch.float64) for part in parts], 1)
-            made.append(GradientFlow(track.layer, name, _by_lag(norms, _valid(track.chain), last)))
+            made.append(GradientFlow(track.layer, name, _by_lag(norms, valid, last)))
     return made
-
-
-def _valid(chain: Sequence[Call]) -> Tensor:
-    """Which steps of scans that go on from each other are within their row's length, ``(batch, all steps)``."""
-    parts = []
-    for call in chain:
-        batch, time = call.x.shape[:2]
-        lengths = torch.full((batch,), time) if call.lengths is None else call.lengths
-        parts.append(valid_steps(lengths.to(call.x.device), time))
-    return torch.cat(parts, 1)
 
 
 def _last_step(chain: Sequence[Call], by_output: Sequence[Tensor], by_final: Sequence[Tensor]) -> Tensor:
     """The last step of each row that the loss reads, in the order in which steps are taken, ``(batch,)``."""
-    valid = _valid(chain)
+    valid = torch.cat([call.valid for call in chain], 1)
     steps = torch.arange(valid.shape[1], device=valid.device)
     end = torch.where(valid, steps, -1).amax(1)
     if any(bool(final.any()) for final in by_final):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ostinato.cells import Cell, State
 from ostinato.diagnostics.layers import Layer, layers_of
 from ostinato.engine import BackendName, scan, watching
+from ostinato.nn import valid_steps
 
 
 class Probed(Cell[Any]):
@@ -68,6 +69,13 @@ class Call:
     states: list[Tensor]
     lengths: Tensor | None
     reverse: bool
+
+    @property
+    def valid(self) -> Tensor:
+        """Which steps are within their row's length, in the order they are taken: booleans ``(batch, time)``."""
+        batch, time = self.x.shape[:2]
+        lengths = torch.full((batch,), time) if self.lengths is None else self.lengths
+        return valid_steps(lengths.to(self.x.device), time)
 
     def in_order(self, tensor: Tensor) -> Tensor:
         """``(batch, time, ...)`` in the order in which the steps were taken, each row's first one in front.

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.diagnostics.probe import Call, Track
-from ostinato.engine.lengths import valid_steps
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,9 @@ def steps_of(track: Track) -> list[Steps]:
 
 
 def _of_call(call: Call) -> Steps:
-    batch, time = call.x.shape[:2]
-    device = call.x.device
-    if call.lengths is None:
-        valid = torch.ones(batch, time, dtype=torch.bool, device=device)
-    else:
-        valid = valid_steps(call.lengths.to(device), time)
     before, after = ([call.in_order(tensor) for tensor in states] for states in (call.before, call.states))
     kind = type(call.first)
-    return Steps(call.cell, call.in_order(call.x), kind(*before), kind(*after), valid)
+    return Steps(call.cell, call.in_order(call.x), kind(*before), kind(*after), call.valid)
 
 
 def drawn_steps(track: Track, count: int, seed: int = 0) -> tuple[Tensor, State]:

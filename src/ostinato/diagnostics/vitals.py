@@ -1,7 +1,7 @@
 """The quick look at a network in training: how far its gradients reach, and how large its states are."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,8 @@ def take_vitals(model: nn.Module, loss: Callable[[], Tensor], *, limit: float = 
         OstinatoError: As `gradient_flow`.
     """
     with at_rest(model):
-        return vitals_of(record(model, loss), limit)
+        recording = record(model, loss)
+        return vitals_of(recording, flows(recording), limit)
 
 
 def needed_lag(model: nn.Module, loss: Callable[[], Tensor]) -> int | None:
@@ -86,13 +87,13 @@ def lags_of(recording: Recording) -> DataLags | None:
     return data_lags(call.x, call.lengths) if call.x.shape[1] > 2 else None
 
 
-def vitals_of(recording: Recording, limit: float = math.inf) -> Vitals:
-    """The quick look at a recorded forward pass."""
+def vitals_of(recording: Recording, measured: Sequence[GradientFlow], limit: float = math.inf) -> Vitals:
+    """The quick look at a recorded forward pass, with its gradient flows."""
     tracks = recording.tracks
     return Vitals(
         float(recording.loss.detach()),
         max(sum(call.x.shape[1] for call in track.calls) for track in tracks) if tracks else 0,
-        together(flows(recording)),
+        together(measured),
         {track.layer: max(float(norms.max()) for norms in state_norms(track) if norms.numel()) for track in tracks},
         broken_state(tracks, min(limit, torch.finfo(torch.float64).max)),
     )

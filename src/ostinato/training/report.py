@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -71,9 +71,7 @@ class Report:
         self._show(record)
         if record.kind == "step" and record.step % self.every:
             return
-        if self.folder is not None:
-            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(record)) + "\n")
+        self._write(asdict(record))
         if self._writer is not None:
             for name in ("loss", "score", "learning_rate", "gradient_norm"):
                 if (value := getattr(record, name)) is not None:
@@ -83,9 +81,7 @@ class Report:
         """After an optimiser step that somebody looked at, or not."""
         if not look.seen:
             return
-        if self.folder is not None:
-            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": "doctor", "step": step, "epoch": epoch} | look.seen) + "\n")
+        self._write({"kind": "doctor", "step": step, "epoch": epoch} | look.seen)
         if self._writer is not None:
             for layer, figures in look.seen["layers"].items():
                 for name, value in figures.items():
@@ -102,6 +98,11 @@ class Report:
             self._tell(self._last_look)
         if self._writer is not None:
             self._writer.close()
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        if self.folder is not None:
+            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
 
     def _tell(self, words: str) -> None:
         if self.progress:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,9 +22,6 @@ from ostinato.cli.options import (
 )
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
-
-if TYPE_CHECKING:
-    pass
 
 NAMED = ("speaker", "context_turns", "unit", "hidden_size", "epochs", "threshold", "seed")
 """Settings that an option of their own explains."""

@@ -1,7 +1,7 @@
 """`ostinato fit language`, and its demo."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,9 +21,6 @@ from ostinato.cli.options import (
 )
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
-
-if TYPE_CHECKING:
-    pass
 
 NAMED = ("unit", "reverse", "lowercase")
 """Settings that an option of their own explains."""
