@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.tasks.dialogue.network import DialogueNetwork
+from ostinato.tasks.dialogue.fitted import Fitted
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.writing import allowed, candidates, log_likelihoods, until_end, written
 from ostinato.tasks.seq2seq.batches import source_batch
@@ -18,7 +18,7 @@ CONTEXT = np.array([5, 6, TURN, 7], np.int32)
 
 def network(seed=0, **changes):
     torch.manual_seed(seed)
-    made = DialogueNetwork(chosen(**changes), UNITS)
+    made = Fitted.make_network(chosen(**changes), UNITS)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_(0, 0.7)
@@ -108,7 +108,7 @@ def test_a_search_gives_its_best_beginnings():
 )
 def test_likelihoods_are_those_of_the_plain_steps(pairs):
     model, everything = network().double(), network().double()
-    everything.forbidden[:] = False
+    everything.members[0].forbidden[:] = False
     pairs = [(np.array(said, np.int32), np.array(reply, np.int32)) for said, reply in pairs]
     sums, counts = log_likelihoods(model, pairs)
     for (said, reply), total, count in zip(pairs, sums, counts, strict=True):
@@ -123,7 +123,7 @@ def test_likelihoods_are_those_of_the_plain_steps(pairs):
 
 
 def test_context_dropout_leaves_nothing_of_a_context_but_its_end_in_training_alone():
-    model = network(context_dropout=0.5, dropout=0.0)
+    (model,) = network(context_dropout=0.5, dropout=0.0).members
     ids, lengths = source_batch([CONTEXT] * 40)
     nothing = model.encode(*source_batch([CONTEXT[:0]])).keys[0, 0]
     whole = model.encode(ids, lengths).keys[0]

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ostinato.tasks.seq2seq.batches import pair_batch, pair_batches
 from ostinato.tasks.seq2seq.decode import align, search
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, START, UNK, TextUnits
@@ -22,6 +23,9 @@ VARIANTS = {
     "shared, locked": {"shared_vocabulary": True, "locked_dropout": True, "dropout": 0.3},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
+alone_and_together = pytest.mark.parametrize(
+    ("variant", "count"), [*((name, 1) for name in VARIANTS), ("input feeding", 2), ("no attention", 3)]
+)
 
 
 def network(variant="plain", seed=0, **more):
@@ -31,6 +35,11 @@ def network(variant="plain", seed=0, **more):
     with torch.no_grad():
         net.output.bias.normal_()
     return net
+
+
+def ensemble(variant="plain", count=2, **more):
+    seeds = iter(range(count))
+    return Ensemble(lambda: network(variant, next(seeds), **more), count)
 
 
 def some_pairs(lengths, seed=0):
@@ -63,20 +72,20 @@ def test_an_epoch_has_every_pair_once_like_lengths_together():
     assert max(int(batch.target_lengths.max() - batch.target_lengths.min()) for batch in batches) <= 2
 
 
-@every_variant
+@alone_and_together
 @law
 @given(lengths=lengths)
-def test_padding_and_company_change_nothing(variant, lengths):
-    net, pairs = network(variant).eval(), some_pairs(lengths)
+def test_padding_and_company_change_nothing(variant, count, lengths):
+    net, pairs = ensemble(variant, count).eval(), some_pairs(lengths)
     rows = net(pair_batch(pairs)).split([len(target) + 1 for _, target in pairs])
     for pair, logits in zip(pairs, rows, strict=True):
         torch.testing.assert_close(net(pair_batch([pair])), logits)
 
 
-@every_variant
+@alone_and_together
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_padding_and_company_change_no_text_that_is_written(variant, beam_size):
-    net = network(variant).eval()
+def test_padding_and_company_change_no_text_that_is_written(variant, count, beam_size):
+    net = ensemble(variant, count).eval()
     sources = [source for source, _ in some_pairs([(n % 7, 0) for n in range(70)])]
     how = {"beam_size": beam_size, "n_best": beam_size, "max_length": 7, "length_penalty": 1.0}
     together = search(net, sources, **how)
@@ -146,8 +155,38 @@ def test_the_networks_loss_is_the_cross_entropy_of_its_scores_at_valid_steps(var
     assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
 
 
+@pytest.mark.parametrize("variant", ["plain", "no attention"])
+def test_an_ensembles_probabilities_are_the_mean_of_its_networks(variant):
+    net, batch = ensemble(variant, 3).eval(), pair_batch(some_pairs([(3, 4), (5, 0)]))
+    mean = torch.stack([member(batch).softmax(-1) for member in net.members]).mean(0)
+    torch.testing.assert_close(net(batch), mean.log())
+    expected = F.nll_loss(mean.log(), batch.target_out[batch.valid])
+    torch.testing.assert_close(net(batch, 0.0), expected)
+    ids, read = batch.target_in[:, 0], (batch.source, batch.source_lengths)
+    written = torch.stack([member.step(ids, member.encode(*read))[0].exp() for member in net.members]).mean(0)
+    torch.testing.assert_close(net.step(ids, net.encode(*read))[0].exp(), written)
+    assert expected.item() < torch.stack([member(batch, 0.0) for member in net.members]).mean().item()
+
+
+def test_in_training_each_network_of_an_ensemble_learns_for_itself():
+    net, batch = ensemble(count=2), pair_batch(some_pairs([(3, 4), (5, 0)]))
+    net(batch, 0.1).backward()
+    for seed, member in enumerate(net.members):
+        alone = network(seed=seed)
+        (alone(batch, 0.1) / 2).backward()
+        for ours, theirs in zip(member.parameters(), alone.parameters(), strict=True):
+            torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_what_an_ensemble_looked_at_is_the_mean_of_its_networks():
+    net, pairs = ensemble().eval(), some_pairs([(3, 4), (6, 2)])
+    each = [align(Ensemble(lambda member=member: member, 1), pairs) for member in net.members]
+    for together, *alone in zip(align(net, pairs), *each, strict=True):
+        np.testing.assert_allclose(together, np.mean(alone, 0))
+
+
 def test_alignment_is_the_attention_of_each_step_whatever_the_company():
-    net, pairs = network("input feeding").eval(), some_pairs([(3, 4), (6, 2), (0, 0)])
+    net, pairs = ensemble("input feeding").eval(), some_pairs([(3, 4), (6, 2), (0, 0)])
     for pair, weights in zip(pairs, align(net, pairs), strict=True):
         assert weights.shape == (len(pair[1]) + 1, len(pair[0]) + 1)
         np.testing.assert_allclose(weights.sum(1), 1)

@@ -18,6 +18,7 @@ CASES = {
     "plain": ({}, numbers(120)),
     "bpe, shared": ({"unit": "bpe", "shared_vocabulary": True, "input_feeding": True}, numbers(120)),
     "languages": ({"unit": "char", "attention": "additive", "ema": 0.9}, two_ways(120)),
+    "two networks": ({"ensemble": 2}, numbers(120)),
     "one pair a side": ({"lowercase": True, "attention": None}, numbers(120)[:2]),
 }
 

@@ -16,7 +16,6 @@ from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Conversation, Reply, whole
 from ostinato.tasks.dialogue.encoding import DialogueUnits, Encoded
 from ostinato.tasks.dialogue.fitted import Fitted
-from ostinato.tasks.dialogue.network import DialogueNetwork
 from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
@@ -101,7 +100,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         training = self._encoded(examples, units, "training")
         validating = self._encoded(held_examples, units, "validation")
         network = train(
-            lambda: DialogueNetwork(settings, len(units)),
+            lambda: Fitted.make_network(settings, len(units)),
             settings,
             training.pairs,
             validating.pairs,
@@ -271,8 +270,9 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         """One line: what the network is, and of what it was made."""
         fitted, settings = self._need(), self.settings
         weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         return (
-            f"Chatbot: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
+            f"Chatbot: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
             f"{weights:,} weights; {len(fitted.units):,} {settings.unit} units, {len(fitted.confidence.known):,} words "
             f"known; reads the last {settings.context_turns} turns."
         )

@@ -254,12 +254,13 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         """One line: what the network is, and of what it was made."""
         fitted, settings = self._need(), self.settings
         weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         source, target = len(fitted.vocabularies.source), len(fitted.vocabularies.target)
         units = f"{source:,} units of both sides" if settings.shared_vocabulary else f"{source:,} to {target:,} units"
         languages = fitted.vocabularies.languages
         to = f", into {', '.join(languages)}" if languages else ""
         return (
-            f"Translator: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
+            f"Translator: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
             f"{settings.attention or 'no'} attention, {weights:,} weights; {units} ({settings.unit}){to}."
         )
 

@@ -16,7 +16,7 @@ from ostinato.data.units import Ids
 from ostinato.tasks.dialogue.encoding import Encoded
 from ostinato.tasks.dialogue.words import KnownWords
 from ostinato.tasks.dialogue.writing import log_likelihoods
-from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Confidence:
     @classmethod
     def calibrate(
         cls,
-        network: Seq2SeqNetwork,
+        network: Ensemble,
         held: Encoded,
         known: KnownWords,
         unknown_penalty: float,
@@ -53,7 +53,7 @@ class Confidence:
         place = torch.searchsorted(self.usual, torch.tensor(score, dtype=torch.float64), right=True)
         return int(place) / len(self.usual)
 
-    def of_reply(self, network: Seq2SeqNetwork, context: Ids, reply: Ids, said: str) -> float:
+    def of_reply(self, network: Ensemble, context: Ids, reply: Ids, said: str) -> float:
         """The confidence of a reply as units, to a context of which `said` is the last turn."""
         sums, counts = log_likelihoods(network, [(context, reply)])
         return self.of(float(sums[0] / counts[0]), said)

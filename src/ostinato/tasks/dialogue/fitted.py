@@ -18,7 +18,7 @@ from ostinato.tasks.dialogue.network import DialogueNetwork
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
 from ostinato.tasks.dialogue.writing import candidates, log_likelihoods, one_thread, written
-from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END
 
 
@@ -35,12 +35,17 @@ class Fitted:
         frequent: The most frequent reply, a baseline too.
     """
 
-    network: Seq2SeqNetwork
+    network: Ensemble
     units: DialogueUnits
     confidence: Confidence
     retrieval: Retrieval
     unigram: Unigram
     frequent: str
+
+    @staticmethod
+    def make_network(settings: ChatbotSettings, units: int) -> Ensemble:
+        """An untrained network for so many units."""
+        return Ensemble(lambda: DialogueNetwork(settings, units), settings.ensemble)
 
     def speak(
         self, history: Sequence[str], settings: ChatbotSettings, seed: int, *, pieces: bool = True
@@ -130,7 +135,7 @@ class Fitted:
         """What `tensors` and `extras` say."""
         extras, tensors = bundle.extras, bundle.tensors
         units = DialogueUnits.from_json(extras["units"])
-        network = DialogueNetwork(settings, len(units))
+        network = cls.make_network(settings, len(units))
         bundle.load_into(network, prefix="network.")
         known = KnownWords(extras["words"])
         owners, numbers = (tensors[f"retrieval.{name}"].numpy() for name in ("owners", "numbers"))

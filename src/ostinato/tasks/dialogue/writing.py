@@ -11,7 +11,7 @@ from ostinato.data.units import Ids
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch, source_batch
 from ostinato.tasks.seq2seq.decode import search
-from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END, START
 from ostinato.topologies import drawn, filtered, penalised, without_repeats
 
@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @torch.no_grad()
 def written(
-    network: Seq2SeqNetwork, contexts: Sequence[Ids], settings: ChatbotSettings, generator: torch.Generator
+    network: Ensemble, contexts: Sequence[Ids], settings: ChatbotSettings, generator: torch.Generator
 ) -> Iterator[Tensor]:
     """Writes a reply to each context.
 
@@ -80,9 +80,7 @@ def allowed(scores: Tensor, so_far: Tensor, settings: ChatbotSettings) -> Tensor
     return scores.masked_fill(stuck & end, 0.0)
 
 
-def candidates(
-    network: Seq2SeqNetwork, context: Ids, settings: ChatbotSettings, generator: torch.Generator
-) -> list[Ids]:
+def candidates(network: Ensemble, context: Ids, settings: ChatbotSettings, generator: torch.Generator) -> list[Ids]:
     """As many replies to a context as the settings ask for, each without its end."""
     if settings.decoding == "beam":
         (found,) = search(
@@ -107,7 +105,7 @@ def until_end(ids: np.ndarray) -> Ids:
 
 
 @torch.no_grad()
-def log_likelihoods(network: Seq2SeqNetwork, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def log_likelihoods(network: Ensemble, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
     """How likely replies are to contexts.
 
     Args:

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ostinato.data.units import Ids
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch, source_batch
-from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.ensemble import Carries, Ensemble, Memories
 from ostinato.tasks.seq2seq.texts import END, START
-from ostinato.topologies import Carry, Hypothesis, Limits, Memory, beam_search
+from ostinato.topologies import Hypothesis, Limits, beam_search
 
 ROWS = 64
 """Texts read together."""
@@ -21,7 +21,7 @@ Alignment = npt.NDArray[np.float64]
 
 @torch.no_grad()
 def search(
-    network: Seq2SeqNetwork,
+    network: Ensemble,
     sources: Sequence[Ids],
     *,
     beam_size: int,
@@ -47,9 +47,9 @@ def search(
         For each source its texts as units without the end, best first.
     """
     limits = Limits(END, max_length, min_length, length_penalty, no_repeat)
-    device = network.output.weight.device
+    device = network.device
 
-    def step(ids: Tensor, memory: Memory, carry: Carry | None) -> tuple[Tensor, Carry]:
+    def step(ids: Tensor, memory: Memories, carry: Carries | None) -> tuple[Tensor, Carries]:
         log_probabilities, carry, _ = network.step(ids, memory, carry)
         return log_probabilities, carry
 
@@ -64,7 +64,7 @@ def search(
 
 
 @torch.no_grad()
-def align(network: Seq2SeqNetwork, pairs: Sequence[Pair]) -> list[Alignment]:
+def align(network: Ensemble, pairs: Sequence[Pair]) -> list[Alignment]:
     """Where attention looks as the targets of some pairs are written.
 
     Args:
@@ -76,7 +76,7 @@ def align(network: Seq2SeqNetwork, pairs: Sequence[Pair]) -> list[Alignment]:
     """
     found: dict[int, Alignment] = {}
     for rows in _by_length([len(pair[1]) for pair in pairs]):
-        batch = pair_batch([pairs[row] for row in rows]).to(network.output.weight.device)
+        batch = pair_batch([pairs[row] for row in rows]).to(network.device)
         memory, carry, steps = network.encode(batch.source, batch.source_lengths), None, []
         for ids in batch.target_in.unbind(1):
             _, carry, weights = network.step(ids, memory, carry)

@@ -48,6 +48,9 @@ class Seq2SeqSettings(NetworkSettings):
     input_feeding: bool = Field(
         False, description="Whether what a step has read is fed to the next one (Luong); half as long again to train."
     )
+    ensemble: int = Field(
+        1, ge=1, description="Networks trained side by side, whose predicted probabilities are averaged."
+    )
     tied_output: bool = Field(True, description="Whether a unit's vector is also its weights in the output.")
     backend: BackendName = Field("auto", description="The engine's backend.")
 

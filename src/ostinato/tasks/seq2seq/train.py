@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch, pair_batches
-from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.training import Process, Report, seed_everything
 
@@ -16,14 +16,14 @@ SCORED = 128
 
 
 def train(
-    make: Callable[[], Seq2SeqNetwork],
+    make: Callable[[], Ensemble],
     settings: Seq2SeqSettings,
     training: Sequence[Pair],
     validating: Sequence[Pair],
     folder: str | Path | None,
     resume: bool,
     report: Report | None,
-) -> Seq2SeqNetwork:
+) -> Ensemble:
     """A network trained on some pairs, with the weights that predict others best: least cross-entropy per unit.
 
     Args:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ostinato.bundle import Bundle
 from ostinato.tasks.seq2seq.decode import align, search
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.texts import UNK
 from ostinato.tasks.translation.nearest import NearestSource
@@ -45,15 +46,15 @@ class Fitted:
     """
 
     settings: TranslatorSettings
-    network: Seq2SeqNetwork
+    network: Ensemble
     vocabularies: Vocabularies
     nearest: NearestSource
 
     @staticmethod
-    def make_network(settings: TranslatorSettings, vocabularies: Vocabularies) -> Seq2SeqNetwork:
+    def make_network(settings: TranslatorSettings, vocabularies: Vocabularies) -> Ensemble:
         """An untrained network for these vocabularies."""
         sizes = len(vocabularies.source), len(vocabularies.target)
-        return Seq2SeqNetwork(settings, *sizes, specials=vocabularies.unwritten)
+        return Ensemble(lambda: Seq2SeqNetwork(settings, *sizes, specials=vocabularies.unwritten), settings.ensemble)
 
     def translate(
         self, texts: Sequence[str], languages: Sequence[str | None], beam_size: int, n_best: int

@@ -1,0 +1,83 @@
+"""Several networks that write one text together."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ostinato.tasks.seq2seq.batches import PairBatch
+from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
+from ostinato.topologies import Carry, Memory
+
+Memories = tuple[Memory, ...]
+Carries = tuple[Carry, ...]
+
+
+class Ensemble(nn.Module):
+    """Networks side by side that differ in their first weights and their dropout; their probabilities are averaged.
+
+    Args:
+        make: Makes a network.
+        count: How many; 1 is that network alone.
+    """
+
+    def __init__(self, make: Callable[[], Seq2SeqNetwork], count: int) -> None:
+        super().__init__()
+        self.members: Sequence[Seq2SeqNetwork] = nn.ModuleList(make() for _ in range(count))  # type: ignore[assignment]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def forward(self, batch: PairBatch, label_smoothing: float | None = None) -> Tensor:
+        """Reads and writes with teacher forcing, as `Seq2SeqNetwork` does.
+
+        Args:
+            batch: Pairs.
+            label_smoothing: Given, the loss is returned, with so much smoothing.
+
+        Returns:
+            Log-probabilities of the units at the valid steps of the targets, row by row ``(valid steps, units)``; or
+            the loss: in training the mean of the networks' own, each learning for itself, else that of their mean.
+        """
+        if label_smoothing is not None and (self.training or len(self.members) == 1):
+            return torch.stack([member(batch, label_smoothing) for member in self.members]).mean()
+        together = _mean([member(batch).log_softmax(-1) for member in self.members])
+        if label_smoothing is None:
+            return together
+        return F.cross_entropy(together, batch.target_out[batch.valid], label_smoothing=label_smoothing)
+
+    def encode(self, ids: Tensor, lengths: Tensor) -> Memories:
+        """Reads sources ``(batch, time)`` of these lengths ``(batch,)``; what each decoder needs of them."""
+        return tuple(member.encode(ids, lengths) for member in self.members)
+
+    def step(
+        self, ids: Tensor, memory: Memories, carry: Carries | None = None
+    ) -> tuple[Tensor, Carries, Tensor | None]:
+        """Writes one unit in each row.
+
+        Args:
+            ids: The units written last ``(batch,)``; the start unit at first.
+            memory: What `encode` returned.
+            carry: What the step before returned; None before the first step.
+
+        Returns:
+            Log-probabilities of the next unit ``(batch, units)``, minus infinity for those never written, what to carry
+            to the next step, and the mean of the attentions' weights ``(batch, time)``, None without attention.
+        """
+        before = (None,) * len(self.members) if carry is None else carry
+        each = zip(self.members, memory, before, strict=True)
+        steps = [member.step(ids, read, carried) for member, read, carried in each]
+        log_probabilities, after, weights = zip(*steps, strict=True)
+        looked = None if weights[0] is None else torch.stack(weights).mean(0)
+        return _mean(log_probabilities), after, looked
+
+
+def _mean(log_probabilities: Sequence[Tensor]) -> Tensor:
+    """The logarithm of the mean probability."""
+    if len(log_probabilities) == 1:
+        return log_probabilities[0]
+    return torch.stack(list(log_probabilities)).logsumexp(0) - math.log(len(log_probabilities))
