@@ -44,7 +44,8 @@ def made(cell, scale=1.0, **options):
 
 
 def fit(model, folder=None, resume=False, report=None, batches=None, **settings):
-    settings = TrainingSettings(**{"epochs": 6, "learning_rate": 1e-3, "doctor_every": 5} | settings)
+    often = {"doctor_every": 5} if settings.get("doctor") else {}
+    settings = TrainingSettings(**{"epochs": 6, "learning_rate": 1e-3} | often | settings)
     batches = batches or IndexBatches(ROWS, 4, torch.from_numpy, seed=1)
     trainer = Trainer(model, squared, settings, folder=folder, report=report, onlooker=Doctor(model, settings))
     return trainer.fit(batches, resume=resume)
@@ -56,6 +57,13 @@ def looks(folder):
 
 
 LINEAR = partial(Elman, activation="identity", init="orthogonal")
+
+
+@pytest.mark.parametrize("own", [{"doctor_every": 5}, {"state_limit": 10.0}])
+def test_settings_of_the_doctor_are_refused_without_one(own):
+    with pytest.raises(ValueError, match="only with a doctor: set doctor='watch' or 'fix'"):
+        TrainingSettings(**own)
+    assert TrainingSettings(**own, doctor="watch")
 
 
 def test_watching_changes_no_weight():

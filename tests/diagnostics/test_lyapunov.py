@@ -10,6 +10,7 @@ from torch import Tensor
 from ostinato.cells import CELLS, GRU, LSTM, Cell, Elman, ElmanState
 from ostinato.diagnostics import gradient_flow, lyapunov_exponents, track_exponents
 from ostinato.diagnostics.probe import at_rest, record
+from ostinato.diagnostics.steps import steps_of
 from ostinato.nn import Recurrent
 
 
@@ -198,3 +199,21 @@ def test_the_largest_exponent_is_the_rate_at_which_gradients_fade():
     (track,) = tracks_of(layers, lambda: layers(x)[0].sum())
     (flow,) = gradient_flow(layers, lambda: layers(x)[0][:, -1].sum())
     assert float(track_exponents(track)[0]) == pytest.approx(flow.rate, rel=0.05)
+
+
+def test_scans_are_one_run_of_steps_only_where_they_go_on_from_each_other():
+    layers = Recurrent(Elman, 2, 3).double()
+    first, second = torch.randn(2, 4, 5, 2, dtype=torch.float64)
+
+    def unrelated():
+        return layers(first)[0].sum() + layers(second)[0].sum()
+
+    def continued():
+        y, state = layers(first)
+        return y.sum() + layers(second, state)[0].sum()
+
+    (apart,), (together,) = tracks_of(layers, unrelated), tracks_of(layers, continued)
+    assert [run.x.shape[1] for run in steps_of(apart)] == [5, 5]
+    (run,) = steps_of(together)
+    torch.testing.assert_close(run.x, torch.cat([first, second], 1))
+    torch.testing.assert_close(run.before.h[:, 5], run.after.h[:, 4])

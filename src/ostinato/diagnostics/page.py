@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ostinato.diagnostics.examination import Examination
 from ostinato.diagnostics.plot import plot_activity, plot_flow, plot_memory, plot_steps
 from ostinato.errors import OstinatoError
+from ostinato.palette import GREEN, RED
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -31,8 +32,6 @@ th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
 {body}
 </body></html>
 """
-
-HEALTHY, ILL = "#009E73", "#D55E00"
 
 
 def write_page(examination: Examination, path: str | Path, title: str = "Ostinato doctor") -> None:
@@ -54,7 +53,7 @@ def write_page(examination: Examination, path: str | Path, title: str = "Ostinat
 
 def page(examination: Examination, title: str = "Ostinato doctor") -> str:
     """The report, as HTML."""
-    colour = ILL if examination.findings else HEALTHY
+    colour = RED if examination.findings else GREEN
     body = f"<h1>{escape(title)}</h1>\n{sections(examination)}"
     return PAGE.format(title=escape(title), colour=colour, body=body)
 

@@ -19,18 +19,7 @@ from ostinato.diagnostics.horizon import Horizon
 from ostinato.diagnostics.lags import DataLags
 from ostinato.diagnostics.layers import Layer
 from ostinato.diagnostics.spectrum import StepSpectrum
-
-# Okabe & Ito (2008): told apart with any colour vision; lines differ in their dashes too.
-BLUE, RED, GREEN, ORANGE, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
-GREY, DARK = "#999999", "#333333"
-LINES = (
-    (BLUE, "-"),
-    (RED, (0, (5, 1.5))),
-    (GREEN, (0, (1, 1))),
-    (ORANGE, (0, (6, 1.5, 1, 1.5))),
-    (PINK, (0, (3, 1))),
-    (SKY, (0, (8, 3))),
-)
+from ostinato.palette import BLUE, DARK, GREEN, GREY, LINES, ORANGE
 
 DEEPEST = 1e-12
 """Share of the largest gradient at which the axis ends: nothing below it is learned from in any number format."""

@@ -113,20 +113,20 @@ class Track:
         return self.calls[0].first._fields  # type: ignore[attr-defined, no-any-return]
 
     @property
-    def chain(self) -> list[Call]:
-        """The last scan and those before it that it goes on from: each began with the final state of the one before."""
-        chain = self.calls[-1:]
-        for earlier in reversed(self.calls[:-1]):
-            if not all(one is other for one, other in zip(earlier.final, chain[0].first, strict=True)):
-                break
-            chain.insert(0, earlier)
-        return chain
+    def chains(self) -> list[list[Call]]:
+        """The scans, together those that go on from each other: each begins with the final state of the one before."""
+        chains: list[list[Call]] = []
+        for call in self.calls:
+            if chains and all(one is other for one, other in zip(chains[-1][-1].final, call.first, strict=True)):
+                chains[-1].append(call)
+            else:
+                chains.append([call])
+        return chains
 
     @property
-    def one_sequence(self) -> bool:
-        """Whether its scans can stand one behind the other: the same rows, and no row ends before the last scan."""
-        rows = {len(call.x) for call in self.calls}
-        return len(self.calls) == 1 or (len(rows) == 1 and all(call.lengths is None for call in self.calls))
+    def chain(self) -> list[Call]:
+        """The last scan and those before it that it goes on from."""
+        return self.chains[-1]
 
 
 @dataclass

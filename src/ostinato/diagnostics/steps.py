@@ -30,17 +30,23 @@ class Steps:
 
 
 def steps_of(track: Track) -> list[Steps]:
-    """All steps of a layer: one run where its scans can stand one behind the other, else one run for each scan."""
-    runs = [_of_call(call) for call in track.calls]
-    if len(runs) == 1 or not track.one_sequence:
-        return runs
+    """All steps of a layer: one run for scans that go on from each other while no row ends, else one for each scan."""
+    runs = []
+    for chain in track.chains:
+        steps = [_of_call(call) for call in chain]
+        runs += [_joined(steps)] if all(call.lengths is None for call in chain) else steps
+    return runs
+
+
+def _joined(parts: list[Steps]) -> Steps:
+    """Runs of the same rows as one, each behind the one before."""
     before, after = (
-        [torch.cat(parts, 1) for parts in zip(*states, strict=True)]
-        for states in zip(*((run.before, run.after) for run in runs), strict=True)
+        [torch.cat(tensors, 1) for tensors in zip(*states, strict=True)]
+        for states in zip(*((part.before, part.after) for part in parts), strict=True)
     )
-    kind = type(runs[0].before)
-    x, valid = torch.cat([run.x for run in runs], 1), torch.cat([run.valid for run in runs], 1)
-    return [Steps(runs[0].cell, x, kind(*before), kind(*after), valid)]
+    kind = type(parts[0].before)
+    x, valid = torch.cat([part.x for part in parts], 1), torch.cat([part.valid for part in parts], 1)
+    return Steps(parts[0].cell, x, kind(*before), kind(*after), valid)
 
 
 def _of_call(call: Call) -> Steps:

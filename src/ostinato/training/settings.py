@@ -4,6 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+OF_DOCTOR = ("doctor_every", "state_limit")
+"""Settings that only a doctor reads."""
+
 
 class TrainingSettings(BaseModel):
     """How to train a model. Unknown names and values out of range are refused."""
@@ -80,6 +83,13 @@ class TrainingSettings(BaseModel):
         description="Training stops after the optimiser step that uses up these seconds; a resumed run has them anew. "
         "None for no limit.",
     )
+
+    @model_validator(mode="after")
+    def _doctors_own(self) -> Self:
+        changed = [name for name in OF_DOCTOR if getattr(self, name) != type(self).model_fields[name].default]
+        if changed and self.doctor is None:
+            raise ValueError(f"{', '.join(changed)}: only with a doctor: set doctor='watch' or 'fix'")
+        return self
 
     @model_validator(mode="after")
     def _one_average(self) -> Self:

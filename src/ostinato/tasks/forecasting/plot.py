@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ostinato.errors import OstinatoError
+from ostinato.palette import BLUE, GREY, LINES
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 
 Array = npt.NDArray[np.float64]
@@ -30,17 +31,9 @@ LEAST_HISTORY = 24
 MOST_INTERVALS = 3
 """The widest ones; more shades cannot be told apart."""
 
-# Okabe & Ito (2008): told apart with any colour vision. Baselines differ in their dashes too.
-FORECAST = "#0072B2"
 ACTUAL = "#000000"
 HISTORY = "#555555"
-BASELINES = (
-    ("#D55E00", (0, (5, 1.5))),
-    ("#009E73", (0, (1, 1))),
-    ("#E69F00", (0, (6, 1.5, 1, 1.5))),
-    ("#CC79A7", (0, (3, 1))),
-    ("#56B4E9", (0, (8, 3))),
-)
+FORECAST, BASELINES = BLUE, LINES[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +135,7 @@ def _draw(axes: Axes, one: SeriesForecast) -> None:
             axes.fill_between(times, *bounds, color=tint, linewidth=0, label=f"{100 * nominal:g} % interval")
     for (name, values), (color, dashes) in zip(one.baselines.items(), cycle(BASELINES), strict=False):
         axes.plot(times, ahead(values), color=color, linestyle=dashes, linewidth=1.2, zorder=2.5, label=name)
-    axes.axvline(past_times[-1], color="#999999", linewidth=0.8, linestyle=":", zorder=0)
+    axes.axvline(past_times[-1], color=GREY, linewidth=0.8, linestyle=":", zorder=0)
 
 
 def _dress(axes: Axes, one: SeriesForecast, label: str) -> None:

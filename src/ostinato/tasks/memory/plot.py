@@ -9,6 +9,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from ostinato.palette import (
+    BLUE,
+    DARK,
+    DASH_DOT,
+    DASHED,
+    DOTTED,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    SOLID,
+)
 from ostinato.tasks.memory.trial import SOLVED, Trial
 
 
@@ -20,16 +34,15 @@ class Style(NamedTuple):
     dashes: Any
 
 
-# Okabe & Ito (2008): told apart with any colour vision. The markers differ too, and the dashes of the lower row.
+# The markers differ too, and the dashes of the lower row.
 STYLES = (
-    Style("#D55E00", "o", "-"),
-    Style("#E69F00", "s", (0, (5, 1.5))),
-    Style("#0072B2", "D", "-"),
-    Style("#56B4E9", "^", (0, (5, 1.5))),
-    Style("#009E73", "v", (0, (1, 1))),
-    Style("#CC79A7", "X", (0, (6, 1.5, 1, 1.5))),
+    Style(RED, "o", SOLID),
+    Style(ORANGE, "s", DASHED),
+    Style(BLUE, "D", SOLID),
+    Style(SKY, "^", DASHED),
+    Style(GREEN, "v", DOTTED),
+    Style(PINK, "X", DASH_DOT),
 )
-INK, PALE = "#333333", "#999999"
 
 FLOOR = 1e-16
 """Share of a gradient below which nothing is drawn."""
@@ -75,7 +88,7 @@ def plot_trials(trials: Sequence[Trial]) -> Figure:
 def _draw_scores(axes: Axes, trials: Sequence[Trial], styles: Mapping[str, Style]) -> None:
     lags = sorted({trial.lag for trial in trials})
     axes.axhline(
-        trials[0].baseline, color=PALE, linewidth=1.2, linestyle=(0, (2, 2)), zorder=1, label="answers without looking"
+        trials[0].baseline, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)), zorder=1, label="answers without looking"
     )
     axes.axhspan(SOLVED, 1.04, color="#E3EFE3", linewidth=0, zorder=0, label="solved")
     for number, (cell, (color, marker, dashes)) in enumerate(styles.items()):
@@ -117,7 +130,7 @@ def _draw_gradients(axes: Axes, trials: Sequence[Trial], styles: Mapping[str, St
 
 def _dress(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(PALE)
-    axes.tick_params(color=PALE, labelcolor=INK, labelsize=10)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(color=GREY, labelcolor=DARK, labelsize=10)
     axes.grid(axis="y", color="#ECECEC", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -8,11 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from ostinato.palette import DARK
+
 SQUARE = 0.3
 """Inches of one weight..."""
 MOST = 24.0
 """...but at most so many of a side."""
-INK = "#333333"
 
 
 class Attention(NamedTuple):
@@ -41,7 +42,7 @@ def plot_attention(attention: Attention) -> Figure:
     axes.xaxis.tick_top()
     axes.set_xticks(range(columns), [_shown(unit) for unit in attention.source])
     axes.set_yticks(range(rows), [_shown(unit) for unit in attention.target])
-    axes.tick_params(length=0, labelsize=9, labelcolor=INK)
+    axes.tick_params(length=0, labelsize=9, labelcolor=DARK)
     for label in axes.get_xticklabels():
         if not letters or len(label.get_text()) > 1:
             label.set(rotation=45, ha="left", rotation_mode="anchor")
@@ -50,13 +51,13 @@ def plot_attention(attention: Attention) -> Figure:
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("read", color=INK)
+    axes.set_xlabel("read", color=DARK)
     axes.xaxis.set_label_position("top")
-    axes.set_ylabel("written", color=INK)
+    axes.set_ylabel("written", color=DARK)
     bar = figure.colorbar(picture, ax=axes, format=PercentFormatter(1), shrink=0.6, aspect=25)
-    bar.set_label("share of attention", color=INK)
+    bar.set_label("share of attention", color=DARK)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=8, labelcolor=INK)
+    bar.ax.tick_params(length=0, labelsize=8, labelcolor=DARK)
     return figure
 
 
