@@ -8,6 +8,7 @@ import torch
 
 from ostinato.diagnostics import Circumstances, Finding, Gate, GradientFlow, Layer, Units, Vitals, clip_threshold
 from ostinato.diagnostics.verdict import findings_of, of_activity, of_losses, of_score
+from ostinato.training import TrainingSettings
 
 LSTM, ELMAN = (Layer("reader", 0, False, 1, cell) for cell in ("LSTM", "Elman"))
 
@@ -67,6 +68,21 @@ def test_remedies_fit_the_cell():
     )
     assert gated == "forget gates that begin open: forget_bias=4.1 for 60 steps"  # the logarithm of the steps
     assert plain == "a gated cell whose gates begin open: cell=lstm or cell=gru with forget_bias=4.1 for 60 steps"
+
+
+def test_gates_that_began_open_enough_are_not_told_to():
+    said = [
+        the(findings_of(seen(flow(0.5, layer=LSTM)), Circumstances(forget_bias=bias))).remedies[0] for bias in (1, 5)
+    ]
+    assert said == [
+        "forget gates that begin open: forget_bias=4.1 for 60 steps (now 1)",
+        "a cell made to remember: cell=lru or cell=cornn",
+    ]
+
+
+def test_what_advice_depends_on_comes_from_the_settings_and_what_else_is_known():
+    around = Circumstances.of(TrainingSettings(clip_norm=3, learning_rate=0.1), learning_rate=0.01, needed=7)
+    assert around == Circumstances(clip_norm=3, learning_rate=0.01, needed=7)
 
 
 def test_no_gradient_at_all_is_not_learning_and_the_worst_comes_first():

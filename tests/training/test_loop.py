@@ -173,6 +173,27 @@ def test_the_moving_average_is_what_is_scored_and_kept():
     assert torch.equal(model.weight, scored[0])
 
 
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_matrices_are_multiplied_as_exactly_as_asked_in_training_alone(precision):
+    seen = []
+
+    def loss(model, batch, state):
+        seen.append(torch.get_float32_matmul_precision())
+        return squared(model, batch, state)
+
+    def broken(model):
+        seen.append(torch.get_float32_matmul_precision())
+        raise ZeroDivisionError
+
+    fit(sgd(epochs=1), loss=loss)
+    assert set(seen) == {"highest"}
+    seen.clear()
+    with pytest.raises(ZeroDivisionError):
+        fit(sgd(epochs=1, matmul_precision=precision), loss=loss, validate=broken)
+    assert seen == [precision] * 5
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 @pytest.mark.parametrize("changes", [{"patience": 2}, {"schedule": "plateau"}])
 def test_what_needs_a_score_is_refused_without_validation(changes):
     with pytest.raises(OstinatoError, match="need a validation score"):

@@ -84,11 +84,11 @@ class Doctor:
         return Look(seen.to_dict() | {"findings": found, "said": said}, said)
 
     def _circumstances(self, rate: float) -> Circumstances:
-        return Circumstances(
+        return Circumstances.of(
+            self.settings,
             clip_norm=self.clip_norm,
             learning_rate=rate,
             gradient_norms=tuple(self._norms),
-            chunk=getattr(self.settings, "chunk", None),
             needed=self._needed,
         )
 
@@ -111,6 +111,7 @@ class Doctor:
         tighter = threshold is not None and (self.clip_norm is None or threshold < self.clip_norm / 2)
         opens = "vanishing" in ailments and len(self._losses) == 1  # before there is anything learned to lose
         bias = open_bias(max(lags_needed(flow, around)[0] for flow in seen.flows))
+        opens = opens and bias > (around.forget_bias or 0.0)
         own = (threshold or 0.0 if tighter else 0.0, bias if opens else 0.0)
         clip, opening = self.process.total(*(own if self.process.main else (0.0, 0.0)))
         done = []

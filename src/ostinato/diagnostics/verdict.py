@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from ostinato.diagnostics.activity import Gate, Units
 from ostinato.diagnostics.flow import SHARE, GradientFlow
 from ostinato.diagnostics.vitals import Vitals
+from ostinato.training import TrainingSettings
 
 Ailment = Literal["not learning", "exploding", "dead", "saturated", "vanishing"]
 
@@ -71,6 +72,7 @@ class Circumstances:
         clip_norm: The clipping threshold; None for none, or where it is not known.
         learning_rate: None where it is not known.
         gradient_norms: Seen in training so far, before clipping; may be empty.
+        forget_bias: With which the gates that keep the state began; None for as the cell is made.
         chunk: Steps of truncated backpropagation through time; None where the whole sequence is gone back through.
         needed: The longest lag at which the data still tell something; None where it is not known.
         beaten: What the score table says where the model beats no baseline; empty where it does, or is not scored.
@@ -79,9 +81,17 @@ class Circumstances:
     clip_norm: float | None = None
     learning_rate: float | None = None
     gradient_norms: tuple[float, ...] = ()
+    forget_bias: float | None = None
     chunk: int | None = None
     needed: int | None = None
     beaten: str = ""
+
+    @classmethod
+    def of(cls, settings: TrainingSettings, **known: Any) -> Self:
+        """What some settings say, `forget_bias` and `chunk` where the task has them, and what else is known."""
+        names = ("clip_norm", "learning_rate", "forget_bias", "chunk")
+        said: dict[str, Any] = {name: getattr(settings, name, None) for name in names}
+        return cls(**said | known)
 
 
 def clip_threshold(norms: Sequence[float]) -> float | None:
@@ -232,8 +242,9 @@ def against_vanishing(flow: GradientFlow, around: Circumstances) -> tuple[str, .
     if cell not in GATED:
         remedies.append(f"a gated cell whose gates begin open: cell=lstm or cell=gru with {bias}")
         remedies.append("recurrent weights that begin as the identity or orthogonal: cell=irnn or cell=orthogonal")
-    elif cell in OPENS:
-        remedies.append(f"forget gates that begin open: {bias}")
+    elif cell in OPENS and (around.forget_bias or 0) < open_bias(needed):
+        now = "" if around.forget_bias is None else f" (now {around.forget_bias:g})"
+        remedies.append(f"forget gates that begin open: {bias}{now}")
     remedies.append("a cell made to remember: cell=lru or cell=cornn")
     if cell in ("LSTM", "Elman"):
         remedies.append("layer normalisation: cell=layer_norm_lstm")

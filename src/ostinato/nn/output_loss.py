@@ -9,6 +9,9 @@ from torch.nn import functional as F
 ROWS, SCORES = 256, 2**18
 """Predictions whose scores are held at once: at least so many, and as many as have so many scores."""
 
+MULTIPLE = 64
+"""Rows are filled up to a multiple of this: libraries compile products in low precision anew for every new shape."""
+
 
 def linear_cross_entropy(x: Tensor, output: nn.Linear, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy (with smoothing: Szegedy et al. 2016, section 7) of ``output(x)``, the mean of all predictions.
@@ -41,14 +44,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
         for first in range(0, len(x), block):
             rows = slice(first, first + block)
             right = targets[rows, None]
-            scores = F.linear(x[rows], weight, bias)
+            read = F.pad(x[rows], (0, 0, 0, -len(right) % MULTIPLE))
+            filled = F.linear(read, weight, bias)
+            scores = filled[: len(right)]
             norm = scores.logsumexp(1, keepdim=True)
             total += (norm - (1 - smoothing) * scores.gather(1, right) - smoothing * scores.mean(1, keepdim=True)).sum()
             # The gradient with respect to the scores: what is predicted less what is right.
             error = scores.sub_(norm).exp_().sub_(smoothing / len(weight))
             error.scatter_add_(1, right, error.new_full(right.shape, smoothing - 1))
-            of_x[rows] = error @ weight
-            of_weight.addmm_(error.T, x[rows])
+            filled[len(right) :] = 0
+            of_x[rows] = (filled @ weight)[: len(right)]
+            of_weight.addmm_(filled.T, read)
             of_bias += error.sum(0)
         ctx.save_for_backward(of_x, of_weight, of_bias)
         return total / len(x)

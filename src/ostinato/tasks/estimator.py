@@ -108,12 +108,8 @@ class Estimator(ABC, Generic[M, F]):
 
     def _circumstances(self) -> Circumstances:
         """What advice depends on."""
-        return Circumstances(
-            clip_norm=self.settings.clip_norm,
-            learning_rate=self.settings.learning_rate,
-            chunk=getattr(self.settings, "chunk", None),
-            beaten="" if self.metrics is None or self.metrics.beats else self.metrics.verdict(),
-        )
+        beaten = "" if self.metrics is None or self.metrics.beats else self.metrics.verdict()
+        return Circumstances.of(self.settings, beaten=beaten)
 
     @abstractmethod
     def _case(self, data: Any) -> tuple[nn.Module, Callable[[], Tensor]]:

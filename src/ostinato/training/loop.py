@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -112,7 +112,7 @@ class Trainer(Generic[B]):
         settings = self.settings
         checkpoint = self._checkpoint(validate, resume)
         self.process.join()
-        with interruption() as asked:
+        with interruption() as asked, _matmuls(settings.matmul_precision):
             run = Run(self.model, settings, self.process, len(batches), self.onlooker)
             if checkpoint is not None:
                 run.restore(checkpoint)
@@ -262,6 +262,17 @@ class Trainer(Generic[B]):
             save_checkpoint(self.folder, run.progress.step, tensors, facts)
         self.process.total(0.0)  # none goes on before the file is there
         return checkpoint_path(self.folder, run.progress.step)
+
+
+@contextmanager
+def _matmuls(precision: str) -> Iterator[None]:
+    """Where torch multiplies matrices no more exactly than this."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _pace(batches: Batches[B], epoch: int, indices: range) -> float:

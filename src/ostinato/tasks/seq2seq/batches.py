@@ -15,6 +15,9 @@ from ostinato.training import Process
 
 Pair = tuple[Ids, Ids]
 
+MULTIPLE = 4
+"""Rows are padded to a multiple of so many units: libraries compile products in low precision anew for every shape."""
+
 
 class PairBatch(NamedTuple):
     """Pairs side by side, padded. A source ends with the end unit; a target is read from the start, written to the end.
@@ -46,7 +49,8 @@ class PairBatch(NamedTuple):
 def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
     """Rows of units side by side, int64 ``(batch, time)``, and their lengths, int64 ``(batch,)``."""
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    ids = np.full((len(rows), int(lengths.max(initial=0))), PAD, np.int64)
+    longest = int(lengths.max(initial=0))
+    ids = np.full((len(rows), longest + -longest % MULTIPLE), PAD, np.int64)
     ids[np.arange(ids.shape[1]) < lengths[:, None]] = np.concatenate(rows) if len(rows) else []
     return torch.from_numpy(ids), torch.from_numpy(lengths)
 
