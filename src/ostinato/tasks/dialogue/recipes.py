@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "batch_size": 64,
         "patience": 3,
+        "matmul_precision": "medium",
         "max_examples": 60_000,
         "max_length": 30,
         "context_turns": 2,
