@@ -59,7 +59,7 @@ def test_a_text_in_pieces_of_words_or_characters_can_be_learned_too():
 
 
 def test_one_model_writes_several_languages_as_it_is_told():
-    model = Translator(**SMALL | {"epochs": 12}).fit(two_ways())
+    model = Translator(**SMALL | {"epochs": 12}).fit(two_ways(1200))
     assert model.languages == ("as it is", "backwards")
     assert model.translate("one two three", to="backwards") == "3 2 1"
     assert model.translate("one two three", to="as it is") == "1 2 3"
