@@ -266,7 +266,7 @@ class Trainer(Generic[B]):
 
 @contextmanager
 def _matmuls(precision: str) -> Iterator[None]:
-    """Where torch multiplies matrices no more exactly than this."""
+    """Where torch multiplies matrices as exactly as this says, and afterwards as before."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:

@@ -58,16 +58,10 @@ class Ensemble(nn.Module):
     def step(
         self, ids: Tensor, memory: Memories, carry: Carries | None = None
     ) -> tuple[Tensor, Carries, Tensor | None]:
-        """Writes one unit in each row.
+        """Writes one unit in each row, as `Seq2SeqNetwork.step` does: `memory` and `carry` are one for each network.
 
-        Args:
-            ids: The units written last ``(batch,)``; the start unit at first.
-            memory: What `encode` returned.
-            carry: What the step before returned; None before the first step.
-
-        Returns:
-            Log-probabilities of the next unit ``(batch, units)``, minus infinity for those never written, what to carry
-            to the next step, and the mean of the attentions' weights ``(batch, time)``, None without attention.
+        The log-probabilities ``(batch, units)`` are those of the mean probability; the attention's weights
+        ``(batch, time)`` are the mean of the networks' own.
         """
         before = (None,) * len(self.members) if carry is None else carry
         each = zip(self.members, memory, before, strict=True)
