@@ -14,6 +14,7 @@ from ostinato.cells import LSTM, Elman
 from ostinato.data.batches import IndexBatches
 from ostinato.diagnostics import Doctor, autopsy, gradient_flow
 from ostinato.nn import Recurrent
+from ostinato.tasks.settings import NetworkSettings
 from ostinato.training import Interrupted, Report, Trainer, TrainingDiverged, TrainingSettings
 
 ROWS, STEPS = 16, 30
@@ -134,6 +135,17 @@ def test_fixing_a_vanishing_gradient_opens_forget_gates_before_anything_is_learn
     assert after.rate > before.rate + 1
     said = [words for look in looks(tmp_path) for words in look["said"]]
     assert "fixed: forget gates of 1 cells opened (forget_bias=3.4)" in said
+
+
+def test_fixing_leaves_gates_that_were_set_to_begin_more_open(tmp_path):
+    model = made(partial(LSTM, forget_bias=-2.0))  # vanishes, whatever the settings say
+    settings = NetworkSettings(cell="lstm", forget_bias=5.0, doctor="fix", learning_rate=1e-9, epochs=1)
+    report = Report(tmp_path, progress=False)
+    trainer = Trainer(model, squared, settings, report=report, onlooker=Doctor(model, settings))
+    trainer.fit(IndexBatches(ROWS, 4, torch.from_numpy, seed=1))
+    said = [words for look in looks(tmp_path) for words in look["said"]]
+    assert said
+    assert not any(words.startswith("fixed: forget gates") for words in said)
 
 
 class Killed(IndexBatches):
