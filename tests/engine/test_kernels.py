@@ -1,4 +1,4 @@
-"""The C++ headers of generated code, compiled alone: elementwise functions and products of a few rows with a weight."""
+"""The C++ headers of generated code, compiled alone: elementwise functions, products of a few rows with a weight."""
 
 import ctypes
 import platform
@@ -45,6 +45,7 @@ LIMITS = {
 SOURCE = """
 #include "math.hpp"
 #include "matmul.hpp"
+#include "tiles.hpp"
 #define EACH(f, R) extern "C" void f##_##R(const R* x, R* y, long n) { \\
   _Pragma("omp simd") for (long i = 0; i < n; ++i) y[i] = ostinato::f(x[i]); }
 #define BOTH(f, R) extern "C" void f##_##R(const R* x, const R* z, R* y, long n) { \\
@@ -60,6 +61,15 @@ SOURCE = """
                            long N, long begin, long end) { \\
     ostinato::multiply_direct(a, lda, w, sk, sn, out, ldo, rows, K, N, begin, end); } \\
 }
+extern "C" long have_tiles_float() { return ostinato::have_tiles(); }
+#ifdef __AMX_BF16__
+extern "C" long fits_tiles_float(long K) { return ostinato::fits_tiles(K); }
+extern "C" void round_panel_float(float* panel, long K) { ostinato::round_panel(panel, K); }
+extern "C" void multiply_tiles_float(const float* a, long lda, const float* packed, float* out, long ldo, long rows,
+                                     long K, long N, long begin, long end) {
+  const ostinato::Tiles tiles(true);
+  ostinato::multiply_tiles(a, lda, packed, out, ldo, rows, K, N, begin, end); }
+#endif
 """
 
 
@@ -329,6 +339,66 @@ def test_infinity_and_nan_stay_in_their_row_and_column(library, layout, dtype):
     same_kinds(case.out, expected)
     case.out[...] = 0
     multiply_direct(library, case, 0, 41)
+    same_kinds(case.out, expected)
+
+
+def rounded(x):
+    """To bfloat16 and back."""
+    return torch.from_numpy(x.astype(np.float32)).bfloat16().double().numpy()
+
+
+@pytest.fixture(scope="session")
+def tiles(library):
+    """The headers, where the compiler and the processor know matrix units."""
+    if not library.call("have_tiles", np.float32):
+        pytest.skip("no matrix units, or compiled for processors that have none")
+    return library
+
+
+def multiply_tiles(tiles, case, begin, end):
+    """A product with its weight packed and rounded; of these panels only."""
+    rows, K, N = case.sizes
+    lda, _, _, ldo = case.strides
+    packed, panel = pack(tiles, case), tiles.call("packed_size", np.float32, K, 1)
+    for number in range(tiles.call("panels", np.float32, N)):
+        tiles.call("round_panel", np.float32, packed[number * panel :], K)
+    assert np.isnan(packed[tiles.call("packed_size", np.float32, K, N) :]).all()
+    tiles.call("multiply_tiles", np.float32, case.a, lda, packed, case.out, ldo, rows, K, N, begin, end)
+
+
+rounded_cases = st.builds(
+    build,
+    st.just(np.float32),
+    st.integers(1, 110),
+    st.integers(16, 110),
+    sizes,
+    layouts,
+    *[st.tuples(few, few, few)] * 2,
+    few,
+)
+
+
+@law
+@given(case=rounded_cases, share=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_matrix_units_multiply_what_is_rounded_to_bfloat16_and_write_nothing_else(tiles, case, share):
+    N = case.w.shape[1]
+    panels = tiles.call("panels", np.float32, N)
+    begin, end = sorted(round(s * panels) for s in share)
+    multiply_tiles(tiles, case, begin, end)
+    case._replace(a=rounded(case.a), w=rounded(case.w)).check(slice(begin * 32, min(end * 32, N)))
+
+
+def test_a_weight_of_fewer_rows_than_half_a_tile_has_no_room_to_be_rounded_in_place(tiles):
+    assert [K for K in range(200) if not tiles.call("fits_tiles", np.float32, K)] == list(range(1, 16))
+
+
+@pytest.mark.parametrize("rows", [5, 37])
+def test_infinity_and_nan_stay_in_their_row_and_column_of_matrix_units(tiles, rows):
+    case = build(np.float32, rows, 37, 41)
+    case.a[1, 36], case.a[2, 30], case.w[36, 3], case.w[30, 40] = np.nan, np.inf, -np.inf, np.inf
+    with np.errstate(invalid="ignore"):
+        expected = (case.a[:, :, None] * case.w).sum(1)
+    multiply_tiles(tiles, case, 0, tiles.call("panels", np.float32, 41))
     same_kinds(case.out, expected)
 
 

@@ -57,6 +57,11 @@ class _Before(NamedTuple):
     descending: bool  # whether the first step is the last in time
 
 
+def _bfloat16_allowed() -> bool:
+    """Whether torch may round float32 numbers to bfloat16 to multiply them on the CPU, whichever way it was told."""
+    return bool(torch.backends.mkldnn.matmul.fp32_precision == "bf16")  # type: ignore[attr-defined]
+
+
 class _Run:
     """One pass over one batch."""
 
@@ -137,7 +142,10 @@ class _Run:
         loop = kernel.part.loop
         lengths = None if self.lengths is None else self.lengths.contiguous()
         threads = torch.get_num_threads()
-        call = [rows.steps, rows.batch, self.descending, threads, 0 if lengths is None else lengths.data_ptr(), 0]
+        # For few rows no weight is packed, so none is rounded; and a step of a stream is too short to ask.
+        round_products = rows.number > _FEW and _bfloat16_allowed()
+        call = [rows.steps, rows.batch, self.descending, threads]
+        call += [0 if lengths is None else lengths.data_ptr(), 0, round_products]
         alive: list[Tensor] = []  # whose addresses are passed
 
         def add_stream(x: Tensor) -> None:

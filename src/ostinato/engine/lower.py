@@ -119,7 +119,7 @@ class _Writer:
             "total": (len(loop.sums), "real*", 1),
             "constant": (len(step.constants), "const real*", 1),
         }
-        members, reading, at = [], ["scan(a)"], 6
+        members, reading, at = [], ["scan(a)"], 7
         for array, (count, kind, fields) in arrays.items():
             for i in range(count):
                 members.append(f"  {kind} {array}{i};")
@@ -162,7 +162,7 @@ class _Writer:
             f"  long packed_size() const {{ return {packed or '0'}; }}",
             "",
             "  real* place_packed(real* at) {",
-            *(f"    matrix{i}.packed = at, at += matrix{i}.size();" for i in range(len(matrices))),
+            *(f"    at = matrix{i}.place(at, scan.round);" for i in range(len(matrices))),
             "    return at;",
             "  }",
             "",

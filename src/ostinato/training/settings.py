@@ -46,8 +46,8 @@ class TrainingSettings(BaseModel):
     matmul_precision: Literal["highest", "high", "medium"] = Field(
         default="highest",
         description="How exact matrix products of training may be, as torch.set_float32_matmul_precision: highest is "
-        "float32; medium lets processors with bfloat16 units round what is multiplied to 8 bits, high GPUs to 11; sums "
-        "stay in float32.",
+        "float32; medium lets processors with bfloat16 units round what is multiplied to 8 bits, high GPUs to 11 (also "
+        "inside compiled recurrences); sums stay in float32.",
     )
     accumulate: int = Field(default=1, ge=1, description="Batches whose gradients are averaged for one optimiser step.")
     ema: float | None = Field(

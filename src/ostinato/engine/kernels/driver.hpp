@@ -14,6 +14,7 @@
 
 #include "math.hpp"
 #include "matmul.hpp"
+#include "tiles.hpp"
 
 namespace ostinato {
 
@@ -36,29 +37,46 @@ struct Matrix {
   long head, k, n;
   long heads, K, N;
   R* packed = nullptr;
+  bool tiled = false;  // whether `packed` is rounded
 
   Matrix(const long* a, long heads, long K, long N)
       : data(reinterpret_cast<const R*>(a[0])), head(a[1]), k(a[2]), n(a[3]), heads(heads), K(K), N(N) {}
 
   long size() const { return heads * packed_size<R>(K, N); }
 
+  // Where the packed copy is to lie; gives where the next begins.
+  R* place(R* at, bool round) {
+    packed = at;
+    if constexpr (can_tile<R>) tiled = round && fits_tiles(K);
+    return at + size();
+  }
+
   void pack(long part, long parts) const {
-    const long all = panels<R>(N);
-    for (long h = 0; h < heads; ++h)
-      ostinato::pack<R>(data + h * head, k, n, K, N, packed + h * packed_size<R>(K, N), all * part / parts,
-                        all * (part + 1) / parts);
+    const long all = panels<R>(N), begin = all * part / parts, end = all * (part + 1) / parts;
+    for (long h = 0; h < heads; ++h) {
+      R* const own = packed + h * packed_size<R>(K, N);
+      ostinato::pack<R>(data + h * head, k, n, K, N, own, begin, end);
+      if constexpr (can_tile<R>)
+        for (long panel = begin; tiled && panel < end; ++panel) round_panel(own + panel * panel_columns<R> * K, K);
+    }
   }
 
   // out = a times this matrix, by heads.
   void multiply(const R* a, long lda, long a_head, R* out, long ldo, long rows, long part, long parts) const {
-    const long all = panels<R>(N);
-    for (long h = 0; h < heads; ++h) {
-      if (packed)
-        ostinato::multiply<R>(a + h * a_head, lda, packed + h * packed_size<R>(K, N), out + h * N, ldo, rows, K, N,
-                              all * part / parts, all * (part + 1) / parts);
-      else
-        ostinato::multiply_direct<R>(a + h * a_head, lda, data + h * head, k, n, out + h * N, ldo, rows, K, N,
-                                     N * part / parts, N * (part + 1) / parts);
+    const long all = panels<R>(N), begin = all * part / parts, end = all * (part + 1) / parts;
+    for (long h = 0; h < heads; ++h, a += a_head, out += N) {
+      if (!packed) {
+        ostinato::multiply_direct<R>(a, lda, data + h * head, k, n, out, ldo, rows, K, N, N * part / parts,
+                                     N * (part + 1) / parts);
+        continue;
+      }
+      const R* const own = packed + h * packed_size<R>(K, N);
+      if constexpr (can_tile<R>)
+        if (tiled) {
+          multiply_tiles(a, lda, own, out, ldo, rows, K, N, begin, end);
+          continue;
+        }
+      ostinato::multiply<R>(a, lda, own, out, ldo, rows, K, N, begin, end);
     }
   }
 };
@@ -70,6 +88,7 @@ struct Scan {
   long threads;
   const int64_t* lengths;
   void* workspace;
+  bool round;  // whether products of floats may be rounded to bfloat16
 
   explicit Scan(const long* a)
       : steps(a[0]),
@@ -77,7 +96,8 @@ struct Scan {
         descending(a[2]),
         threads(a[3]),
         lengths(reinterpret_cast<const int64_t*>(a[4])),
-        workspace(reinterpret_cast<void*>(a[5])) {}
+        workspace(reinterpret_cast<void*>(a[5])),
+        round(a[6] && have_tiles()) {}
 
   bool valid(long t, long b) const { return !lengths || t < lengths[b]; }
   // Whether the forward scan began at this step of this row. Only a backward pass asks, which runs the other way.
@@ -197,6 +217,7 @@ void run(const Step& prototype) {
 #else
     const long part = 0, parts = 1;
 #endif
+    const Tiles tiles(prototype.scan.round);
     if (!share.once) {
       shared.pack(part, parts);
 #pragma omp barrier
