@@ -12,7 +12,9 @@ from ostinato.engine.program import Kernel, Program
 from ostinato.engine.values import Value
 
 _BLOCK = 2 << 20
-"""Bytes of the widest array of a block of steps."""
+"""Bytes of the widest array of a block of steps, at least."""
+_WEIGHTS = 2
+"""The same, as a multiple of the weights' bytes: every block packs them, and adds to their gradients."""
 _FEW = 4
 """Rows up to which nothing is taken out of the loop: there is nothing to share a multiplication."""
 
@@ -270,12 +272,13 @@ class _Run:
         return [self.tensors[n].clone() if n.op == "placeholder" else self.tensors[n] for n in results]
 
 
-def _blocks(rows: Rows, kernel: Kernel, itemsize: int, descending: bool) -> list[slice]:
+def _blocks(rows: Rows, kernel: Kernel, parameters: Sequence[Tensor], itemsize: int, descending: bool) -> list[slice]:
     """Steps in blocks whose arrays stay in the cache between the loop and what comes before and after it."""
     bytes_of_a_step = rows.batch * kernel.width * itemsize
-    if rows.steps * bytes_of_a_step <= _BLOCK:
+    size = max(_BLOCK, _WEIGHTS * itemsize * sum(weight.numel() for weight in parameters))
+    if rows.steps * bytes_of_a_step <= size:
         return [slice(0, rows.steps)]
-    steps = max(_BLOCK // bytes_of_a_step, 1)
+    steps = max(size // bytes_of_a_step, 1)
     blocks = [slice(first, min(first + steps, rows.steps)) for first in range(0, rows.steps, steps)]
     return blocks[::-1] if descending else blocks
 
@@ -300,7 +303,7 @@ def forward(
     kernel = program.training if training else program.forward
     if rows.number <= _FEW and not training:
         kernel = program.single or kernel
-    blocks = _blocks(rows, kernel, x.element_size(), reverse)
+    blocks = _blocks(rows, kernel, parameters, x.element_size(), reverse)
     if len(blocks) == 1:
         return _forward(program, kernel, x, parameters, state, lengths, reverse, time_major, {})
     kept = program.kept if training else ()
@@ -360,7 +363,7 @@ def backward(
     gy, *carried = gradients
     if lengths is not None:
         gy = cleared(gy, valid_steps(lengths, rows.steps))
-    blocks = _blocks(rows, program.backward, x.element_size(), not reverse)
+    blocks = _blocks(rows, program.backward, parameters, x.element_size(), not reverse)
     settings = wanted, reverse, time_major
     if len(blocks) == 1:
         weights, by_x, last = _backward(program, gy, carried, x, parameters, state, lengths, y, kept, *settings)

@@ -27,7 +27,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "dropout": 0.3,
         "label_smoothing": 0.1,
         "batch_size": 64,
-        "epochs": 9,
+        "epochs": 16,
         "patience": None,
         "learning_rate": 1.5e-3,
         "schedule": "cosine",
