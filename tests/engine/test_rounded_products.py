@@ -83,9 +83,10 @@ def test_numbers_that_bfloat16_has_are_multiplied_exactly(function, batch, steps
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_do_not_matter(threads):
+@pytest.mark.parametrize(("hidden", "batch"), [(34, 37), (130, 3)], ids=["rows shared", "columns shared"])
+def test_threads_do_not_matter(hidden, batch, threads):
     torch.manual_seed(0)
-    case = made_case(EVERY_CELL["gru"](5, 34), batch=37)
+    case = made_case(EVERY_CELL["gru"](5, hidden), batch=batch)
     alone = under("medium", compiled, case)
     torch.set_num_threads(threads)
     try:
