@@ -194,6 +194,25 @@ def test_matrices_are_multiplied_as_exactly_as_asked_in_training_alone(precision
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+def test_a_precision_that_the_user_gave_torch_stays_unless_another_is_asked_for():
+    products = torch.backends.mkldnn.matmul
+    seen = []
+
+    def loss(model, batch, state):
+        seen.append(products.fp32_precision)
+        return squared(model, batch, state)
+
+    before, products.fp32_precision = (
+        products.fp32_precision,
+        "bf16",
+    )  # for one backend: torch has no single answer then
+    try:
+        fit(sgd(epochs=1), loss=loss)
+    finally:
+        products.fp32_precision = before
+    assert set(seen) == {"bf16"}
+
+
 @pytest.mark.parametrize("changes", [{"patience": 2}, {"schedule": "plateau"}])
 def test_what_needs_a_score_is_refused_without_validation(changes):
     with pytest.raises(OstinatoError, match="need a validation score"):

@@ -265,8 +265,11 @@ class Trainer(Generic[B]):
 
 
 @contextmanager
-def _matmuls(precision: str) -> Iterator[None]:
-    """Where torch multiplies matrices as exactly as this says, and afterwards as before."""
+def _matmuls(precision: str | None) -> Iterator[None]:
+    """Where torch multiplies matrices as exactly as this says, and afterwards as before; None changes nothing."""
+    if precision is None:
+        yield
+        return
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:

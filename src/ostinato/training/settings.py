@@ -43,11 +43,11 @@ class TrainingSettings(BaseModel):
     clip_value: float | None = Field(
         default=None, gt=0, description="Every entry of a gradient is first cut to within this of 0; None for never."
     )
-    matmul_precision: Literal["highest", "high", "medium"] = Field(
-        default="highest",
+    matmul_precision: Literal["highest", "high", "medium"] | None = Field(
+        default=None,
         description="How exact matrix products of training may be, as torch.set_float32_matmul_precision: highest is "
         "float32; medium lets processors with bfloat16 units round what is multiplied to 8 bits, high GPUs to 11 (also "
-        "inside compiled recurrences); sums stay in float32.",
+        "inside compiled recurrences); sums stay in float32. None for as torch is set, which is highest unless told.",
     )
     accumulate: int = Field(default=1, ge=1, description="Batches whose gradients are averaged for one optimiser step.")
     ema: float | None = Field(
