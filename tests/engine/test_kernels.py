@@ -62,7 +62,7 @@ SOURCE = """
     ostinato::multiply_direct(a, lda, w, sk, sn, out, ldo, rows, K, N, begin, end); } \\
 }
 extern "C" long have_tiles_float() { return ostinato::have_tiles(); }
-#ifdef __AMX_BF16__
+#ifdef OSTINATO_TILES
 extern "C" long fits_tiles_float(long K) { return ostinato::fits_tiles(K); }
 extern "C" void round_panel_float(float* panel, long K) { ostinato::round_panel(panel, K); }
 extern "C" void multiply_tiles_float(const float* a, long lda, const float* packed, float* out, long ldo, long rows,

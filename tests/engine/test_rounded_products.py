@@ -33,9 +33,8 @@ def every_tensor(made):
 
 def distance(one, other):
     """The largest of all results' relative distances."""
-    pairs = [
-        (a.detach().double(), every_tensor(other)[name].detach().double()) for name, a in every_tensor(one).items()
-    ]
+    truth = every_tensor(other)
+    pairs = [(a.detach().double(), truth[name].detach().double()) for name, a in every_tensor(one).items()]
     return max(float((a - b).norm() / b.norm().clamp(min=1e-6)) for a, b in pairs)
 
 

@@ -60,8 +60,10 @@ def test_a_text_in_pieces_of_words_or_characters_can_be_learned_too():
 
 
 def test_one_model_writes_several_languages_as_it_is_told():
-    model = Translator(**SMALL | {"epochs": 12}).fit(two_ways(1200))
+    model = Translator(**SMALL | {"epochs": 12, "schedule": "cosine"}).fit(two_ways(1200))
     assert model.languages == ("as it is", "backwards")
+    assert model.translate("one two three", to="backwards") == "3 2 1"
+    assert model.translate("one two three", to="as it is") == "1 2 3"
     unheard = two_ways(60, 2)
     table = model.evaluate(unheard)
     assert table.rows["ostinato"]["exact"] > 2 * table.rows["nearest source"]["exact"]
@@ -69,9 +71,12 @@ def test_one_model_writes_several_languages_as_it_is_told():
     told = model.predict(named)["translation"].tolist()
     assert told == [model.translate(source, to=language) for source, _, language in unheard]
     assert np.mean([text == target for text, (_, target, _) in zip(told, unheard, strict=True)]) > 0.5
-    other = {(source, language): target for source, target, language in unheard}
-    turned = [other[source, {"as it is": "backwards", "backwards": "as it is"}[way]] for source, _, way in unheard]
-    assert sum(text == wrong != right for text, wrong, (_, right, _) in zip(told, turned, unheard, strict=True)) == 0
+    short = pd.DataFrame({"source": ["one two"] * 2, "language": ["as it is", "backwards"]})
+    assert model.predict(short)["translation"].tolist() == ["1 2", "2 1"]
+    targets = {(source, language): target for source, target, language in unheard}
+    for text, (source, target, language) in zip(told, unheard, strict=True):
+        turned = targets[source, "backwards" if language == "as it is" else "as it is"]
+        assert turned == target or text != turned
     for asked, message in [
         ({}, "which language? This model translates to as it is, backwards"),
         ({"to": "French"}, "to 'French': this model translates to as it is, backwards"),

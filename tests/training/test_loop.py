@@ -202,10 +202,8 @@ def test_a_precision_that_the_user_gave_torch_stays_unless_another_is_asked_for(
         seen.append(products.fp32_precision)
         return squared(model, batch, state)
 
-    before, products.fp32_precision = (
-        products.fp32_precision,
-        "bf16",
-    )  # for one backend: torch has no single answer then
+    before = products.fp32_precision
+    products.fp32_precision = "bf16"  # for one backend only: torch has no single answer then
     try:
         fit(sgd(epochs=1), loss=loss)
     finally:

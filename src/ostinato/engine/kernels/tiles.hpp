@@ -8,6 +8,7 @@
 #include "matmul.hpp"
 
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+#define OSTINATO_TILES
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 
 namespace ostinato {
 
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+#ifdef OSTINATO_TILES
 
 template <class R> constexpr bool can_tile = std::is_same<R, float>::value;
 constexpr long tile_rows = 16, tile_depth = 32, tile_floats = 256;
@@ -52,8 +53,11 @@ class Tiles {
   }
 };
 
+// How many tiles lie behind one another over K.
+inline long deep(long K) { return (K + tile_depth - 1) / tile_depth; }
+
 // Whether a packed matrix has room for its tiles.
-inline bool fits_tiles(long K) { return (K + tile_depth - 1) / tile_depth * tile_rows <= K; }
+inline bool fits_tiles(long K) { return deep(K) * tile_rows <= K; }
 
 // Rounds one packed panel.
 inline void round_panel(float* panel, long K) {
@@ -119,7 +123,7 @@ template <int halves> inline void tile_block(const float* a, const float* panel,
 inline void multiply_tiles(const float* a, long lda, const float* packed, float* out, long ldo, long rows, long K,
                            long N, long panel_begin, long panel_end) {
   constexpr long P = panel_columns<float>, most = 2 * tile_rows;
-  const long size = (K + tile_depth - 1) / tile_depth * 2 * tile_floats;  // of a block of rows, rounded
+  const long size = deep(K) * 2 * tile_floats;  // of a block of rows, rounded
   static thread_local std::vector<float> rounded;
   rounded.resize(std::max(rounded.size(), size_t((rows + most - 1) / most * size)));
   for (long row = 0; row < rows; row += most)
