@@ -145,6 +145,8 @@ inline void multiply_tiles(const float* a, long lda, const float* packed, float*
 
 template <class R> constexpr bool can_tile = false;
 inline bool have_tiles() { return false; }
+// Never called, but named where `if constexpr` spares only what depends on a template parameter.
+inline bool fits_tiles(long) { return false; }
 struct Tiles {
   explicit Tiles(bool) {}
 };
