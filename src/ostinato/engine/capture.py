@@ -17,18 +17,10 @@ from torch.func import vjp
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ostinato.cells import Cell
+from ostinato.engine.operations import ALSO_DECOMPOSED, DECOMPOSED
 
 ROWS = 1_000_003
 """The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
-
-_DECOMPOSED_NAMES = """
-native_layer_norm _fused_rms_norm _softmax _log_softmax gelu gelu_backward leaky_relu elu hardtanh silu mish softplus
-log_sigmoid_forward hardswish hardsigmoid celu selu addcmul addcdiv lerp baddbmm var var_mean std linalg_vector_norm
-logsumexp logaddexp logaddexp2 glu slice_backward select_backward softshrink hardshrink
-addmm
-"""
-_ALSO_DECOMPOSED = frozenset(_DECOMPOSED_NAMES.split())
-
 
 _VIEW_NAMES = """
 view _unsafe_view reshape slice select split split_with_sizes unbind t transpose permute expand unsqueeze squeeze alias
@@ -222,7 +214,7 @@ def operation(node: fx.Node) -> str:
 @cache
 def _decompositions() -> dict[Any, Callable[..., Any]]:
     names = {op: str(op).removeprefix("aten.").split(".")[0] for op in decomposition_table}
-    more = {op: rule for op, rule in decomposition_table.items() if names[op] in _ALSO_DECOMPOSED}
+    more = {op: rule for op, rule in decomposition_table.items() if names[op] in DECOMPOSED.keys() | ALSO_DECOMPOSED}
     return {**core_aten_decompositions(), **more}
 
 

@@ -1,5 +1,6 @@
 """Stage 2, graph: a captured step as typed values."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -8,20 +9,12 @@ import torch
 from torch import Tensor, fx
 
 from ostinato.engine.capture import ROWS, VIEWS, Capture, operation
+from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
 
 _SAME = {"clone", "_to_copy", "contiguous", "positive"}
 _FILLS = {"full": None, "full_like": None, "zeros": 0.0, "zeros_like": 0.0, "ones": 1.0, "ones_like": 1.0}
-_REDUCTIONS = {"sum": "sum", "mean": "mean", "amax": "amax", "amin": "amin"}
-_POINTWISE_NAMES = """
-add sub mul div neg reciprocal abs sign exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sigmoid tanh relu sin cos tan
-asin acos atan sinh cosh erf erfc floor ceil trunc round maximum minimum pow fmod remainder atan2 where eq ne lt le gt
-ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf square
-copysign hypot
-"""
-POINTWISE = frozenset(_POINTWISE_NAMES.split())
-"""Operations that work feature by feature."""
-_RENAMED = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "ne", "bitwise_not": "logical_not"}
+_OF_BITS = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "ne", "bitwise_not": "logical_not"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +122,10 @@ class _Builder:
         """A value that is needed on the way to a node's: a copy, or zeros."""
         return self._value(Value(node, "pointwise", "copy", (operand,), shape, _batch(node)))
 
+    def _inner(self, node: fx.Node, op: str, operands: Iterable[Ref | float]) -> Value:
+        """A pointwise value on the way to a node's, of the node's shape."""
+        return Value(node, "pointwise", op, tuple(operands), self._features(node), _batch(node))
+
     def _value(self, value: Value) -> Value:
         node, kind = value.node, value.kind
         self.values.append(value)
@@ -167,10 +164,10 @@ class _Builder:
             self._new(node, "pointwise", "copy", (float(node.args[1]) if fill is None else fill,))  # type: ignore[arg-type]
         elif rule := getattr(self, f"op_{name}", None):
             rule(node)
-        elif name in POINTWISE and (node.meta["val"].dtype == torch.bool or not name.startswith("bitwise")):
+        elif name in POINTWISE or (name in _OF_BITS and node.meta["val"].dtype == torch.bool):
             self._pointwise(node, name, *node.args)
-        elif name in _REDUCTIONS:
-            self._reduce(node, _REDUCTIONS[name])
+        elif name in REDUCTIONS:
+            self._reduce(node, name)
         else:
             self._other(node)
 
@@ -223,7 +220,7 @@ class _Builder:
         return _without_batch(value, layout.expand(like.meta["val"].shape), _batch(like))
 
     def _pointwise(self, node: fx.Node, op: str, *arguments: Any) -> Value:
-        return self._new(node, "pointwise", _RENAMED.get(op, op), tuple(self._operand(a, node) for a in arguments))
+        return self._new(node, "pointwise", _OF_BITS.get(op, op), tuple(self._operand(a, node) for a in arguments))
 
     def _then(self, node: fx.Node, op: str, *operands: Any) -> Value:
         """A pointwise operation on values already broadcast to the shape of `node`."""
@@ -268,10 +265,12 @@ class _Builder:
         self._add_scaled(node, "sub", node.args[1], node.args[0])
 
     def op_div(self, node: fx.Node) -> None:
-        if node.kwargs.get("rounding_mode"):
-            self._other(node)
+        rounding = node.kwargs.get("rounding_mode")
+        if rounding == "trunc":
+            quotient = self._value(self._inner(node, "div", (self._operand(a, node) for a in node.args)))
+            self._then(node, "trunc", quotient)
         else:
-            self._pointwise(node, "div", *node.args)
+            self._pointwise(node, "floor_divide" if rounding else "div", *node.args)
 
     def op_clamp(self, node: fx.Node) -> None:
         value, low, high = (*node.args, None, None)[:3]

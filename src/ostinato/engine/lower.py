@@ -6,39 +6,9 @@ from typing import NamedTuple
 import torch
 
 from ostinato.engine.nests import Nest, Place, Step, nest_shape, squeezed
+from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.schedule import Loop
 from ostinato.engine.values import Ref, Value, contiguous
-
-_OPERATORS = {
-    "copy": "{0}",
-    "add": "({0} + {1})",
-    "sub": "({0} - {1})",
-    "mul": "({0} * {1})",
-    "div": "({0} / {1})",
-    "neg": "(-{0})",
-    "square": "({0} * {0})",
-    "where": "({0} != 0 ? {1} : {2})",
-    "eq": "real({0} == {1})",
-    "ne": "real({0} != {1})",
-    "lt": "real({0} < {1})",
-    "le": "real({0} <= {1})",
-    "gt": "real({0} > {1})",
-    "ge": "real({0} >= {1})",
-    "logical_and": "real({0} != 0 && {1} != 0)",
-    "logical_or": "real({0} != 0 || {1} != 0)",
-    "logical_xor": "real(({0} != 0) != ({1} != 0))",
-    "logical_not": "real({0} == 0)",
-    "isnan": "real({0} != {0})",
-}
-"""C++ of the operations that are no function of kernels/math.hpp."""
-
-_REDUCTIONS = {
-    "sum": ("0", "+", "{0} + {1}"),
-    "mean": ("0", "+", "{0} + {1}"),
-    "amax": ("-std::numeric_limits<real>::infinity()", None, "m::maximum({0}, {1})"),
-    "amin": ("std::numeric_limits<real>::infinity()", None, "m::minimum({0}, {1})"),
-}
-"""First value, OpenMP's name (None where it has none that keeps NaN), and how one more feature is taken in."""
 
 Index = dict[str, int]
 """An index into features: a number of features for each loop variable, and for "" the constant part."""
@@ -335,19 +305,21 @@ class _NestWriter:
             self._reduce(value) if value.kind == "reduce" else self._compute(value)
         if self.nest.shape:
             return self._loops(reduced)
-        before = [f"real {self.writer.name(v)}_ = {_REDUCTIONS[v.op][0]};" for v in reduced]
+        before = [f"real {self.writer.name(v)}_ = {REDUCTIONS[v.op].first};" for v in reduced]
         after = [line for value in reduced for line in self._reduced(value)]
         return [f"      {line}" for line in (*before, *self.work, *after, *self.stores)]
 
     def _loops(self, reduced: list[Value]) -> list[str]:
         rank, lines = len(self.nest.shape), []
         outer = {v: rank - _reduced_rank(v) for v in reduced}
-        clauses = [f"reduction({_REDUCTIONS[v.op][1]}:{self.writer.name(v)}_)" for v in reduced if _REDUCTIONS[v.op][1]]
+        clauses = [
+            f"reduction({REDUCTIONS[v.op].clause}:{self.writer.name(v)}_)" for v in reduced if REDUCTIONS[v.op].clause
+        ]
         vectorised = len(clauses) == len(reduced)
         for depth in range(rank):
             pad = "  " * (depth + 3)
             starting = [value for value in reduced if outer[value] == depth]
-            lines += [f"{pad}real {self.writer.name(v)}_ = {_REDUCTIONS[v.op][0]};" for v in starting]
+            lines += [f"{pad}real {self.writer.name(v)}_ = {REDUCTIONS[v.op].first};" for v in starting]
             if depth == rank - 1 and vectorised:
                 lines.append(f"#pragma omp simd {' '.join(clauses)}".rstrip())
             j, size = self.variables[depth], self.writer.size(self.nest.shape[depth])
@@ -371,7 +343,7 @@ class _NestWriter:
         ref = next(value.refs)
         name = self.writer.name(value)
         element = self._operand(ref, self._indices(ref.shape))
-        self.work.append(f"{name}_ = {_REDUCTIONS[value.op][2].format(f'{name}_', element)};")
+        self.work.append(f"{name}_ = {REDUCTIONS[value.op].more.format(f'{name}_', element)};")
 
     def _reduced(self, value: Value) -> list[str]:
         name = self.writer.name(value)
@@ -393,8 +365,7 @@ class _NestWriter:
 
     def _expression(self, value: Value, operands: Iterable[str | float]) -> str:
         texts = [self.writer.number(o) if isinstance(o, float) else o for o in operands]
-        pattern = _OPERATORS.get(value.op, f"m::{value.op}({', '.join(f'{{{i}}}' for i in range(len(texts)))})")
-        return pattern.format(*texts)
+        return texts[0] if value.op == "copy" else POINTWISE[value.op].cpp.format(*texts)
 
     def _indices(self, shape: tuple[int, ...]) -> list[Index]:
         """The index along each dimension of a shape that is the nest's, with dimensions of size 1."""

@@ -209,12 +209,88 @@ OSTINATO_UNARY(acos)
 OSTINATO_UNARY(atan)
 OSTINATO_UNARY(sinh)
 OSTINATO_UNARY(cosh)
+OSTINATO_UNARY(asinh)
+OSTINATO_UNARY(acosh)
+OSTINATO_UNARY(atanh)
+OSTINATO_UNARY(lgamma)
 OSTINATO_BINARY(pow)
 OSTINATO_BINARY(fmod)
 OSTINATO_BINARY(atan2)
 OSTINATO_BINARY(hypot)
 #undef OSTINATO_UNARY
 #undef OSTINATO_BINARY
+
+// The inverse of erf: a rational first guess (G. L. Pavlis, 1996), and two steps of Newton's iteration.
+template <class R> inline R erfinv(R y) {
+  const double a = y, size = std::fabs(a);
+  if (!(size < 1)) return size == 1 ? std::copysign(infinity<R>, y) : std::numeric_limits<R>::quiet_NaN();
+  double x;
+  if (size <= 0.7) {
+    const double z = a * a;
+    x = a * (((-0.140543331 * z + 0.914624893) * z - 1.645349621) * z + 0.886226899) /
+        ((((0.012229801 * z - 0.329097515) * z + 1.442710462) * z - 2.118377725) * z + 1);
+  } else {
+    const double z = std::sqrt(-std::log((1 - size) / 2));
+    x = std::copysign(((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454, a) /
+        ((1.637067800 * z + 3.543889200) * z + 1);
+  }
+  for (int i = 0; i < 2; ++i) x -= (std::erf(x) - a) / (1.12837916709551257390 * std::exp(-x * x));
+  return R(x);
+}
+
+// The derivative of lgamma: up to 10 and beyond by its recurrence, then its asymptotic series.
+template <class R> inline R digamma(R of) {
+  const double pi = 3.14159265358979323846;
+  double x = of, sum = 0;
+  if (x == 0) return std::copysign(infinity<R>, -of);
+  if (x < 0) {
+    if (x == std::trunc(x)) return std::numeric_limits<R>::quiet_NaN();
+    sum = -pi / std::tan(pi * (x - std::trunc(x)));
+    x = 1 - x;
+  }
+  for (; x < 10; ++x) sum -= 1 / x;
+  const double z = 1 / (x * x);
+  const double series =
+      z * (1. / 12 - z * (1. / 120 - z * (1. / 252 - z * (1. / 240 - z * (1. / 132 - z * (691. / 32760 - z / 12))))));
+  return R(sum + std::log(x) - 0.5 / x - (x < 1e17 ? series : 0));
+}
+
+// e^-|x| times the modified Bessel function of the first kind, of order 0 or 1: the mean over half a circle of
+// e^(|x| (cos - 1)) cos(order angle), which 40 points give to the last bits (those at cos and -cos are added together,
+// so that none are lost near 0); for large x the asymptotic series.
+inline double scaled_bessel(int order, double x) {
+  const double pi = 3.14159265358979323846, size = std::fabs(x);
+  double sum = 0;
+  if (size < 30) {
+    for (int i = 0; i < 20; ++i) {
+      const double cosine = std::cos(pi * i / 40), other = std::expm1(-2 * size * cosine);
+      sum += (i ? 1 : 0.5) * std::exp(size * (cosine - 1)) * (order ? -cosine * other : 2 + other);
+    }
+    sum = (sum + (order ? 0 : std::exp(-size))) / 40;
+  } else {
+    double term = 1 / std::sqrt(2 * pi * size);
+    for (int k = 1; k < 30 && term != 0; ++k) {
+      sum += term;
+      term *= ((2 * k - 1) * (2 * k - 1) - 4 * order) / (8 * k * size);
+    }
+  }
+  return order && x < 0 ? -sum : sum;
+}
+
+template <class R> inline R special_i0e(R x) { return R(scaled_bessel(0, x)); }
+template <class R> inline R special_i1e(R x) { return R(scaled_bessel(1, x)); }
+template <class R> inline R i0(R x) { return R(scaled_bessel(0, x) * std::exp(std::fabs(double(x)))); }
+template <class R> inline R special_i1(R x) { return R(scaled_bessel(1, x) * std::exp(std::fabs(double(x)))); }
+
+// The quotient rounded down, as torch.div(rounding_mode="floor") finds it.
+template <class R> inline R floor_divide(R x, R y) {
+  if (y == R(0)) return x / y;
+  const R rest = fmod(x, y);
+  const R quotient = (x - rest) / y - R(rest != R(0) && (y < R(0)) != (rest < R(0)));
+  if (quotient == R(0)) return std::copysign(R(0), x / y);
+  const R down = std::floor(quotient);
+  return quotient - down > R(0.5) ? down + R(1) : down;
+}
 
 // Has the sign of y, as in torch.remainder.
 template <class R> inline R remainder(R x, R y) {
