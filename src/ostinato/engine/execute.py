@@ -253,7 +253,7 @@ class _Run:
             given = {}
             for node in stage.inputs:
                 value = refs[node].value
-                if value in self.before:
+                if value in states:
                     trace = rows.flat(self.stream(self.before[value].after))
                     before = trace[step:] if reverse else trace[:-step]
                     given[node] = self.before[value].initial if own is first else before
