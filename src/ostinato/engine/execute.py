@@ -1,14 +1,14 @@
-"""Stage 6, first half: a program run on tensors."""
+"""Stage 6, second part: a program run on tensors."""
 
-from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx
 
+from ostinato.engine.call import Arguments, call_pass
 from ostinato.engine.lengths import cleared, valid_steps
-from ostinato.engine.program import Kernel, Program
+from ostinato.engine.program import Constant, Kernel, Program
 from ostinato.engine.values import Value
 
 _BLOCK = 2 << 20
@@ -142,65 +142,33 @@ class _Run:
         """Runs the compiled loop; gives what it carries after the last step."""
         kernel, rows, like = self.kernel, self.rows, start[0]
         loop = kernel.part.loop
-        lengths = None if self.lengths is None else self.lengths.contiguous()
-        threads = torch.get_num_threads()
-        # For few rows no weight is packed, so none is rounded; and a step of a stream is too short to ask.
-        round_products = rows.number > _FEW and _bfloat16_allowed()
-        call = [rows.steps, rows.batch, self.descending, threads]
-        call += [0 if lengths is None else lengths.data_ptr(), 0, round_products]
-        alive: list[Tensor] = []  # whose addresses are passed
-
-        def add_stream(x: Tensor) -> None:
-            over_batch, over_time, over_features = x.stride()
-            if over_features != 1 and x.shape[2] != 1:
-                x = x.contiguous()
-                over_batch, over_time, _ = x.stride()
-            alive.append(x)
-            call.extend((x.data_ptr(), over_time, over_batch))
-
-        def add_array(x: Tensor) -> None:
-            x = x if x.is_contiguous() else x.contiguous()
-            alive.append(x)
-            call.append(x.data_ptr())
-
-        for value in loop.given:
-            add_stream(self.stream(value))
         before = [self.before[value] for value in loop.previous]
-        for state in before:
-            add_stream(self.stream(state.after))
-        for state in before:
-            add_array(state.initial)
+        given = [self.stream(value) for value in loop.given]
         for value in loop.streams:
-            self.streams[value] = made = self.out[value] if value in self.out else rows.empty(value.size, like)
-            over_batch, over_time, _ = made.stride()
-            call += (made.data_ptr(), over_time, over_batch)
-        for tensor in start:
-            add_array(tensor)
-        final = [like.new_empty(rows.batch, size) for size in kernel.carried]
-        call += [tensor.data_ptr() for tensor in final]
+            self.streams[value] = self.out[value] if value in self.out else rows.empty(value.size, like)
         totals = {value: like.new_empty(value.size) for value in loop.sums}
-        call += [total.data_ptr() for total in totals.values()]
         for node, value in kernel.part.sums.items():
             self.tensors[node] = totals[value].view(node.meta["val"].shape)
-        for constant in kernel.constants:
-            if constant.parameter is None:
-                weight = self.tensors[constant.node].to(like.dtype).contiguous()
-            else:
-                weight = self.parameters[constant.parameter]
-                weight = weight if weight.is_contiguous() else weight.contiguous()
-            alive.append(weight)
-            call.append(weight.data_ptr() + constant.offset * weight.element_size())
-            call += constant.strides
-        call += kernel.source.sizes
-        shape = (rows.steps, rows.batch, threads)
-        if shape not in kernel.workspaces:
-            packed = array("q", call)
-            kernel.workspaces[shape] = kernel.workspace(packed.buffer_info()[0], kernel.numbers)
-        workspace = like.new_empty(kernel.workspaces[shape])
-        call[5] = workspace.data_ptr()
-        packed = array("q", call)
-        kernel.run(packed.buffer_info()[0], kernel.numbers)
+        final = [like.new_empty(rows.batch, size) for size in kernel.carried]
+        arguments = Arguments(
+            given,
+            [self.stream(state.after) for state in before],
+            [state.initial for state in before],
+            [self.streams[value] for value in loop.streams],
+            [*start],
+            final,
+            [*totals.values()],
+            [self._constant(constant) for constant in kernel.constants],
+        )
+        # For few rows no weight is packed, so none is rounded; and a step of a stream is too short to ask.
+        rounded = rows.number > _FEW and _bfloat16_allowed()
+        call_pass(kernel, rows.steps, rows.batch, self.lengths, self.descending, rounded, arguments)
         return final
+
+    def _constant(self, constant: Constant) -> Tensor:
+        if constant.parameter is None:
+            return self.tensors[constant.node].to(self.program.graph.capture.dtype)
+        return self.parameters[constant.parameter]
 
     def _shifted(self, value: _Before) -> Tensor:
         trace, initial, descending = self.stream(value.after), value.initial, value.descending

@@ -5,10 +5,16 @@ from typing import NamedTuple
 
 import torch
 
+from ostinato.engine import layout
 from ostinato.engine.nests import Nest, Place, Step, nest_shape, squeezed
 from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.schedule import Loop
 from ostinato.engine.values import Ref, Value, contiguous
+
+_OVER_TIME = ("given", "previous", "stream")
+_AT_ONCE = ("initial", "start", "final", "total", "constant")
+_WRITTEN = ("stream", "final", "total")
+"""Arrays of a call (see `ostinato.engine.layout.Call`): those of all steps, the others, and which the pass writes."""
 
 Index = dict[str, int]
 """An index into features: a number of features for each loop variable, and for "" the constant part."""
@@ -53,7 +59,7 @@ def whole(sources: Iterable[Source], dtype: torch.dtype, name: str) -> str:
     """
     real = "float" if dtype == torch.float32 else "double"
     lines = [f"// {name}", "#include <limits>", '#include "driver.hpp"', "namespace m = ostinato;"]
-    return "\n".join([*lines, f"using real = {real};", "", *(source.text for source in sources)])
+    return "\n".join([*lines, f"using real = {real};", "", layout.records(), "", *(source.text for source in sources)])
 
 
 class _Writer:
@@ -79,44 +85,29 @@ class _Writer:
         bodies = [self._stage(i, nests) for i, nests in enumerate(step.stages)]
         products = [self._products(i, values) for i, values in enumerate(step.products)]
         matrices = self._matrices()
-        arrays = {
-            "given": (len(loop.given), "m::Stream<const real>", 3),
-            "previous": (len(loop.previous), "m::Stream<const real>", 3),
-            "initial": (len(loop.previous), "const real*", 1),
-            "stream": (len(loop.streams), "m::Stream<real>", 3),
-            "start": (len(loop.carried), "const real*", 1),
-            "final": (len(loop.carried), "real*", 1),
-            "total": (len(loop.sums), "real*", 1),
-            "constant": (len(step.constants), "const real*", 1),
-        }
-        members, reading, at = [], ["scan(a)"], 7
-        for array, (count, kind, fields) in arrays.items():
-            for i in range(count):
-                members.append(f"  {kind} {array}{i};")
-                value = f"a + {at}" if fields == 3 else f"reinterpret_cast<{kind}>(a[{at}])"
-                reading.append(f"{array}{i}({value})")
-                at += fields
-        matrix_at = at
-        at += 4 * len(matrices)
         widths = [self.size(after.size) for _, after in step.carried]
         sums = [self.size(value.size) for value in loop.sums]
         scratch = [self.size(size) for size in step.scratch]
         shapes = [[self.size(n) for n in _heads(v)] for v in matrices]
+        counts = self._counts(len(matrices))
+        members, reading = self._arrays(counts)
         for i, size in enumerate(self.sizes.values()):
             members.append(f"  long {size};")
-            reading.append(f"{size}(a[{at + i}])")
+            reading.append(f"{size}(call.size{i}.value)")
         for i, number in enumerate(self.numbers.values()):
             members.append(f"  real {number};")
-            reading.append(f"{number}(real(x[{i}]))")
+            reading.append(f"{number}(real(numbers[{i}]))")
         for i, shape in enumerate(shapes):
             members.append(f"  m::Matrix<real> matrix{i};")
-            reading.append(f"matrix{i}(a + {matrix_at + 4 * i}, {', '.join(shape)})")
+            reading.append(f"matrix{i}(call.matrix{i}, {', '.join(shape)})")
         members += [f"  real* carry{k}[2];" for k in range(len(widths))]
         members += [f"  real* scratch{k};" for k in range(len(scratch))]
         members += [f"  real* sum{k};" for k in range(len(sums))]
         packed = " + ".join(f"matrix{i}.size()" for i in range(len(matrices)))
         lines = [
             f"namespace {name} {{",
+            layout.call(counts),
+            "",
             "struct Step {",
             "  using real = ::real;",
             f"  static constexpr int stages = {2 * len(bodies) - 1};",
@@ -126,7 +117,7 @@ class _Writer:
             "  long from = 0;  // the first row of the chunk",
             "  int now = 0;    // which of two arrays holds the carried state",
             "",
-            f"  Step(const long* a, const double* x) : {', '.join(reading)} {{}}",
+            f"  Step(const Call& call, [[maybe_unused]] const double* numbers) : {', '.join(reading)} {{}}",
             "",
             f"  long width() const {{ return {self._sum([*widths, *widths, *scratch])}; }}",
             f"  long packed_size() const {{ return {packed or '0'}; }}",
@@ -170,13 +161,38 @@ class _Writer:
             "};",
             f"}}  // namespace {name}",
             "",
-            f'extern "C" long {name}_workspace(const long* a, const double* x) {{',
-            f"  return m::workspace_size({name}::Step(a, x));",
+            f'extern "C" int64_t {name}_workspace(const {name}::Call* call, const double* numbers) {{',
+            f"  return m::workspace_size({name}::Step(*call, numbers));",
             "}",
-            f'extern "C" void {name}_run(const long* a, const double* x) {{ m::run({name}::Step(a, x)); }}',
+            f'extern "C" void {name}_run(const {name}::Call* call, const double* numbers, void* workspace) {{',
+            f"  m::run({name}::Step(*call, numbers), static_cast<real*>(workspace));",
+            "}",
             "",
         ]
         return "\n".join(lines)
+
+    def _counts(self, matrices: int) -> dict[str, int]:
+        """How many records of each kind the pass is called with."""
+        loop = self.step.loop
+        counts = {"scan": 1, "given": len(loop.given), "previous": len(loop.previous), "initial": len(loop.previous)}
+        counts |= {"stream": len(loop.streams), "start": len(loop.carried), "final": len(loop.carried)}
+        counts |= {"total": len(loop.sums), "constant": len(self.step.constants)}
+        return {**counts, "matrix": matrices, "size": len(self.sizes)}
+
+    def _arrays(self, counts: dict[str, int]) -> tuple[list[str], list[str]]:
+        """The members that are arrays, and how they are read from the call."""
+        members, reading = [], ["scan(call.scan0)"]
+        for array, count in counts.items():
+            kind = "real" if array in _WRITTEN else "const real"
+            for i in range(count):
+                member, record = f"{array}{i}", f"call.{array}{i}"
+                if array in _OVER_TIME:
+                    members.append(f"  m::Stream<{kind}> {member};")
+                    reading.append(f"{member}({record})")
+                elif array in _AT_ONCE:
+                    members.append(f"  {kind}* {member};")
+                    reading.append(f"{member}(m::address<{kind}>({record}.data))")
+        return members, reading
 
     def _sum(self, widths: list[str]) -> str:
         return " + ".join(f"m::padded({width})" for width in widths) or "0"

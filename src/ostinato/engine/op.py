@@ -1,4 +1,4 @@
-"""Stage 6, second half: a program as an operation of torch, with its gradient.
+"""Stage 6, last part: a program as an operation of torch, with its gradient.
 
 `torch.compile` and `torch.export` see one operation, whose gradient is another. A gradient that is itself to be
 differentiated is computed by the plain loop over the cell, whose operations torch can differentiate again.

@@ -18,6 +18,7 @@ from ostinato.cells import Cell
 from ostinato.engine.build import BuildError, library
 from ostinato.engine.capture import VIEWS, CaptureError, capture, operation
 from ostinato.engine.graph import StepGraph, build_graph
+from ostinato.engine.layout import Size
 from ostinato.engine.lower import Source, lower, whole
 from ostinato.engine.schedule import Pass, Schedule, Stage, all_inside, build_schedule
 from ostinato.engine.values import Value
@@ -51,6 +52,8 @@ class Kernel:
         width: Features of the widest array of all steps.
         constants: The arrays and then the matrices that the loop reads, as it takes them.
         stages: What torch runs before the loop.
+        sizes: What the source leaves open, to be passed.
+        numbers: The same of numbers.
         late_results: The nodes of what a forward pass makes after the loop, y first.
         workspace: The compiled function that says how much memory a run takes.
         run: The compiled pass.
@@ -81,6 +84,7 @@ class Kernel:
         computed = [constant.node for constant in self.constants if constant.parameter is None]
         stages = (Stage(computed, graph.parameters), part.early)
         self.stages = [stage for stage in stages if stage.outputs]
+        self.sizes = [Size(size) for size in self.source.sizes]
         self.numbers = (ctypes.c_double * len(self.source.numbers))(*self.source.numbers)
         self.workspaces: dict[tuple[int, int, int], int] = {}
         self._late: dict[tuple[fx.Node, ...], Stage] = {}
@@ -97,8 +101,8 @@ def _compile(kernels: Sequence[Kernel], dtype: torch.dtype, name: str) -> None:
     compiled = library(whole((kernel.source for kernel in kernels), dtype, name), name)
     for kernel in kernels:
         kernel.workspace, kernel.run = compiled[f"{kernel.name}_workspace"], compiled[f"{kernel.name}_run"]
-        kernel.workspace.argtypes = kernel.run.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-        kernel.workspace.restype, kernel.run.restype = ctypes.c_long, None
+        kernel.workspace.argtypes, kernel.workspace.restype = (ctypes.c_void_p,) * 2, ctypes.c_int64
+        kernel.run.argtypes, kernel.run.restype = (ctypes.c_void_p,) * 3, None
 
 
 def _constant(node: fx.Node, index: dict[fx.Node, int]) -> Constant:

@@ -21,12 +21,21 @@ namespace ostinato {
 // Elements of one row in the workspace: whole cache lines.
 inline long padded(long size) { return (size + 15) / 16 * 16; }
 
+// What a word of a call is the address of.
+template <class R>
+R* address(int64_t word) {
+  return reinterpret_cast<R*>(word);
+}
+
+// What follows is read from the records of a call, which engine/layout.py declares for the generated code.
+
 // An array of all steps and rows in memory.
 template <class R>
 struct Stream {
   R* data;
   long time, row;
-  explicit Stream(const long* a) : data(reinterpret_cast<R*>(a[0])), time(a[1]), row(a[2]) {}
+  template <class Words>
+  explicit Stream(const Words& a) : data(address<R>(a.data)), time(a.time), row(a.row) {}
   R* at(long t, long b) const { return data + t * time + b * row; }
 };
 
@@ -39,8 +48,9 @@ struct Matrix {
   R* packed = nullptr;
   bool tiled = false;  // whether `packed` is rounded
 
-  Matrix(const long* a, long heads, long K, long N)
-      : data(reinterpret_cast<const R*>(a[0])), head(a[1]), k(a[2]), n(a[3]), heads(heads), K(K), N(N) {}
+  template <class Words>
+  Matrix(const Words& a, long heads, long K, long N)
+      : data(address<const R>(a.data)), head(a.head), k(a.k), n(a.n), heads(heads), K(K), N(N) {}
 
   long size() const { return heads * packed_size<R>(K, N); }
 
@@ -87,17 +97,16 @@ struct Scan {
   bool descending;
   long threads;
   const int64_t* lengths;
-  void* workspace;
   bool round;  // whether products of floats may be rounded to bfloat16
 
-  explicit Scan(const long* a)
-      : steps(a[0]),
-        batch(a[1]),
-        descending(a[2]),
-        threads(a[3]),
-        lengths(reinterpret_cast<const int64_t*>(a[4])),
-        workspace(reinterpret_cast<void*>(a[5])),
-        round(a[6] && have_tiles()) {}
+  template <class Words>
+  explicit Scan(const Words& a)
+      : steps(a.steps),
+        batch(a.batch),
+        descending(a.descending),
+        threads(a.threads),
+        lengths(address<const int64_t>(a.lengths)),
+        round(a.round && have_tiles()) {}
 
   bool valid(long t, long b) const { return !lengths || t < lengths[b]; }
   // Whether the forward scan began at this step of this row. Only a backward pass asks, which runs the other way.
@@ -200,11 +209,10 @@ void through_time(Step& step, Sums<typename Step::real>& sums, long rows, long p
 }
 
 template <class Step>
-void run(const Step& prototype) {
+void run(const Step& prototype, typename Step::real* scratch) {
   using R = typename Step::real;
   const Sharing share(prototype);
   const long batch = prototype.scan.batch;
-  R* scratch = static_cast<R*>(prototype.scan.workspace);
   Step shared = prototype;
   if (!share.once) scratch = shared.place_packed(scratch);
   R* const sums_at = scratch + (share.together ? 1 : share.threads) * prototype.width() * share.chunk;
