@@ -2,6 +2,8 @@ import json
 import logging
 import os
 import platform
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,16 +18,17 @@ import pytest
 import torch
 from build_scenario import SOURCE, shell_compiler
 
-from ostinato.engine import build, toolchain
-from ostinato.engine.build import BuildError, library, obstacle
+from ostinato.engine import build, target, toolchain
+from ostinato.engine.build import BuildError, library, refusal
 
+KERNELS = toolchain._KERNELS
 BROKEN = 'extern "C" int answer() { return nothing; }\n'
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """An empty cache folder, and kernels and an environment that the test alone changes."""
-    for name in ("CXX", "OSTINATO_DEBUG", "XDG_CACHE_HOME"):
+    for name in ("CXX", "OSTINATO_DEBUG", "OSTINATO_MARCH", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OSTINATO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(toolchain, "_KERNELS", tmp_path / "kernels")
@@ -34,6 +37,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "_private_folder", None)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "kernels").mkdir()
+    shutil.copy(KERNELS / "threads.hpp", tmp_path / "kernels")
     as_in_a_new_process()
     yield tmp_path / "cache"
     as_in_a_new_process()
@@ -43,7 +47,6 @@ def as_in_a_new_process():
     build._libraries.clear()
     build._failures.clear()
     build._private_folder = None
-    build._obstacle.cache_clear()
     toolchain._version.cache_clear()
 
 
@@ -75,7 +78,7 @@ def only(names):
     return name
 
 
-def refusal(source=SOURCE):
+def failure(source=SOURCE):
     with pytest.raises(BuildError) as caught:
         answer(source)
     message = str(caught.value)
@@ -109,7 +112,7 @@ def test_a_source_may_hold_letters_beyond_ascii():
 )
 def test_a_library_shares_the_threads_of_torch():
     before = torch.get_num_threads()
-    probe = library(build._PROBE, "probe")
+    probe = library('#include "threads.hpp"\nextern "C" int threads() { return omp_get_max_threads(); }', "probe")
     try:
         torch.set_num_threads(3)
         assert probe.threads() == 3
@@ -171,7 +174,7 @@ def test_an_upgraded_compiler_compiles_again(tmp_path, monkeypatch, compiles):
 
 def test_whatever_the_machine_code_depends_on_makes_another_library(monkeypatch, compiles):
     answer()
-    monkeypatch.setattr(toolchain, "_machine", lambda: "an older processor")
+    monkeypatch.setattr(target, "_described", lambda: "an older processor")
     answer()
     (toolchain._KERNELS / "new.hpp").touch()
     answer()
@@ -215,7 +218,7 @@ def test_the_cache_folder_is_the_named_one_else_in_the_folder_of_caches(monkeypa
     monkeypatch.delenv("OSTINATO_CACHE")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert build._cache_folder() == Path(folder)
+    assert build.cache_folder() == Path(folder)
 
 
 def test_a_new_cache_folder_is_for_its_owner_alone(cache):
@@ -272,9 +275,71 @@ def test_without_any_folder_the_error_names_both(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("OSTINATO_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "temporary"))
-    message = refusal()
+    message = failure()
     assert message.startswith(f"neither {tmp_path}/file/cache (Not a directory) nor a temporary folder")
     assert "set OSTINATO_CACHE" in message
+
+
+# Whose it is
+
+
+def writable(path):
+    path.chmod(0o770)
+
+
+def given_away(path):
+    os.chown(path, 12345, -1)
+
+
+OTHERS = [
+    pytest.param(writable, "others than you can write to {}", id="others can write"),
+    pytest.param(
+        given_away,
+        "{} belongs to another user (number 12345)",
+        id="another user's",
+        marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; whose it is goes untested"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "problem"), OTHERS)
+def test_a_folder_that_may_be_somebody_elses_is_refused_by_name(cache, compiles, change, problem):
+    answer()
+    as_in_a_new_process()
+    change(cache)
+    before = sorted(cache.iterdir())
+    with pytest.warns(UserWarning, match=re.escape(f"the cache folder {cache} ({problem.format(cache)}")):
+        assert answer() == 42
+    assert len(compiles()) == 2  # nothing was loaded from it, nor written to it
+    assert sorted(cache.iterdir()) == before
+
+
+@pytest.mark.parametrize(("change", "problem"), OTHERS)
+def test_a_library_that_may_be_somebody_elses_is_refused_by_name(cache, compiles, change, problem):
+    answer()
+    as_in_a_new_process()
+    change(only(libraries(cache)))
+    with pytest.warns(UserWarning, match=re.escape(f"({problem.format(only(libraries(cache)))}")):
+        assert answer() == 42
+    assert len(compiles()) == 2
+
+
+def test_a_folder_that_others_can_only_read_serves(cache, compiles):
+    answer()
+    as_in_a_new_process()
+    cache.chmod(0o755)
+    answer()
+    assert len(compiles()) == 1
+    assert refusal(cache) is None
+
+
+def test_a_library_is_its_owners_alone_whatever_the_umask(cache):
+    before = os.umask(0)
+    try:
+        answer()
+    finally:
+        os.umask(before)
+    assert only(libraries(cache)).stat().st_mode & 0o777 == 0o700
 
 
 # What is damaged
@@ -311,7 +376,7 @@ def test_a_whole_library_that_cannot_be_loaded_here_is_compiled_again(cache, com
 def test_a_compiled_library_that_cannot_be_loaded_is_an_error_and_not_kept(tmp_path, monkeypatch, cache):
     script = shell_compiler(tmp_path / "cxx", 'for last; do :; done; echo nonsense > "$last"')
     monkeypatch.setenv("CXX", str(script))
-    message = refusal()
+    message = failure()
     assert message.startswith(f"{script} makes a library that cannot be loaded (")
     assert "OSTINATO_CACHE" in message  # a folder may forbid to run what it holds
     assert not libraries(cache)
@@ -333,7 +398,7 @@ def test_what_killed_compiles_left_goes_after_a_day(cache):
 
 
 def test_a_source_that_does_not_compile_is_an_error_with_the_first_line_and_a_file(cache):
-    message = refusal(BROKEN)
+    message = failure(BROKEN)
     assert "<stdin>:1:34: error: " in message
     file = only((cache / "failed").iterdir())
     assert str(file) in message
@@ -345,7 +410,7 @@ def test_a_source_that_does_not_compile_is_an_error_with_the_first_line_and_a_fi
 
 
 def test_the_kept_file_is_source_again(cache):
-    refusal(BROKEN)
+    failure(BROKEN)
     kept = only((cache / "failed").iterdir()).read_text()
     assert answer(kept.replace("nothing", "5")) == 5
 
@@ -353,23 +418,23 @@ def test_the_kept_file_is_source_again(cache):
 def test_a_source_that_failed_is_not_tried_again_in_the_process(tmp_path, monkeypatch):
     script = shell_compiler(tmp_path / "cxx", f"echo tried >> {tmp_path}/tries; echo no; exit 1")
     monkeypatch.setenv("CXX", str(script))
-    first = refusal()
+    first = failure()
     assert first.startswith(f"{script} says: no; ")
-    assert refusal() == first
+    assert failure() == first
     assert (tmp_path / "tries").read_text().split() == ["tried"]
     as_in_a_new_process()
-    refusal()
+    failure()
     assert (tmp_path / "tries").read_text().split() == ["tried"] * 2
 
 
 def test_a_compiler_that_takes_too_long_or_is_killed_is_not_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(toolchain, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(toolchain, "TIMEOUT", 0.2)
     for work, problem in (("sleep 60", "took longer than 0.2 s"), ("kill -9 $$", "was killed (signal 9)")):
         script = shell_compiler(tmp_path / work[:4], f"echo tried >> {tmp_path}/tries; {work}")
         monkeypatch.setenv("CXX", str(script))
-        first = refusal()
+        first = failure()
         assert first.startswith(f"{script} {problem}; ")
-        assert refusal() == first
+        assert failure() == first
     assert (tmp_path / "tries").read_text().split() == ["tried"] * 2
 
 
@@ -382,30 +447,6 @@ def test_an_interrupted_compile_leaves_nothing_and_may_be_tried_again(tmp_path, 
         answer()
     assert not list(cache.iterdir())
     assert answer() == 42
-
-
-# What stands in the way
-
-
-def test_nothing_stands_in_the_way_here():
-    assert obstacle() is None
-
-
-def test_the_obstacle_is_what_a_compile_would_say_and_asked_for_once(tmp_path, monkeypatch):
-    monkeypatch.setenv(
-        "CXX", str(shell_compiler(tmp_path / "cxx", f"echo tried >> {tmp_path}/tries; echo no OpenMP; exit 1"))
-    )
-    assert "says: no OpenMP; " in obstacle()
-    assert obstacle() == obstacle()
-    assert (tmp_path / "tries").read_text().split() == ["tried"]
-
-
-def test_a_graph_that_torch_traces_may_ask_for_the_obstacle():
-    def step(x):
-        return x + 1 if obstacle() is None else x
-
-    traced = torch.compile(step, fullgraph=True, backend="eager")
-    assert traced(torch.zeros(1)) == 1
 
 
 # What a person may look at
@@ -428,7 +469,7 @@ def test_the_debug_folder_gets_the_source_under_its_command_cached_or_not(tmp_pa
 def test_a_debug_folder_that_cannot_be_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("OSTINATO_DEBUG", str(tmp_path / "file" / "debug"))
-    assert refusal().startswith(f"OSTINATO_DEBUG is '{tmp_path}/file/debug', which cannot be written (")
+    assert failure().startswith(f"OSTINATO_DEBUG is '{tmp_path}/file/debug', which cannot be written (")
 
 
 # What happens to whole processes

@@ -7,7 +7,7 @@ import torch
 from scan_scenario import StepCell
 
 from ostinato.cells import CELLS, GRU, LSTM, Chain, Elman, Zoneout
-from ostinato.engine import build, explain, scan
+from ostinato.engine import explain, probe, scan
 
 NOT_TORCHS = {
     "peephole": (partial(LSTM, peephole=True), "torch's LSTM has no peephole, coupled gates or layer norm"),
@@ -150,7 +150,7 @@ def test_under_autocast_nothing_is_compiled():
 
 
 def test_without_a_compiler_the_next_best_backend_runs_and_its_absence_is_the_reason(monkeypatch):
-    monkeypatch.setattr(build, "obstacle", lambda: "no compiler is on PATH; install one")
+    monkeypatch.setattr(probe, "obstacle", lambda: "no compiler is on PATH; install one")
 
     with pytest.warns(UserWarning, match="cells are not compiled, and slow: no compiler is on PATH; install one"):
         explanation = explain(GRU(3, 4), torch.zeros(2, 5, 3))

@@ -1,5 +1,4 @@
 import os
-import platform
 import signal
 import sys
 from pathlib import Path
@@ -7,16 +6,18 @@ from pathlib import Path
 import pytest
 from build_scenario import SOURCE, shell_compiler, wait_for
 
-from ostinato.engine import toolchain
-from ostinato.engine.toolchain import BuildError, find_toolchain
+from ostinato.engine import target, toolchain
+from ostinato.engine.target import BuildError, native, runnable
+from ostinato.engine.toolchain import find_toolchain
 
-FLAGS = "-std=c++17 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -fPIC -shared -fopenmp"
+FLAGS = "-std=c++17 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd -fPIC -shared"
 
 
 @pytest.fixture(autouse=True)
 def kernels(tmp_path, monkeypatch):
     """Kernels and an environment that the test alone changes."""
     monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.delenv("OSTINATO_MARCH", raising=False)
     monkeypatch.setattr(toolchain, "_KERNELS", tmp_path / "kernels")
     (tmp_path / "kernels").mkdir()
     toolchain._version.cache_clear()
@@ -72,7 +73,7 @@ def test_the_compilers_are_tried_in_order(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("clang++", "g++", "c++"):
         shell_compiler(tmp_path / name, "exit 1")
-        assert find_toolchain() == ((str(tmp_path / name),), "c++ 9.9\n")
+        assert find_toolchain() == ((str(tmp_path / name),), "c++ 9.9\n", native())
 
 
 def test_the_named_compiler_goes_first_and_may_hold_arguments(named, tmp_path):
@@ -116,7 +117,8 @@ def test_every_flag_reaches_it(named, tmp_path, kernels):
     compiled(named(f'echo "$@" > {tmp_path}/arguments; exec c++ "$@"'), tmp_path)
     arguments = (tmp_path / "arguments").read_text()
     assert set(arguments.split()) > set(FLAGS.split())
-    assert ("-mprefer-vector-width=512" in arguments) == (platform.machine() == "x86_64")
+    assert f" {native().flags[0]} " in arguments
+    assert arguments.split()[-2:] == ["-o", str(tmp_path / "library.so")]
     assert f" -I {kernels} " in arguments
 
 
@@ -158,7 +160,7 @@ def test_a_killed_compiler_is_a_problem(named, tmp_path):
 
 
 def test_one_that_takes_too_long_is_ended_with_its_children(named, tmp_path, monkeypatch):
-    monkeypatch.setattr(toolchain, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(toolchain, "TIMEOUT", 0.2)
     found = named(f"sleep 60 & echo $! > {tmp_path}/child; wait")
     assert problem_of(found, tmp_path) == "took longer than 0.2 s"
     wait_for(lambda: ended((tmp_path / "child").read_text()))
@@ -199,19 +201,33 @@ def test_it_depends_on_the_names_and_contents_of_the_kernels(kernels):
     assert len(identities) == 4
 
 
-def test_it_depends_on_the_machine_which_is_the_same_at_every_look(monkeypatch):
-    identity = find_toolchain().identity()
-    toolchain._machine.cache_clear()
-    assert find_toolchain().identity() == identity
-    assert platform.machine() in identity
-    monkeypatch.setattr(toolchain, "_machine", lambda: "an older processor")
-    assert find_toolchain().identity() != identity
+def test_it_depends_on_the_target(monkeypatch):
+    identities = {find_toolchain().identity()}
+    for chosen in runnable():
+        monkeypatch.setenv("OSTINATO_MARCH", chosen.name)
+        identities.add(find_toolchain().identity())
+    assert len(identities) == 1 + len(runnable())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel says nothing of the processor")
-def test_the_machine_is_told_by_what_its_processor_can_do():
-    assert "\nflags\t" in toolchain._machine() or "\nFeatures\t" in toolchain._machine()
-    assert "MHz" not in toolchain._machine()
+def test_the_own_target_of_another_processor_is_another(monkeypatch):
+    own = find_toolchain().identity()
+    target._described.cache_clear()
+    assert find_toolchain().identity() == own  # the same at every look
+    monkeypatch.setattr(target, "_described", lambda: "an older processor")
+    assert find_toolchain().identity() != own
+
+
+def test_a_named_target_is_the_same_on_all_processors_that_can_run_it(monkeypatch):
+    monkeypatch.setenv("OSTINATO_MARCH", runnable()[0].name)
+    here = find_toolchain().identity()
+    monkeypatch.setattr(target, "_described", lambda: "an older processor")
+    assert find_toolchain().identity() == here
+
+
+def test_lower_targets_stand_in_for_the_own_one_only(monkeypatch):
+    assert [one.target for one in find_toolchain().lower()] == runnable()[::-1]
+    monkeypatch.setenv("OSTINATO_MARCH", runnable()[-1].name)
+    assert find_toolchain().lower() == []
 
 
 def test_it_does_not_depend_on_where_the_package_is_installed(tmp_path, monkeypatch):

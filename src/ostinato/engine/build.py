@@ -2,7 +2,6 @@
 
 import atexit
 import ctypes
-import functools
 import hashlib
 import logging
 import os
@@ -18,20 +17,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+from ostinato.engine.target import BuildError
+from ostinato.engine.toolchain import Toolchain, find_toolchain
 
-from ostinato.engine.toolchain import BuildError, Toolchain, find_toolchain
-
-__all__ = ["BuildError", "library", "obstacle"]
+__all__ = ["BuildError", "cache_folder", "in_use", "library", "refusal", "stand_in"]
 
 _LOG = logging.getLogger("ostinato.engine")
 _DAY = 86400.0  # seconds
 _TEMPORARY = ".ostinato-tmp"  # no other program's, whatever folder the user may name
-_PROBE = '#include <omp.h>\nextern "C" int threads() { return omp_get_max_threads(); }\n'
 
 _lock = threading.Lock()
 _libraries: dict[str, ctypes.CDLL] = {}
 _failures: dict[str, str] = {}
+_stand_ins: dict[Toolchain, Toolchain] = {}
 _private_folder: Path | None = None
 
 
@@ -41,16 +39,18 @@ class _Job(NamedTuple):
     toolchain: Toolchain
 
 
-def library(source: str, name: str) -> ctypes.CDLL:
+def library(source: str, name: str, toolchain: Toolchain | None = None) -> ctypes.CDLL:
     """The compiled library of a generated source: from this process, from the cache folder, or compiled now.
 
     The cache folder is ``OSTINATO_CACHE``, else ``ostinato`` in the user's folder of caches; where it cannot be
-    written, libraries live in a temporary folder of this process. ``OSTINATO_DEBUG`` names a folder that gets the
-    sources too.
+    written, or somebody else could write there, libraries live in a temporary folder of this process.
+    ``OSTINATO_DEBUG`` names a folder that gets the sources too.
 
     Args:
         source: C++17. It may include the headers of ``ostinato/engine/kernels``; what it exports is ``extern "C"``.
         name: Whom it belongs to, for file names that a person can recognise.
+        toolchain: What compiles it; the one that is set here (`find_toolchain`), or what stands in for it, unless
+            given.
 
     Returns:
         The library, for the same source the same object as long as the process lives.
@@ -59,7 +59,8 @@ def library(source: str, name: str) -> ctypes.CDLL:
         BuildError: Without a compiler, and if it fails; the same source is not tried again in this process.
     """
     with _lock:
-        toolchain = find_toolchain()
+        if toolchain is None:
+            toolchain = in_use()
         key = hashlib.sha256(repr((source, toolchain.identity())).encode()).hexdigest()
         if key in _failures:
             raise BuildError(_failures[key])
@@ -73,19 +74,15 @@ def library(source: str, name: str) -> ctypes.CDLL:
         return _libraries[key]
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
-def obstacle() -> str | None:
-    """Why nothing can be compiled here, found out by building a few lines once in a process; None if it works."""
-    return _obstacle()
+def in_use() -> Toolchain:
+    """The toolchain that is set here, or what stands in for it; see `find_toolchain` for what it raises."""
+    found = find_toolchain()
+    return _stand_ins.get(found, found)
 
 
-@functools.cache
-def _obstacle() -> str | None:
-    try:
-        library(_PROBE, "probe")
-    except BuildError as error:
-        return str(error)
-    return None
+def stand_in(own: Toolchain, other: Toolchain) -> None:
+    """From now on in this process, `other` compiles what `own` would."""
+    _stand_ins[own] = other
 
 
 def _renew_lock() -> None:
@@ -100,13 +97,15 @@ if hasattr(os, "register_at_fork"):  # not on Windows, where the module is impor
 
 def _cached_or_compiled(job: _Job) -> ctypes.CDLL:
     _write_for_debugging(job)
-    folder = _cache_folder()
-    if found := _cached(folder, job.stem):
-        return found
+    folder = cache_folder()
     try:
-        return _compiled(folder, job)
+        _make(folder)
+        problem = refusal(folder, f"{job.stem}-")
+        if problem is None:
+            return _cached(folder, job.stem) or _compiled(folder, job)
     except OSError as error:
-        unusable = f"{folder} ({error.strerror})"
+        problem = str(error.strerror)
+    unusable = f"{folder} ({problem})"
     try:
         return _compiled(_folder_of_this_process(unusable), job)
     except OSError as error:
@@ -116,13 +115,41 @@ def _cached_or_compiled(job: _Job) -> ctypes.CDLL:
         ) from error
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where libraries are kept, whether it can be used or not; see `library`."""
     if chosen := os.environ.get("OSTINATO_CACHE"):
         return Path(os.path.abspath(os.path.expanduser(chosen)))
     caches = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(caches):  # its specification says to ignore it then
         caches = os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
     return Path(caches, "ostinato")
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_absolute():
+        raise FileNotFoundError(0, "the user has no home folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def refusal(folder: Path, stem: str = "") -> str | None:
+    """Why nothing is to be loaded from a folder: it, or a library in it, may be somebody else's work; None if not.
+
+    Args:
+        folder: The folder; it exists.
+        stem: How the names of the libraries begin that are of interest.
+    """
+    for file in (folder, *_libraries_in(folder, stem)):
+        with suppress(FileNotFoundError):  # another process has replaced a damaged library
+            status = file.stat()
+            if status.st_uid != os.geteuid():
+                return f"{file} belongs to another user (number {status.st_uid}); nothing is loaded from it"
+            if status.st_mode & 0o022:
+                return f"others than you can write to {file}; nothing is loaded from it until you chmod 700 it"
+    return None
+
+
+def _libraries_in(folder: Path, stem: str) -> list[Path]:
+    return [folder / name for name in os.listdir(folder) if name.startswith(stem) and name.endswith(".so")]
 
 
 def _folder_of_this_process(instead_of: str) -> Path:
@@ -132,7 +159,7 @@ def _folder_of_this_process(instead_of: str) -> Path:
         atexit.register(_remove, _private_folder, os.getpid())
         warnings.warn(
             f"the cache folder {instead_of} cannot keep compiled libraries, and each process compiles them anew;"
-            " set OSTINATO_CACHE to a folder that can be written",
+            " set OSTINATO_CACHE to a folder that you, and nobody else, can write",
             stacklevel=2,
         )
     return _private_folder
@@ -145,11 +172,7 @@ def _remove(folder: Path, owner: int) -> None:
 
 def _cached(folder: Path, stem: str) -> ctypes.CDLL | None:
     """The library that the folder has; what is damaged or cannot be loaded is deleted."""
-    try:
-        files = [folder / name for name in os.listdir(folder) if name.startswith(f"{stem}-") and name.endswith(".so")]
-    except OSError:
-        return None
-    for file in files:
+    for file in _libraries_in(folder, f"{stem}-"):
         with suppress(OSError):
             # Its name says its content: loading a truncated library may end the process with a bus error.
             if file.stem == f"{stem}-{_digest(file)}":
@@ -165,9 +188,6 @@ def _compiled(folder: Path, job: _Job) -> ctypes.CDLL:
     A library gets its name when it is whole and has been loaded. Processes that compile the same source at the same
     time do so in files of their own, and who comes last replaces an equal library.
     """
-    if not folder.is_absolute():
-        raise FileNotFoundError(0, "the user has no home folder")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_leftovers(folder)
     handle, path = tempfile.mkstemp(_TEMPORARY, f".{job.stem}-", folder)
     os.close(handle)
@@ -182,6 +202,7 @@ def _compiled(folder: Path, job: _Job) -> ctypes.CDLL:
             loaded = ctypes.CDLL(path)
         except OSError as error:
             raise _failed(folder, job, f"makes a library that cannot be loaded ({error})", output) from error
+        temporary.chmod(0o700)  # linkers make a file that others can write where the umask lets them
         temporary.replace(folder / f"{job.stem}-{_digest(temporary)}.so")
         return loaded
     finally:

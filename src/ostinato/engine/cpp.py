@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell, State
-from ostinato.engine import build, execute
+from ostinato.engine import execute, probe
 from ostinato.engine.capture import weights_of
 from ostinato.engine.op import scan_eagerly, scan_op
 from ostinato.engine.program import Failure, Program, program_of
@@ -38,7 +38,7 @@ def prepare(cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.de
         return "it knows no autocast"
     if _hooked(cell):
         return "compiled steps call no hooks, and the cell has some"
-    obstacle: str | None = build.obstacle()
+    obstacle: str | None = probe.obstacle()
     if obstacle:
         _warn_once(obstacle)
         return obstacle

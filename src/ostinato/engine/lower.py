@@ -127,7 +127,7 @@ class _Writer:
             "    return at;",
             "  }",
             "",
-            "  void pack(long part, long parts) const {",
+            "  void pack([[maybe_unused]] long part, [[maybe_unused]] long parts) const {",
             *(f"    matrix{i}.pack(part, parts);" for i in range(len(matrices))),
             "  }",
             "",
@@ -139,21 +139,22 @@ class _Writer:
             "",
             f"  long sum_size() const {{ return {self._sum(sums)}; }}",
             "",
-            "  void place_sums(real* at) {",
+            "  void place_sums([[maybe_unused]] real* at) {",
             *(f"    sum{k} = at, at += m::padded({w});" for k, w in enumerate(sums)),
             "  }",
             "",
-            "  void write_sums(const double* at) const {",
+            "  void write_sums([[maybe_unused]] const double* at) const {",
             *(f"    at = m::write_sum(at, {w}, total{k});" for k, w in enumerate(sums)),
             "  }",
             "",
             *self._ends(widths),
             "",
-            "  void pointwise(int stage, long t, long begin, long end) {",
+            "  void pointwise(int stage, [[maybe_unused]] long t, long begin, long end) {",
             *(f"    if (stage == {2 * i}) rows{i}(t, begin, end);" for i in range(len(bodies))),
             "  }",
             "",
-            "  void multiply(int stage, long t, long rows, long part, long parts) {",
+            "  void multiply([[maybe_unused]] int stage, [[maybe_unused]] long t, [[maybe_unused]] long rows,",
+            "                [[maybe_unused]] long part, [[maybe_unused]] long parts) {",
             *(line for product in products for line in product),
             "  }",
             "",
@@ -240,7 +241,7 @@ class _Writer:
     def _stage(self, number: int, nests: list[Nest]) -> list[str]:
         body = [line for nest in nests for line in self._nest(nest)]
         used = self._pointers("\n".join(body))
-        lines = [f"  void rows{number}(long t, long begin, long end) const {{"]
+        lines = [f"  void rows{number}([[maybe_unused]] long t, long begin, long end) const {{"]
         lines += ["    for (long r = begin; r < end; ++r) {", "      const long b = from + r;"]
         lines += [
             "      if (!scan.valid(t, b)) {",

@@ -2,36 +2,32 @@
 
 import functools
 import os
-import platform
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ostinato.engine.target import BuildError, Target, chosen, runnable
+
 _KERNELS = Path(__file__).parent / "kernels"
-_TIMEOUT = 120.0  # seconds
+TIMEOUT = 120.0
+"""Seconds that a compiler has for one source."""
 _FLAGS = (
     "-std=c++17",
     "-O3",
-    "-march=native",
-    *(["-mprefer-vector-width=512"] if platform.machine() == "x86_64" else []),
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
+    "-fopenmp-simd",
     "-fPIC",
     "-shared",
-    # On x86-64 Linux libtorch brings a libgomp under the soname that g++ asks for. Once torch is imported, the loader
-    # takes that one: a library shares torch's threads, and torch.set_num_threads holds for it. Import torch first.
-    "-fopenmp",
 )
-
-
-class BuildError(RuntimeError):
-    """A source that could not be compiled or loaded: one line says what failed and how to mend it."""
+# On Linux libtorch brings a libgomp under this soname. Once torch is imported, the loader takes that one: a library
+# shares torch's threads, and torch.set_num_threads holds for it. Import torch first.
+_LIBRARIES = ("-lgomp",) if sys.platform == "linux" else ()
 
 
 class Toolchain(NamedTuple):
@@ -40,18 +36,25 @@ class Toolchain(NamedTuple):
     Attributes:
         command: The program's path and its first arguments.
         version: What it prints when asked for its version.
+        target: The processor that it compiles for.
     """
 
     command: tuple[str, ...]
     version: str
+    target: Target
 
     def arguments(self, source: str, library: str) -> list[str]:
         """The command line that compiles the file `source` ("-": standard input) into the shared library `library`."""
-        return [*self.command, *_FLAGS, "-I", str(_KERNELS), "-x", "c++", source, "-o", library]
+        options = (*_FLAGS, *self.target.flags, "-I", str(_KERNELS))
+        return [*self.command, *options, "-x", "c++", source, *_LIBRARIES, "-o", library]
 
     def compile(self, text: str, library: str) -> tuple[str | None, str]:
         """Compiles C++ into the file `library`: what went wrong, if anything, and all that the compiler printed."""
         return _run(self.arguments("-", library), text)
+
+    def lower(self) -> "list[Toolchain]":
+        """What may stand in for one that cannot compile for this processor itself, the best first."""
+        return [] if self.target.machine else [self._replace(target=target) for target in reversed(runnable())]
 
     def identity(self) -> str:
         """All that the machine code depends on but the source.
@@ -63,14 +66,14 @@ class Toolchain(NamedTuple):
                 f"no C++ headers in {_KERNELS}: install ostinato as files (pip install), not as an archive"
             )
         headers = [(header.name, header.read_bytes()) for header in sorted(_KERNELS.glob("*.hpp"))]
-        return repr((headers, _FLAGS, self, _machine()))
+        return repr((headers, _FLAGS, _LIBRARIES, self.command, self.version, self.target.identity()))
 
 
 def find_toolchain() -> Toolchain:
-    """The compiler that ``CXX`` names, else the first of c++, g++ and clang++ on ``PATH``.
+    """The compiler that ``CXX`` names, else the first of c++, g++ and clang++ on ``PATH``, for the chosen target.
 
     Raises:
-        BuildError: If there is none.
+        BuildError: If there is none, or the target cannot be.
     """
     if sys.platform == "win32":
         raise BuildError("compiling needs Linux or macOS: on Windows, run Python inside WSL")
@@ -78,7 +81,7 @@ def find_toolchain() -> Toolchain:
     problem, version = _version(command)
     if problem:
         raise BuildError(f"{command[0]} --version {problem}; repair the compiler, or set CXX to another one")
-    return Toolchain(command, version)
+    return Toolchain(command, version, chosen())
 
 
 def _command() -> tuple[str, ...]:
@@ -100,20 +103,6 @@ def _version(command: tuple[str, ...]) -> tuple[str | None, str]:
     return _run([*command, "--version"])
 
 
-@functools.cache
-def _machine() -> str:
-    """What -march=native stands for: a home folder may be shared by machines that differ."""
-    names = ("vendor_id", "cpu family", "model", "flags", "CPU ", "Features")
-    cpu = [platform.machine()]
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line == "\n":  # the other processors are behind it
-                break
-            if line.startswith(names):
-                cpu.append(line)
-    return "\n".join(cpu)
-
-
 def _run(command: list[str], text: str = "") -> tuple[str | None, str]:
     environment = {**os.environ, "LC_ALL": "C"}  # errors are found by the word
     pipe = subprocess.PIPE
@@ -126,9 +115,9 @@ def _run(command: list[str], text: str = "") -> tuple[str | None, str]:
         return f"cannot be started ({error.strerror})", ""
     with process:
         try:
-            printed, _ = process.communicate(text.encode(), timeout=_TIMEOUT)
+            printed, _ = process.communicate(text.encode(), timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            return f"took longer than {_TIMEOUT:g} s", ""
+            return f"took longer than {TIMEOUT:g} s", ""
         finally:
             if process.returncode is None:  # a timeout, or the user's Ctrl-C
                 os.killpg(process.pid, signal.SIGKILL)

@@ -8,12 +8,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "math.hpp"
 #include "matmul.hpp"
+#include "threads.hpp"
 #include "tiles.hpp"
 
 namespace ostinato {
@@ -185,13 +183,8 @@ template <class Step>
 void through_time(Step& step, Sums<typename Step::real>& sums, long rows, long part, long parts) {
   const Scan& scan = step.scan;
   const long begin = rows * part / parts, end = rows * (part + 1) / parts;
-  const auto wait = [parts] {
-    if (parts > 1) {
-#pragma omp barrier
-    }
-  };
   step.begin(begin, end);
-  wait();
+  wait_for_all(parts);
   for (long i = 0; i < scan.steps; ++i) {
     const long t = scan.descending ? scan.steps - 1 - i : i;
     for (int stage = 0; stage < Step::stages; ++stage) {
@@ -199,13 +192,13 @@ void through_time(Step& step, Sums<typename Step::real>& sums, long rows, long p
         step.multiply(stage, t, rows, part, parts);
       else
         step.pointwise(stage, t, begin, end);
-      wait();
+      wait_for_all(parts);
     }
     step.now ^= 1;
     sums.added(end - begin);
   }
   step.finish(begin, end);
-  wait();
+  wait_for_all(parts);
 }
 
 template <class Step>
@@ -218,20 +211,13 @@ void run(const Step& prototype, typename Step::real* scratch) {
   R* const sums_at = scratch + (share.together ? 1 : share.threads) * prototype.width() * share.chunk;
   const long sum_size = prototype.sum_size(), sum_width = Sums<R>::width(sum_size);
   long took_part = 1;
-#pragma omp parallel num_threads(int(share.threads)) if (share.threads > 1)
-  {
-#ifdef _OPENMP
-    const long part = omp_get_thread_num(), parts = omp_get_num_threads();
-#else
-    const long part = 0, parts = 1;
-#endif
+  in_parallel(share.threads, [&](long part, long parts) {
     const Tiles tiles(prototype.scan.round);
+    if (part == 0) took_part = parts;
     if (!share.once) {
       shared.pack(part, parts);
-#pragma omp barrier
+      wait_for_all(parts);
     }
-#pragma omp single
-    took_part = parts;
     Step step = shared;
     Sums<R> sums(sums_at + part * sum_width, sum_size);
     step.place_sums(sums.few);
@@ -244,7 +230,7 @@ void run(const Step& prototype, typename Step::real* scratch) {
                    share.together ? parts : 1);
     }
     sums.flush();
-  }
+  });
   if (sum_size) {
     double* const total = reinterpret_cast<double*>(sums_at + padded(sum_size));
     for (long part = 1; part < took_part; ++part) {
