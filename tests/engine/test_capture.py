@@ -184,7 +184,7 @@ REFUSED = {
     ChoosesByData: ("makes shapes from it", "state.h[state.h > 0].sum()"),
     DropsOut: ("random numbers inside the step", "F.dropout(state.h, 0.5)"),
     Draws: ("random numbers inside the step", "torch.rand_like(state.h)"),
-    MixesRows: ("cannot run inside the loop", "state.h.mean(0)"),
+    MixesRows: ("mixes rows", "state.h.mean(0)"),
     MakesATensor: ("register_buffer", "torch.tensor([1.0"),
     ChangesAView: ("in place", "h[:, :2].tanh_()"),
     ChangesTheState: ("in-place", "state.h.mul_(2)"),

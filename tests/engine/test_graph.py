@@ -98,7 +98,7 @@ def test_sizes_are_features_of_one_row():
     ids=["slice", "every second", "one", "heads", "heads turned", "of each head", "chunk", "one repeated", "one head"],
 )
 def test_a_view_of_the_state_is_no_value_but_a_reference_into_it(seen, offset, shape, strides):
-    graph = graph_of_step(lambda c, x, h: (h, F.linear(x, c.w) * torch.sin(seen(h)).sum().expand_as(h)))
+    graph = graph_of_step(lambda c, x, h: (h, F.linear(x, c.w) * torch.sin(seen(h)).flatten(1).sum(1, keepdim=True)))
 
     ref = only(named(graph, "sin").refs)
     assert ref.value is graph.refs[graph.inputs[1]].value

@@ -30,6 +30,9 @@ VIEWS = frozenset(_VIEW_NAMES.split())
 """Operations that only look at a tensor in another way."""
 
 
+_FILLS_LIKE = {"full_like": None, "zeros_like": 0, "ones_like": 1}
+
+
 class CaptureError(RuntimeError):
     """A cell that cannot be compiled: the message names the operation and the line of the cell."""
 
@@ -164,6 +167,8 @@ def _trace(joint: Callable[..., Any], inputs: list[Tensor], name: str) -> fx.Gra
     for node in graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise CaptureError(f"{name} draws random numbers inside the step ({where(node)}): masks come in as inputs")
+        if is_check(node) and operation(node) != "_linalg_check_errors":
+            raise CaptureError(f"{name} checks values inside the step ({where(node)})")
         if node.op == "get_attr":
             raise CaptureError(
                 f"{name} uses a tensor that is neither a parameter nor a buffer ({where(node)}): "
@@ -180,6 +185,8 @@ def _simplify(graph: fx.Graph, name: str) -> None:
     for node in graph.nodes:
         if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable:
             _replace_in_place(node, name)
+        if operation(node) in _FILLS_LIKE:
+            _fill_of_nothing(node)
         if operation(node) == "mul" and node.args[1] == 1 and not _input(node.args[0]):
             node.replace_all_uses_with(node.args[0])
         elif node.op == "call_function":
@@ -188,16 +195,31 @@ def _simplify(graph: fx.Graph, name: str) -> None:
                 node.replace_all_uses_with(same)
 
 
+def _fill_of_nothing(node: fx.Node) -> None:
+    """Has a tensor filled with a number, such as the gradient of what has no part, not need the one that it is like."""
+    value, fill = node.meta["val"], _FILLS_LIKE[operation(node)]
+    node.args = (list(value.shape), node.args[1] if fill is None else fill)
+    node.kwargs = {"dtype": value.dtype, "device": value.device}
+    node.target = torch.ops.aten.full.default
+
+
 def _replace_in_place(node: fx.Node, name: str) -> None:
     """Has an operation give what it would leave behind in place, where nobody else can see the change."""
     into = node.args[0]
     assert isinstance(into, fx.Node)
-    seen = [user for user in (into, *into.users) if operation(user) in (*VIEWS, "getitem")]
+    seen = [user for user in (into, *into.users) if operation(user) == "getitem" or _is_view(user)]
     functional = getattr(torch.ops.aten, operation(node).rstrip("_"), None)
     overload = getattr(node.target, "_overloadname", "default")
     if seen or into.op == "placeholder" or not hasattr(functional, overload):
         raise CaptureError(f"{name} changes a tensor in place ({where(node)})")
     node.target = getattr(functional, overload)
+
+
+def _is_view(node: fx.Node) -> bool:
+    """Whether what a node makes shares memory with what it is given, by what its schema says."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    return any(made.alias_info and not made.alias_info.is_write for made in node.target._schema.returns)
 
 
 def _input(node: fx.Node) -> bool:
@@ -223,6 +245,11 @@ def _line(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     frame = next(frame for frame in reversed(frames) if "/torch/" not in frame.filename and frame.filename[0] != "<")
     return f"{frame.filename}:{frame.lineno}: {frame.line}"
+
+
+def is_check(node: fx.Node) -> bool:
+    """Whether a node makes nothing, but raises: that no matrix was singular, say."""
+    return node.op == "call_function" and "val" not in node.meta
 
 
 def where(node: fx.Node) -> str:

@@ -1,6 +1,7 @@
 """Stage 6, second part: a program run on tensors."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, fx
 from ostinato.engine.call import Arguments, call_pass
 from ostinato.engine.lengths import cleared, valid_steps
 from ostinato.engine.program import Constant, Kernel, Program
+from ostinato.engine.stage import Stage
 from ostinato.engine.values import Value
 
 _BLOCK = 2 << 20
@@ -90,6 +92,8 @@ class _Run:
         """Tensors ``(batch, time, features)``."""
         self.before: dict[Value, _Before] = {}
         """Values that are those made a step before."""
+        self.filled: dict[fx.Node, Tensor] = {}
+        """Tensors with their padded rows filled."""
 
     def node(self, node: fx.Node) -> Tensor:
         """The tensor of a node, in the shape of the captured graph."""
@@ -100,7 +104,7 @@ class _Run:
 
     def _rows_of(self, node: fx.Node) -> Tensor:
         if stage := self.kernel.part.shifted.get(node):
-            return stage(self.rows.number, {n: self.node(n) for n in stage.inputs})[node]
+            return self._run(stage)[node]
         value = self.program.graph.refs[node].value
         rows = self.rows.flat(self.stream(value))
         if len(value.shape) != 1:
@@ -123,7 +127,36 @@ class _Run:
     def early(self) -> None:
         """What torch makes before the loop."""
         for stage in self.kernel.stages:
-            self.tensors |= stage(self.rows.number, {node: self.node(node) for node in stage.inputs})
+            self.tensors |= self._run(stage)
+
+    def _run(self, stage: Stage) -> dict[fx.Node, Tensor]:
+        """Runs a stage on all rows of all steps.
+
+        What is kept of padded steps is zero, and a stage need not be defined there: it gets the values of some valid
+        step for them. Gradients stay zero there, and so does all that is made of them.
+        """
+        given = self.node if stage.total or self._padding is None else self._filled
+        return stage(self.rows.number, {node: given(node) for node in stage.inputs})
+
+    def _filled(self, node: fx.Node) -> Tensor:
+        ref, tensor = self.program.graph.refs.get(node), self.node(node)
+        dim = None if ref is None or ref.value in self.program.graph.with_gradient else ref.value.batch
+        if dim is None or self._padding is None:
+            return tensor
+        if node not in self.filled:
+            valid, some = self._padding
+            shape = [-1 if i == dim else 1 for i in range(tensor.dim())]
+            self.filled[node] = torch.where(valid.view(shape), tensor, tensor.narrow(dim, some, 1))
+        return self.filled[node]
+
+    @cached_property
+    def _padding(self) -> tuple[Tensor, int] | None:
+        """Which of the rows of all steps are valid, and one that is; None if all are, or none."""
+        if self.lengths is None or not self.lengths.any():
+            return None
+        row = int(self.lengths.argmax())
+        valid = self.rows.flat(valid_steps(self.lengths, self.rows.steps)[:, :, None])
+        return valid, row if self.rows.time_major else row * self.rows.steps
 
     def over_time(self, start: Sequence[Tensor]) -> list[Tensor]:
         """What is carried after the last step; `late` comes next."""
@@ -235,7 +268,7 @@ class _Run:
         if not results:
             return []
         stage = self.kernel.late(results)
-        self.tensors |= stage(self.rows.number, {node: self.node(node) for node in stage.inputs})
+        self.tensors |= self._run(stage)
         # An operation of torch returns no tensor that it was given.
         return [self.tensors[n].clone() if n.op == "placeholder" else self.tensors[n] for n in results]
 
@@ -396,6 +429,9 @@ def _backward(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """The gradients of the wanted parameters, of x if that is wanted, and of the state."""
     rows = Rows(x.shape[0], x.shape[1], time_major)
+    if lengths is not None and not lengths.any():  # nothing happened in these steps
+        weights = [torch.zeros_like(w) for w, want in zip(parameters, wanted, strict=False) if want]
+        return weights, [rows.empty(x.shape[2], x).zero_()] if wanted[-1] else [], [g.clone() for g in carried]
     run = _Run(program, program.backward, rows, parameters, lengths, reverse, {})
     run.streams[program.x] = x
     run.streams[program.gy] = gy

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ostinato.engine.capture import ROWS, VIEWS, Capture, operation
+from ostinato.engine.capture import ROWS, VIEWS, Capture, is_check, operation
+from ostinato.engine.independence import refuse_mixed_rows
 from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
 
 _SAME = {"clone", "_to_copy", "contiguous", "positive"}
-_FILLS = {"full": None, "full_like": None, "zeros": 0.0, "zeros_like": 0.0, "ones": 1.0, "ones_like": 1.0}
+_FILLS = {"full": None, "zeros": 0.0, "ones": 1.0}
 _OF_BITS = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "ne", "bitwise_not": "logical_not"}
 
 
@@ -75,6 +76,7 @@ def _shown(operand: Ref | float) -> str:
 
 def build_graph(capture: Capture) -> StepGraph:
     """The typed graph of a captured step."""
+    refuse_mixed_rows(capture)
     return _Builder(capture).graph()
 
 
@@ -95,16 +97,17 @@ class _Builder:
                 if placeholders >= first_gradient:
                     self.with_gradient.add(value)
                 placeholders += 1
-            elif node.op == "call_function":
+            elif node.op == "call_function" and not is_check(node):
                 self._add(node)
         outputs: Any = self.capture.graph.output_node().args[0]
-        for node in outputs[: 1 + len(self.capture.state)]:
+        states = len(self.capture.state)
+        for node in (*outputs[: 1 + states], *outputs[len(outputs) - states :]):
             self._own_output(node)
         refs = {n: self._ref(n) for n, (_, layout) in self.layouts.items() if isinstance(layout, Tensor)}
         return StepGraph(self.capture, refs, self.values, self.with_gradient)
 
     def _own_output(self, node: fx.Node) -> None:
-        """Makes y or a new state a value of its own where it is a view of something else."""
+        """Makes y, a new state or its gradient a value of its own where it is a view of something else."""
         if node.op == "call_function" and isinstance(self.layouts[node][1], Tensor):
             ref = self._ref(node)
             if not ref.whole or ref.value.kind in ("input", "constant"):

@@ -20,7 +20,8 @@ from ostinato.engine.capture import VIEWS, CaptureError, capture, operation
 from ostinato.engine.graph import StepGraph, build_graph
 from ostinato.engine.layout import Size
 from ostinato.engine.lower import Source, lower, whole
-from ostinato.engine.schedule import Pass, Schedule, Stage, all_inside, build_schedule
+from ostinato.engine.schedule import Pass, Schedule, all_inside, build_schedule
+from ostinato.engine.stage import Stage
 from ostinato.engine.values import Value
 
 

@@ -8,14 +8,13 @@ the weights, done for all steps at once after the loop.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import networkx as nx
-import torch
-from torch import Tensor, fx
+from torch import fx
 
-from ostinato.engine.capture import ROWS, CaptureError, where
+from ostinato.engine.capture import CaptureError, where
 from ostinato.engine.graph import StepGraph
+from ostinato.engine.stage import Stage, frontier
 from ostinato.engine.values import Ref, Value
 
 
@@ -40,30 +39,6 @@ class Loop:
     values: tuple[Value, ...]
     streams: tuple[Value, ...]
     sums: tuple[Value, ...]
-
-
-class Stage:
-    """A part of the captured graph as a function of all rows of all steps, run by torch.
-
-    Attributes:
-        inputs: The nodes whose tensors it takes.
-        outputs: The nodes whose tensors it makes.
-    """
-
-    def __init__(self, outputs: Iterable[fx.Node], ready: Iterable[fx.Node]) -> None:
-        """What makes `outputs` of those of the nodes `ready` that are needed for it."""
-        self.outputs = tuple(dict.fromkeys(outputs))
-        self.inputs = tuple(sorted(_frontier(self.outputs, frozenset(ready)), key=lambda node: node.name))
-        # The method itself: calling the module costs more than a small multiplication.
-        self._run = _extract(self.inputs, self.outputs).forward
-
-    def __call__(self, rows: int, tensors: Mapping[fx.Node, Tensor]) -> dict[fx.Node, Tensor]:
-        """The tensors of the outputs, in the shapes of the captured graph with `rows` rows."""
-        made = self._run(rows, *(tensors[node] for node in self.inputs)) if self.outputs else ()
-        return dict(zip(self.outputs, made, strict=True))
-
-    def __str__(self) -> str:
-        return str(_extract(self.inputs, self.outputs).code).strip() if self.outputs else "nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +236,7 @@ class _Division:
         ready = start | made | sums.keys() | {v.node for v in self.carried}
         echoed = [self.nodes[k] for k in sorted(self.echoes)]
         late = [v.node for v in written if self.place.get(v) == "late"]
-        reached = sorted(_frontier([*results, *echoed, *late], ready), key=lambda node: node.name)
+        reached = sorted(frontier([*results, *echoed, *late], ready), key=lambda node: node.name)
         sums = {node: sums[node] for node in reached if node in sums}
         wanted = [self._of(node) for node in reached if node not in sums]
         looped = [(self.carried[k], self.new[k]) for k in self.kept]
@@ -321,55 +296,6 @@ class _Division:
 
     def _inside_operands(self) -> dict[Value, list[Value]]:
         return {v: [ref.value for ref in v.refs] if self.place.get(v) == "loop" else [] for v in self.graph.values}
-
-
-def _frontier(nodes: Iterable[fx.Node], ready: frozenset[fx.Node]) -> set[fx.Node]:
-    """The nodes of `ready` that are needed to compute `nodes`."""
-    found: set[fx.Node] = set()
-    seen: set[fx.Node] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in ready:
-            found.add(node)
-        else:
-            stack += node.all_input_nodes
-    return found
-
-
-def _extract(inputs: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> fx.GraphModule:
-    """The operations between two sets of nodes as a module of ``(rows, *inputs)``."""
-    graph = fx.Graph()
-    rows = graph.placeholder("rows")
-    copied: dict[fx.Node, fx.Node] = {node: graph.placeholder(node.name) for node in inputs}
-    needed = _between(inputs, outputs)
-
-    def resized(argument: Any) -> Any:
-        if isinstance(argument, int) and argument and argument % ROWS == 0 and not isinstance(argument, bool):
-            return rows if argument == ROWS else graph.call_function(torch.sym_max, (rows, argument // ROWS))
-        return argument
-
-    for node in needed:
-        copy = graph.node_copy(node, lambda n: copied[n])
-        copy.args, copy.kwargs = fx.node.map_aggregate((copy.args, copy.kwargs), resized)
-        copied[node] = copy
-    graph.output(tuple(copied[node] for node in outputs))
-    return fx.GraphModule({}, graph)
-
-
-def _between(inputs: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> list[fx.Node]:
-    """The nodes that make `outputs` from `inputs`, in order."""
-    wanted: set[fx.Node] = set()
-    stack = [node for node in outputs if node not in inputs]
-    while stack:
-        node = stack.pop()
-        if node not in wanted:
-            wanted.add(node)
-            stack += [n for n in node.all_input_nodes if n not in inputs]
-    return [node for node in outputs[0].graph.nodes if node in wanted] if wanted else []
 
 
 def _choose_saved(
