@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from scan_scenario import EVERY_CELL, Over, StepCell, compiled, random_state, reference
+from scan_scenario import EVERY_CELL, LAYOUTS, Over, StepCell, compiled, random_state, reference
 from torch.autograd import forward_ad
 from torch.func import functional_call, grad, jvp, vmap
 from torch.nn import functional as F
@@ -176,12 +176,18 @@ def test_what_needs_no_gradient_anywhere_has_none():
     assert scan(cell, torch.randn(2, 5, 3).double().requires_grad_())[0].requires_grad
 
 
-def test_outputs_that_are_changed_in_place_are_an_error_as_with_torchs_kernels():
-    y, _ = scan(LSTM(3, 4).double(), torch.randn(2, 5, 3).double())
-    y.mul_(2)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("cell", [LSTM, GRU, Elman, partial(LSTM, proj_size=2)])
+def test_outputs_may_be_changed_in_place_and_the_gradients_stay_right(cell, layout):
+    cell, x = cell(3, 4).double(), LAYOUTS[layout](torch.randn(2, 5, 3).double()).requires_grad_()
 
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        y.sum().backward()
+    def gradients(run):
+        y, final = run(cell, x)
+        y += 1.0
+        y[:, 1:].mul_(3)
+        return torch.autograd.grad(y.square().sum() + final.h.sum(), [x, *cell.parameters()])
+
+    torch.testing.assert_close(gradients(compiled), gradients(reference), **EXACT)
 
 
 def test_a_weight_changed_between_a_scan_and_its_gradient_is_an_error():

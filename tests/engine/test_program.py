@@ -103,6 +103,7 @@ def test_an_attribute_that_is_changed_after_a_scan_is_seen(x, name):
     assert_current(cell, x)
 
 
+@pytest.mark.filterwarnings("ignore:.*changes between scans")  # it does, three times
 def test_a_part_that_is_changed_replaced_or_trained_is_seen(x):
     cell = StepCell(lambda c, x, h: c.inner(F.linear(x, c.w) + h * c.v))
     cell.inner = torch.nn.LeakyReLU(0.1)

@@ -1,5 +1,6 @@
 """The aten backend: torch's own kernels (oneDNN on the CPU, cuDNN on CUDA), for the cells that torch has."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,14 +27,16 @@ def why_not(cell: Cell[Any], features: int) -> str | None:
     return None
 
 
-def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
-    """Runs `cell` over ``(batch, time, features)`` in one kernel call; see `ostinato.engine.scan`."""
+def run(
+    cell: Cell[Any], weights: Sequence[Tensor], x: Tensor, state: State, lengths: Tensor | None, reverse: bool
+) -> tuple[Tensor, State]:
+    """Runs `cell` with these weights over ``(batch, time, features)`` in one kernel call."""
     if reverse:
         x = _reversed(x, lengths)
     if lengths is None or len(x) == 0:  # torch packs no empty batch
-        y, new = _dense(cell, x, state)
+        y, new = _dense(cell, weights, x, state)
     else:
-        y, new = _ragged(cell, x, state, lengths)
+        y, new = _ragged(cell, weights, x, state, lengths)
     return _reversed(y, lengths) if reverse else y, new
 
 
@@ -47,19 +50,21 @@ def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
     return x.gather(1, index[..., None].expand_as(x))
 
 
-def _dense(cell: Cell[Any], x: Tensor, state: State) -> tuple[Tensor, State]:
-    y, *new = _kernel(cell, x, _layered(state), *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False, True)
+def _dense(cell: Cell[Any], weights: Sequence[Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
+    y, *new = _kernel(cell, x, _layered(state), *_weights(cell, weights), 1, 0.0, torch.is_grad_enabled(), False, True)
     return y, type(state)(*(tensor[0] for tensor in new))
 
 
-def _ragged(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
+def _ragged(
+    cell: Cell[Any], weights: Sequence[Tensor], x: Tensor, state: State, lengths: Tensor
+) -> tuple[Tensor, State]:
     # Torch packs no empty rows: they run one step, and their results are put back afterwards.
     packed = pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
     data, sizes, order, back = packed
     assert order is not None
     assert back is not None
     hx = _layered(type(state)(*(tensor[order] for tensor in state)))
-    out, *new = _kernel(cell, data, sizes, hx, *_weights(cell), 1, 0.0, torch.is_grad_enabled(), False)
+    out, *new = _kernel(cell, data, sizes, hx, *_weights(cell, weights), 1, 0.0, torch.is_grad_enabled(), False)
     y, _ = pad_packed_sequence(PackedSequence(out, sizes, order, back), batch_first=True, total_length=x.shape[1])
     some = (lengths > 0)[:, None]
     final = (torch.where(some, fresh[0][back], old) for fresh, old in zip(new, state, strict=True))
@@ -79,7 +84,9 @@ def _layered(state: State) -> Tensor | list[Tensor]:
     return layered if len(layered) > 1 else layered[0]
 
 
-def _weights(cell: Any) -> tuple[list[Tensor], bool]:
+def _weights(cell: Any, weights: Sequence[Tensor]) -> tuple[list[Tensor], bool]:
+    """A cell's weights, given in the order of `weights_of`, as torch's kernels take them."""
+    own = [name for name, weight in cell._parameters.items() if weight is not None]
+    named = dict(zip(own, weights, strict=True))
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    weights = [weight for name in names if (weight := getattr(cell, name, None)) is not None]
-    return weights, cell.bias_ih is not None
+    return [named[name] for name in names if name in named], cell.bias_ih is not None

@@ -9,31 +9,41 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.engine import execute, probe
-from ostinato.engine.capture import weights_of
+from ostinato.engine.cache import pin, program_of
 from ostinato.engine.op import scan_eagerly, scan_op
-from ostinato.engine.program import Failure, Program, program_of
+from ostinato.engine.program import Failure, Program
 
 _warned: set[str] = set()
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Ready(NamedTuple):
     """A cell that runs compiled: its program, and the weights that it takes."""
 
     program: Program
-    weights: list[Tensor]
+    weights: Sequence[Tensor]
 
 
-def prepare(cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device) -> Ready | str:
-    """The program of a cell, captured and compiled at the first call; or why the cell cannot run compiled."""
+def prepare(
+    cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, lent: Sequence[Tensor] | None = None
+) -> Ready | Failure | str:
+    """The program of a cell, captured and compiled at the first call; or why the cell cannot run compiled.
+
+    That is a `Failure` if it lies in the step, and a text if it lies in this scan, processor or installation.
+
+    Args:
+        cell: One time step.
+        features: Features of x, with any masks that stand behind the cell's own.
+        dtype: Of x.
+        device: Of x.
+        lent: Tensors in the place of the cell's weights.
+    """
     if device.type != "cpu":
         return f"it compiles for the CPU, and the input is on {device.type}"
     if dtype not in (torch.float32, torch.float64):
         return f"it computes in float32 and float64, not in {str(dtype).removeprefix('torch.')}"
-    named = weights_of(cell)
-    names, weights = [name for name, _ in named], [weight for _, weight in named]
-    for weight in weights:
-        if weight.dtype != dtype:
-            return "the weights are of another type than the input"
     if torch.is_autocast_enabled("cpu"):
         return "it knows no autocast"
     if _hooked(cell):
@@ -42,16 +52,28 @@ def prepare(cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.de
     if obstacle:
         _warn_once(obstacle)
         return obstacle
-    program = program_of(cell, names, weights, features, dtype)
+    program, weights = program_of(cell, features, dtype, lent)
     if isinstance(program, Failure):
-        return program.message
+        return program
+    for weight in weights:
+        if type(weight) not in _PLAIN and (foreign := foreign_tensor(weight)):
+            return foreign
     if failure := program.build_failure:
         _warn_once(failure)
         return failure
     return Ready(program, weights)
 
 
+def foreign_tensor(tensor: Tensor) -> str | None:
+    """Why a tensor of a class of its own goes through torch's operations one by one; None for a plain one."""
+    if type(tensor) in _PLAIN or torch._C._len_torch_dispatch_stack():  # who traces brings classes of his own
+        return None
+    return f"tensors of a class of their own go through the plain loop, and there is a {type(tensor).__name__}"
+
+
 def _hooked(cell: Cell[Any]) -> bool:
+    if torch.nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
+        return True
     modules = cell.modules() if cell._modules else (cell,)
     return any(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
@@ -65,21 +87,13 @@ def _warn_once(message: str) -> None:
         warnings.warn(f"cells are not compiled, and slow: {message}", stacklevel=2)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
-def _key(cell: Cell[Any], features: int, dtype: torch.dtype) -> str:
-    ready = prepare(cell, features, dtype, torch.device("cpu"))
-    assert isinstance(ready, Ready)  # `scan` has asked before
-    return ready.program.key
-
-
-def trace(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
-    """What `run` does, as `torch.compile` is to see it: one operation."""
-    weights = [weight for _, weight in weights_of(cell)]
+def trace(
+    name: str, x: Tensor, weights: Sequence[Tensor], state: State, lengths: Tensor | None, reverse: bool
+) -> tuple[Tensor, State]:
+    """What `run` does, as `torch.compile` is to see it: one operation, of the program that `cache.trace` named."""
     training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights, *state))
-    features = cell.input_size if x.shape[2] == cell.input_size else cell.input_size + cell.output_size
-    key = _key(cell, features, x.dtype)
     time_major = x.shape[0] == 1 or x.stride(1) > x.stride(0)
-    made = scan_op(x, weights, list(state), lengths, key, reverse, time_major, training)
+    made = scan_op(x, list(weights), list(state), lengths, name, reverse, time_major, training)
     return made[0], type(state)(*made[1 : 1 + len(state)])
 
 
@@ -91,7 +105,8 @@ def run(
     time_major = x.shape[0] == 1 or x.stride(1) > x.stride(0)
     made: Sequence[Tensor]
     if torch._C._len_torch_dispatch_stack():  # somebody traces or watches torch's operations
-        made = scan_op(x, weights, list(state), lengths, program.key, reverse, time_major, torch.is_grad_enabled())
+        gradients = torch.is_grad_enabled()
+        made = scan_op(x, list(weights), list(state), lengths, pin(program), reverse, time_major, gradients)
     elif torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights, *state)):
         made = scan_eagerly(cell, program, x, weights, state, lengths, reverse, time_major)
     else:

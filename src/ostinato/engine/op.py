@@ -12,9 +12,11 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.engine import execute, reference
+from ostinato.engine.cache import program_by_name
 from ostinato.engine.capture import with_weights
 from ostinato.engine.execute import Rows
-from ostinato.engine.program import Program, program_by_key
+from ostinato.engine.lengths import check_range
+from ostinato.engine.program import Program
 
 
 @torch.library.custom_op("ostinato::scan", mutates_args=())
@@ -29,7 +31,9 @@ def scan_op(
     training: bool,
 ) -> list[Tensor]:
     """The outputs, the final state, and if `training` what the gradient needs; see `execute.forward`."""
-    return execute.forward(program_by_key(program), x, parameters, state, lengths, reverse, time_major, training)
+    if lengths is not None:
+        check_range(lengths, x.shape[1])
+    return execute.forward(program_by_name(program), x, parameters, state, lengths, reverse, time_major, training)
 
 
 @torch.library.custom_op("ostinato::scan_backward", mutates_args=())
@@ -48,7 +52,17 @@ def scan_backward_op(
 ) -> list[Tensor]:
     """The gradients of what is wanted of parameters and x, and of the state; see `execute.backward`."""
     return execute.backward(
-        program_by_key(program), gradients, x, parameters, state, lengths, y, kept, wanted, reverse, time_major
+        program_by_name(program, check=False),
+        gradients,
+        x,
+        parameters,
+        state,
+        lengths,
+        y,
+        kept,
+        wanted,
+        reverse,
+        time_major,
     )
 
 
@@ -63,7 +77,7 @@ def _(
     time_major: bool,
     training: bool,
 ) -> list[Tensor]:
-    made = program_by_key(program)
+    made = program_by_name(program, check=False)
     rows = Rows(x.shape[0], x.shape[1], time_major)
     widths = [made.graph.capture.output, *(value.size for value in made.kept if training)]
     y, *kept = (rows.batched(x.new_empty(rows.number, width)) for width in widths)
@@ -106,13 +120,19 @@ class _Scan(torch.autograd.Function):
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         x, weights, state = tensors[0], tensors[1 : 1 + parameters], tensors[1 + parameters :]
-        made = execute.forward(program, x, weights, state, lengths, reverse, time_major, True)
-        outputs = 1 + len(state)
+        y, *others = execute.forward(program, x, weights, state, lengths, reverse, time_major, True)
+        if y._is_view():  # what a Function returns may be changed in place, unless it is a view
+            y = y.detach()
         ctx.cell = cell, state_type
         ctx.settings = program, reverse, time_major, parameters
-        ctx.save_for_backward(lengths, made[0], *tensors, *made[outputs:])
+        # Users may add to the output in place, as to that of torch's layers. So it is saved without its version, which
+        # is watched in a tensor of its own that holds no memory.
+        ctx.output = y.detach()
+        ctx.output.data = y.new_empty(0)
+        ctx.version = ctx.output._version
+        ctx.save_for_backward(lengths, y.data, *tensors, *others[len(state) :])
         ctx.set_materialize_grads(False)
-        return tuple(made[:outputs])
+        return (y, *others[: len(state)])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
@@ -121,15 +141,25 @@ class _Scan(torch.autograd.Function):
         at = parameters + len(program.state)
         weights, state, kept = rest[:parameters], rest[parameters:at], rest[at:]
         given = _given(gradients, [y, *state])
-        if torch.is_grad_enabled():  # the gradient is to be differentiated itself
+        # The gradient may itself be to be differentiated, or be many at once: the plain loop can do both.
+        if torch.is_grad_enabled() or any(_batched(gradient) for gradient in given):
             cell, state_type = ctx.cell
             made = _differentiable(cell, given, x, weights, state_type(*state), lengths, reverse)
         else:
+            if ctx.output._version != ctx.version:  # what was there is computed again
+                again = execute.forward(program, x, weights, state, lengths, reverse, time_major, True)
+                y, kept = again[0], again[1 + len(state) :]
             needs_x, *needs = ctx.needs_input_grad[7 : 8 + parameters]
             wanted = [*needs, needs_x]
             found = execute.backward(program, given, x, weights, state, lengths, y, kept, wanted, reverse, time_major)
             made = _every(found, wanted)
         return None, None, None, None, None, None, None, *made
+
+
+def _batched(gradient: Tensor) -> bool:
+    """Whether this stands for many gradients at once (`is_grads_batched`)."""
+    functorch = torch._C._functorch
+    return bool(functorch.is_batchedtensor(gradient) or functorch.is_legacy_batchedtensor(gradient))
 
 
 def scan_eagerly(
@@ -199,13 +229,14 @@ def _differentiable(
     lengths: Tensor | None,
     reverse: bool,
 ) -> list[Tensor | None]:
-    """The gradients of x, weights and state by the plain loop, which torch can differentiate again."""
-    inputs = [x, *weights, *state]
-    y, final = reference.run(with_weights(cell, weights), x, state, lengths, reverse)
+    """The gradients of x, weights and state by the plain loop, which torch can differentiate again, and in batches."""
+    inputs, further = [x, *weights, *state], torch.is_grad_enabled()
+    with torch.enable_grad():
+        y, final = reference.run(with_weights(cell, weights), x, state, lengths, reverse)
     outputs = [(out, g) for out, g in zip((y, *final), gradients, strict=True) if out.requires_grad]
     wanted = [tensor for tensor in inputs if tensor.requires_grad]
     found = torch.autograd.grad(
-        [out for out, _ in outputs], wanted, [g for _, g in outputs], create_graph=True, allow_unused=True
+        [out for out, _ in outputs], wanted, [g for _, g in outputs], create_graph=further, allow_unused=True
     )
     rest = iter(found)
     return [next(rest) if tensor.requires_grad else None for tensor in inputs]

@@ -1,18 +1,15 @@
-"""A cell compiled: the stages in a row, done once for each kind of cell and kept."""
+"""A cell compiled: the stages in a row."""
 
 import ctypes
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx
 
 from ostinato.cells import Cell
 from ostinato.engine.build import BuildError, library
@@ -222,47 +219,18 @@ class Failure(NamedTuple):
     message: str
 
 
-_programs: dict[Any, Program | Failure] = {}
-_by_key: dict[str, Program] = {}
-_lock = threading.RLock()
-
-
-def program_of(
-    cell: Cell[Any], names: Sequence[str], weights: Sequence[Tensor], features: int, dtype: torch.dtype
-) -> Program | Failure:
-    """The program of a cell, or why there is none; made at the first call for this kind of cell.
-
-    Cells of one class with equal sizes and settings share a program: attributes that hold objects of other types are
-    told apart by identity.
+def made_program(cell: Cell[Any], features: int, dtype: torch.dtype) -> Program | Failure:
+    """Captures, schedules and lowers a cell's step; says why where that cannot be.
 
     Args:
         cell: One time step.
-        names: Of its parameters and buffers, as `weights_of` gives them.
-        weights: Its parameters and buffers.
         features: Features of x, with any masks that stand behind the cell's own.
         dtype: float32 or float64.
     """
-    key = (_settings(cell), *names, *[weight.shape for weight in weights], features, dtype)
-    found = _programs.get(key)
-    if found is None:
-        with _lock:
-            found = _programs.get(key) or _apart(cell, features, dtype)
-            _programs[key] = found
-    return found
-
-
-def _apart(cell: Cell[Any], features: int, dtype: torch.dtype) -> Program | Failure:
-    """Makes a program in a thread of its own: a scan may itself be traced, and what traces it belongs to its thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_make, cell, features, dtype).result()
-
-
-def _make(cell: Cell[Any], features: int, dtype: torch.dtype) -> Program | Failure:
     try:
         program = Program(cell, features, dtype)
     except CaptureError as error:
         return Failure(str(error))
-    _by_key[program.key] = program
     if folder := os.environ.get("OSTINATO_DEBUG"):
         _write(program, Path(folder))
     return program
@@ -273,42 +241,3 @@ def _write(program: Program, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in program.describe().items():
         (folder / name).write_text(text + "\n", encoding="utf-8")
-
-
-def program_by_key(key: str) -> Program:
-    """A program made earlier in this process.
-
-    Raises:
-        RuntimeError: If there is none: an exported model was loaded in a process that has not met its cell.
-    """
-    if key not in _by_key:
-        raise RuntimeError(
-            f"the compiled cell {key} is not known to this process: run ostinato.engine.explain on the cell once, "
-            "then the exported model"
-        )
-    return _by_key[key]
-
-
-_OF_ANY_MODULE = frozenset(nn.Module().__dict__) - {"training"}
-
-
-_PLAIN = (int, float, str, bool, type(None), tuple, FunctionType, type)
-
-
-def _told(value: Any) -> Any:
-    """An attribute, or what tells apart objects that may change: what they hold."""
-    if isinstance(value, _PLAIN) or not hasattr(value, "__dict__"):
-        return value
-    return (value, repr(vars(value)))
-
-
-def _settings(cell: nn.Module) -> tuple[Any, ...]:
-    """What tells kinds of cells apart besides their weights: classes and attributes."""
-    own = [(name, _told(value)) for name, value in cell.__dict__.items() if name not in _OF_ANY_MODULE]
-    below = [(name, _settings(child)) for name, child in cell._modules.items() if child is not None]
-    settings = (type(cell), *own, *below)
-    try:
-        hash(settings)
-    except TypeError:  # lists and the like
-        return (type(cell), *((name, repr(value)) for name, value in own), *below)
-    return settings

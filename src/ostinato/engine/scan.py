@@ -1,25 +1,25 @@
 """The one door of the engine: a cell over time."""
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.func import functional_call
 
 from ostinato.cells import Cell, State
-from ostinato.engine import aten, cpp, reference
-from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.engine import aten, cache, cpp, reference
+from ostinato.engine.capture import weights_of, with_weights
+from ostinato.engine.lengths import as_lengths, cleared, valid_steps
+from ostinato.engine.program import Failure
 from ostinato.engine.watch import watch_of_now, watching
 
 BackendName = Literal["auto", "reference", "aten", "cpp"]
 S = TypeVar("S", bound=State)
 
-_RUNS: dict[str, Callable[..., tuple[Tensor, State]]] = {
-    "cpp": cpp.trace,
-    "aten": aten.run,
-    "reference": reference.run,
-}
+_warned: set[str] = set()
 
 
 class Explanation(NamedTuple):
@@ -40,57 +40,86 @@ class Explanation(NamedTuple):
         return "\n".join(lines + [f"  not {name}: {why}" for name, why in self.others.items()])
 
 
+class _Choice(NamedTuple):
+    """The backend of one scan.
+
+    Attributes:
+        backend: Its name.
+        others: Why each backend that cannot run this scan cannot, by name.
+        ready: The compiled cell, for "cpp".
+        refused: Why the step itself cannot be compiled, if it is that.
+    """
+
+    backend: str
+    others: dict[str, str]
+    ready: cpp.Ready | None = None
+    refused: str = ""
+
+
 def scan(
     cell: Cell[S],
     x: Tensor,
     state: S | None = None,
     *,
-    lengths: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
     backend: BackendName = "auto",
+    weights: Sequence[Tensor] | None = None,
 ) -> tuple[Tensor, S]:
     """Runs a cell over time, the same weights at every step.
 
     Rows end at their own length: outputs past it are zero, and the final state is the state at the last valid step.
     A row of length 0 keeps the initial state. A reversed scan starts at each row's last valid step and ends at step 0.
     A final state, detached, is a valid initial state for the steps that follow: truncated backpropagation through time
-    (see `detach`).
+    (see `detach`). Without any step the state stays as it is, and the outputs have no steps either.
 
     Args:
         cell: One time step.
         x: Input ``(batch, time, cell.input_size)``; a recurrent dropout mask may stand behind it (`Cell.drop`).
         state: State before the first step, tensors ``(batch, size)``; ``cell.initial_state`` unless given.
-        lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time; all steps unless given.
+        lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time, a tensor or a list; all steps unless
+            given.
         reverse: Whether to run from the last step to the first; outputs stay in the order of the input.
         backend: "auto" picks the fastest that applies (see `explain`), "cpp" is the cell compiled here, "aten" torch's
             own kernels, "reference" the plain loop.
+        weights: Tensors in the place of the cell's own: of all its parameters and then all its buffers, in the order of
+            ``named_parameters()`` and ``named_buffers()``.
 
     Returns:
         The outputs ``(batch, time, cell.output_size)`` and the final state.
 
     Raises:
-        ValueError: For shapes that do not fit, lengths out of range, or a backend that cannot run this cell.
+        ValueError: For shapes that do not fit, an input of whole numbers, lengths out of range, or a backend that
+            cannot run this cell.
+        RuntimeError: For a state of another type than `x`, and tensors on several devices.
     """
-    _check(cell, x, state, lengths)
-    features = _features(cell, x)
-    first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
-    if not torch.compiler.is_compiling() and (watch := watch_of_now()) is not None:
+    _check(cell, x, state)
+    lengths = as_lengths(lengths, x)
+    first: Any = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else _of_type(state, x)
+    tracing = torch.compiler.is_compiling()
+    if not tracing and (watch := watch_of_now()) is not None:
         with watching(None):
-            return watch(cell, x, first, lengths, reverse, backend)  # type: ignore[return-value]
-    if x.shape[1] == 0:
-        if backend != "auto":
-            _choose(cell, features, x.dtype, x.device, backend)  # it must be one that could run
-        return x.new_zeros(x.shape[0], x.shape[1], cell.output_size), first
+            return cast(tuple[Tensor, S], watch(_lent(cell, weights), x, first, lengths, reverse, backend))
     if lengths is not None:
-        lengths = lengths.to(x.device, torch.int64)  # in uint8, one step before 0 would be 255
         # Whatever stands in the padding, NaN too, must not reach a gradient.
         x = cleared(x, valid_steps(lengths, x.shape[1]))
-    if backend in ("auto", "cpp") and not torch.compiler.is_compiling() and _transform() is None:
-        ready = cpp.prepare(cell, features, x.dtype, x.device)
-        if not isinstance(ready, str):
-            return cpp.run(ready, cell, x, first, lengths, reverse)  # type: ignore[return-value]
-    chosen = _choose(cell, features, x.dtype, x.device, backend)
-    return _RUNS[chosen](cell, x, first, lengths, reverse)  # type: ignore[return-value]
+    features = _features(cell, x)
+    if tracing:
+        return cast(tuple[Tensor, S], _trace(cell, features, x, first, lengths, reverse, backend, weights))
+    foreign = next(filter(None, map(cpp.foreign_tensor, (x, *first))), None)
+    choice = _choose(cell, features, x.dtype, x.device, backend, weights, foreign)
+    given = choice.ready.weights if choice.ready else _weights(cell, weights)
+    _check_devices(x, first, given)
+    if x.shape[1] == 0:
+        return cast(tuple[Tensor, S], _without_steps(_lent(cell, weights), x, first))
+    if choice.ready:
+        return cpp.run(choice.ready, cell, x, first, lengths, reverse)  # type: ignore[return-value]
+    if choice.backend == "aten":
+        return aten.run(cell, given, x, first, lengths, reverse)  # type: ignore[return-value]
+    if backend == "auto" and choice.refused and choice.refused not in _warned:
+        _warned.add(choice.refused)
+        warnings.warn(f"not compiled, and run in the plain loop: {choice.refused}", stacklevel=2)
+    return reference.run(_lent(cell, weights), x, first, lengths, reverse)  # type: ignore[return-value]
 
 
 def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Explanation:
@@ -107,43 +136,119 @@ def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Exp
     Raises:
         ValueError: For an unknown backend, or one asked for by name that cannot run.
     """
-    return _explain(cell, x.shape[-1], x.dtype, x.device, backend)
+    chosen = _choose(cell, x.shape[-1], x.dtype, x.device, backend, None)
+    name, kind, others = chosen.backend, type(cell).__name__, dict(chosen.others)
+    if backend != "auto":
+        return Explanation(name, "asked for by name", others)
+    if name == "cpp" and (obstacle := aten.why_not(cell, x.shape[-1])):
+        others["aten"] = obstacle
+    because = {
+        "cpp": f"{kind} compiled for this processor",
+        "aten": f"torch's own kernel for {kind}",
+        "reference": "the plain loop runs every cell, and no faster backend applies",
+    }
+    return Explanation(name, because[name], others)
+
+
+def _choose(
+    cell: Cell[Any],
+    features: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    backend: BackendName,
+    weights: Sequence[Tensor] | None,
+    obstacle: str | None = None,
+) -> _Choice:
+    """The backend of a scan, the one place where that is decided; an `obstacle` leaves the plain loop."""
+    others: dict[str, str] = {}
+    obstacle, refused = obstacle or _transform(), ""
+    if backend in ("auto", "cpp"):
+        ready = obstacle or cpp.prepare(cell, features, dtype, device, weights)
+        if isinstance(ready, cpp.Ready):
+            return _Choice("cpp", others, ready)
+        if isinstance(ready, Failure):
+            refused = others["cpp"] = ready.message
+        else:
+            others["cpp"] = ready
+    if backend in ("auto", "aten"):
+        why_not = (obstacle if backend == "auto" else None) or aten.why_not(cell, features)
+        if why_not is None:
+            return _Choice("aten", others)
+        others["aten"] = why_not
+    if backend in ("auto", "reference"):
+        return _Choice("reference", others, refused=refused)
+    if backend not in others:
+        raise ValueError(f"backend must be one of {', '.join(get_args(BackendName))}, got {backend!r}")
+    raise ValueError(f"backend {backend!r} cannot run this scan: {others[backend]}; use backend='auto' or 'reference'")
+
+
+def _trace(
+    cell: Cell[Any],
+    features: int,
+    x: Tensor,
+    first: Any,
+    lengths: Tensor | None,
+    reverse: bool,
+    backend: BackendName,
+    weights: Sequence[Tensor] | None,
+) -> Any:
+    """A scan as torch.compile is to see it: one operation for a compiled cell, else the operations of the backend."""
+    kinds = None if weights is None else tuple((tuple(w.shape), w.dtype, w.device) for w in weights)
+    name, key = _constant_choice(cell, features, x.dtype, x.device, backend, kinds)
+    given = [weight for _, weight in weights_of(cell)] if weights is None else list(weights)
+    if x.shape[1] > 0 and name == "cpp":
+        return cpp.trace(key, x, given, first, lengths, reverse)
+    if weights is not None and name != "aten":
+        values = dict(zip(_names(cell), given, strict=True))
+        return functional_call(_Plain(cell), values, (x, first, lengths, reverse))
+    if x.shape[1] == 0:
+        return _without_steps(cell, x, first)
+    if name == "aten":
+        return aten.run(cell, given, x, first, lengths, reverse)
+    return reference.run(cell, x, first, lengths, reverse)
+
+
+class _Plain(torch.nn.Module):
+    """The plain loop as a module, whose cell `functional_call` can lend weights."""
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, x: Tensor, first: State, lengths: Tensor | None, reverse: bool) -> Any:
+        if x.shape[1] == 0:
+            return _without_steps(self.cell, x, first)
+        return reference.run(self.cell, x, first, lengths, reverse)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
-def _choose(cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName) -> str:
-    return _explain(cell, features, dtype, device, backend).backend
+def _constant_choice(
+    cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName, kinds: Any
+) -> tuple[str, str]:
+    lent = None
+    if kinds is not None:
+        lent = [torch.empty(shape, dtype=kind, device="meta") for shape, kind, _ in kinds]
+    choice = _choose(cell, features, dtype, device, backend, lent)
+    return choice.backend, cache.trace(cell, features, dtype) if choice.ready else ""
 
 
-def _explain(
-    cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName
-) -> Explanation:
-    if backend not in get_args(BackendName):
-        raise ValueError(f"backend must be one of {', '.join(get_args(BackendName))}, got {backend!r}")
-    if backend == "reference":
-        return Explanation(backend, "asked for by name", {})
-    others: dict[str, str] = {}
-    if backend in ("auto", "cpp") and (transform := _transform()):
-        others = {"cpp": transform, "aten": transform}
-    elif backend in ("auto", "cpp"):
-        ready = cpp.prepare(cell, features, dtype, device)
-        if isinstance(ready, cpp.Ready):
-            if obstacle := aten.why_not(cell, features):
-                others["aten"] = obstacle
-            because = f"{type(cell).__name__} compiled for this processor" if backend == "auto" else "asked for by name"
-            return Explanation("cpp", because, others)
-        others["cpp"] = ready
-    if backend in ("auto", "aten") and "aten" not in others:
-        obstacle = aten.why_not(cell, features)
-        if obstacle is None:
-            because = f"torch's own kernel for {type(cell).__name__}" if backend == "auto" else "asked for by name"
-            return Explanation("aten", because, others)
-        others["aten"] = obstacle
-    if backend != "auto":
-        raise ValueError(
-            f"backend {backend!r} cannot run this scan: {others[backend]}; use backend='auto' or 'reference'"
-        )
-    return Explanation("reference", "the plain loop runs every cell, and no faster backend applies", others)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _names(cell: Cell[Any]) -> tuple[str, ...]:
+    return tuple(f"cell.{name}" for name, _ in weights_of(cell))
+
+
+def _weights(cell: Cell[Any], weights: Sequence[Tensor] | None) -> Sequence[Tensor]:
+    return [weight for _, weight in weights_of(cell)] if weights is None else weights
+
+
+def _lent(cell: Cell[Any], weights: Sequence[Tensor] | None) -> Cell[Any]:
+    return cell if weights is None else with_weights(cell, weights)
+
+
+def _without_steps(cell: Cell[Any], x: Tensor, first: Any) -> Any:
+    """No outputs, made of a step of no rows: they belong to the graph of x, the state and the weights as any others."""
+    y, _ = cell(x.reshape(0, x.shape[2]), type(first)(*(tensor[:0] for tensor in first)))
+    return y.reshape(x.shape[0], 0, cell.output_size), first
 
 
 def _features(cell: Cell[Any], x: Tensor) -> int:
@@ -152,11 +257,13 @@ def _features(cell: Cell[Any], x: Tensor) -> int:
 
 
 def _transform() -> str | None:
-    """What is done with gradients that only operations of torch one by one can follow."""
+    """What is done with a scan that only operations of torch one by one can follow."""
     if torch._C._are_functorch_transforms_active():
         return "transforms of torch.func go through the plain loop"
     if forward_ad._current_level >= 0:
         return "forward-mode derivatives go through the plain loop"
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace goes through the plain loop"
     return None
 
 
@@ -182,16 +289,20 @@ def detach(state: Any) -> Any:
     raise TypeError(f"a carried state is nested tuples of tensors; this one holds a {type(state).__name__}")
 
 
-def _check(cell: Cell[Any], x: Tensor, state: State | None, lengths: Tensor | None) -> None:
+def _check(cell: Cell[Any], x: Tensor, state: State | None) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor (batch, time, features), got a {type(x).__name__}")
     if x.dim() != 3:
         raise ValueError(f"x must be (batch, time, features), got shape {tuple(x.shape)}")
+    if not x.is_floating_point() and not x.is_complex():
+        raise ValueError(f"x must be of a floating-point type, got {x.dtype}: embed whole numbers, or convert them")
+    if x.layout is not torch.strided:
+        raise ValueError(f"x must be a dense tensor, got {x.layout}: call to_dense() first")
     widths = [cell.input_size] + ([cell.input_size + cell.output_size] if cell.drops_state else [])
     if x.shape[2] not in widths:
         raise ValueError(f"x has {x.shape[2]} features, {type(cell).__name__} takes {cell.input_size}")
     if state is not None:
         _check_state(cell, x, state)
-    if lengths is not None:
-        _check_lengths(x, lengths)
 
 
 def _check_state(cell: Cell[Any], x: Tensor, state: State) -> None:
@@ -202,14 +313,27 @@ def _check_state(cell: Cell[Any], x: Tensor, state: State) -> None:
     for name, tensor, model in zip(names, state, expected, strict=True):
         if tensor.shape != model.shape:
             raise ValueError(f"state.{name} must be {tuple(model.shape)}, got {tuple(tensor.shape)}")
-        if tensor.dtype != x.dtype:
+        if tensor.dtype != x.dtype and not _autocast(x):
             raise RuntimeError(f"state.{name} must be of x's type, {x.dtype}, got {tensor.dtype}")
 
 
-def _check_lengths(x: Tensor, lengths: Tensor) -> None:
-    if lengths.shape != x.shape[:1] or lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise ValueError(f"lengths must be {x.shape[0]} integers, got {lengths.dtype} {tuple(lengths.shape)}")
-    if torch.compiler.is_compiling():  # a traced graph cannot ask for values; eager runs have checked them
-        return
-    if x.shape[0] and not (int(lengths.min()) >= 0 and int(lengths.max()) <= x.shape[1]):
-        raise ValueError(f"lengths must lie between 0 and {x.shape[1]}, got {int(lengths.min())}..{int(lengths.max())}")
+def _autocast(x: Tensor) -> bool:
+    return torch.is_autocast_enabled(x.device.type)
+
+
+def _of_type(state: Any, x: Tensor) -> Any:
+    """Under autocast, a state that a scan gave is of the lower precision; the next one takes it."""
+    if not _autocast(x) or all(tensor.dtype == x.dtype for tensor in state):
+        return state
+    return type(state)(*(tensor.to(x.dtype) for tensor in state))
+
+
+def _check_devices(x: Tensor, state: State, weights: Sequence[Tensor]) -> None:
+    """That everything lies where x lies: compiled code reads memory without asking whose it is."""
+    for what, tensors in (("the state is", state), ("the weights are", weights)):
+        for tensor in tensors:
+            if tensor.device != x.device:
+                raise RuntimeError(
+                    f"Expected all tensors to be on the same device, but x is on {x.device} and {what} on "
+                    f"{tensor.device}; move them with .to()"
+                )

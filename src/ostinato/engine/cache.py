@@ -1,0 +1,323 @@
+"""Programs kept, and found again in microseconds as long as all that their steps were captured from is as it was."""
+
+import itertools
+import os
+import threading
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.cells import Cell
+from ostinato.engine.capture import weights_of, with_weights
+from ostinato.engine.guards import Guards, Observation, observe
+from ostinato.engine.program import Failure, Program, made_program
+
+_MOST_KINDS = 256
+"""Kinds of cells whose programs are kept."""
+_MOST_CELLS = 1024
+"""Cells for which is kept which program is theirs; one more costs the search among the kinds."""
+_WARN_AT, _MOST_CAPTURES = 3, 8
+"""How many captures of one cell anew are worth a warning, and how many are made."""
+_ROWS = 7  # of a trial run
+
+
+class _Kind(NamedTuple):
+    """A step that was captured.
+
+    Attributes:
+        seen: What ran in it.
+        guards: Of the cell that it was captured from: their key is that of all that share it.
+        program: What came of it.
+    """
+
+    seen: Observation
+    guards: Guards
+    program: Program | Failure
+
+
+class _Held:
+    """What is known of one cell: its program, where its weights are, and how to tell that it has not changed."""
+
+    def __init__(
+        self, place: "_Place", cell: Cell[Any], kind: _Kind, guards: Guards, formats: "_Formats", captures: int
+    ) -> None:
+        self.cell = weakref.ref(cell, partial(_forget, _held, place))
+        self.kind = kind
+        self.program = kind.program
+        self.guards = guards
+        self.formats = formats
+        self.captures = captures
+        self.default_dtype = torch.get_default_dtype()
+        self.slots, self.ties = _slots(cell)
+
+    def weights(self) -> list[Tensor]:
+        """The cell's parameters and buffers, in the order of `weights_of`."""
+        return [read(name) for read, name in self.slots]
+
+    def is_of(self, cell: Cell[Any]) -> bool:
+        """Whether all is as it was when the step was captured, but the weights."""
+        return (
+            self.cell() is cell
+            and self.default_dtype is torch.get_default_dtype()
+            and self.guards.hold()
+            and all(read(name) is other(again) for read, name, other, again in self.ties)
+        )
+
+
+_Slot = tuple[Callable[[str], Tensor], str]
+_Place = tuple[int, int, torch.dtype]
+_Formats = list[tuple[torch.Size, torch.dtype]]
+
+_kinds: OrderedDict[Any, list[_Kind]] = OrderedDict()
+_held: OrderedDict[_Place, _Held] = OrderedDict()
+_by_key: weakref.WeakValueDictionary[str, Program] = weakref.WeakValueDictionary()
+_lock = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A child must not begin in the middle of a capture: nobody would end it there.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def program_of(
+    cell: Cell[Any], features: int, dtype: torch.dtype, lent: Sequence[Tensor] | None = None
+) -> tuple[Program | Failure, Sequence[Tensor]]:
+    """The program of a cell, or why there is none; and its weights.
+
+    It is made at the first call for a step. Cells of one class with equal settings and shapes share it.
+
+    Args:
+        cell: One time step.
+        features: Features of x, with any masks that stand behind the cell's own.
+        dtype: float32 or float64.
+        lent: Tensors in the place of the cell's own, in the order of `weights_of`.
+    """
+    held = _held.get((id(cell), features, dtype))
+    if held is not None and held.is_of(cell):
+        weights = held.weights() if lent is None else lent
+        if [(weight.shape, weight.dtype) for weight in weights] == held.formats:
+            return held.program, weights
+    with _lock:
+        named = weights_of(cell)
+        weights = [weight for _, weight in named] if lent is None else lent
+        _hold(cell, [name for name, _ in named], features, dtype, weights)
+        return _held[id(cell), features, dtype].program, weights
+
+
+def _hold(cell: Cell[Any], names: list[str], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> None:
+    """Finds the program of a cell among those of its kind, or makes it."""
+    place, formats = (id(cell), features, dtype), [(weight.shape, weight.dtype) for weight in weights]
+    kinds = _kinds.setdefault((type(cell), *names, *formats, features, dtype, torch.get_default_dtype()), [])
+    before = _held.get(place)
+    if before is not None and (before.cell() is not cell or before.formats != formats):
+        before = None
+    captures = before.captures if before else 0
+    for kind in kinds:
+        guards = Guards(cell, kind.seen)
+        if guards.key == kind.guards.key:
+            break
+    else:
+        changed = before.guards.changed() if before else ""
+        captures += before is not None
+        if captures == _WARN_AT:
+            warnings.warn(
+                f"{changed} changes between scans, and the step is captured and compiled anew each time; "
+                f"make it a buffer (register_buffer). After {_MOST_CAPTURES} times the plain loop runs",
+                stacklevel=5,
+            )
+        if before and captures > _MOST_CAPTURES:
+            program: Program | Failure = Failure(
+                f"{changed} has changed between scans {_MOST_CAPTURES} times: make it a buffer (register_buffer)"
+            )
+            kind = _Kind(before.kind.seen, Guards(cell, before.kind.seen), program)
+        else:
+            kind = _apart(cell, features, dtype, weights)
+            _remember(kinds, kind)
+        guards = kind.guards
+    _held.pop(place, None)
+    _held[place] = _Held(place, cell, kind, guards, formats, captures)
+    while len(_held) > _MOST_CELLS:
+        _held.popitem(last=False)
+
+
+def _forget(cells: dict[_Place, _Held], place: _Place, cell: "weakref.ref[Cell[Any]]") -> None:
+    held = cells.get(place)
+    if held is not None and held.cell is cell:  # else the number is another cell's by now
+        cells.pop(place, None)
+
+
+def _remember(kinds: list[_Kind], kind: _Kind) -> None:
+    kinds.append(kind)
+    if isinstance(kind.program, Program):
+        _by_key[kind.program.key] = kind.program
+    while sum(map(len, _kinds.values())) > _MOST_KINDS:
+        oldest, found = next(iter(_kinds.items()))
+        del found[0]
+        if not found:
+            del _kinds[oldest]
+
+
+def _slots(cell: Cell[Any]) -> tuple[list[_Slot], list[tuple[Any, str, Any, str]]]:
+    """Where a cell's weights are, in the order of `weights_of`; and which are the same tensor twice."""
+    slots: dict[int, _Slot] = {}
+    ties = []
+    for part in ("_parameters", "_buffers"):
+        seen: dict[int, _Slot] = {}
+        for module in cell.modules():
+            for name, weight in module.__dict__[part].items():
+                slot = (module.__dict__[part].__getitem__, name)
+                if weight is not None and id(weight) in seen:
+                    ties.append((*seen[id(weight)], *slot))
+                elif weight is not None:
+                    seen[id(weight)] = slot
+        slots |= {key + (part == "_buffers"): slot for key, slot in seen.items()}
+    return list(slots.values()), ties
+
+
+def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> _Kind:
+    """Makes a program in a thread of its own: a scan may itself be traced, and what traces it belongs to its thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_captured, cell, features, dtype, weights, torch.get_default_dtype()).result()
+
+
+def _captured(
+    cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor], default: torch.dtype
+) -> _Kind:
+    if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
+        nothing = Observation(frozenset(), frozenset(), False)
+        return _Kind(nothing, Guards(cell, nothing), Failure("the weights are of another type than the input"))
+    trial = _Trial(cell, features, dtype, weights)
+    made, seen = observe(trial.together)
+    guards = Guards(cell, seen)
+    if guards.problem:
+        return _Kind(seen, guards, Failure(guards.problem))
+    if not trial.state:
+        return _Kind(seen, guards, Failure(f"{trial.name} carries no state: there is no loop to compile"))
+    program = made_program(cell, features, dtype)
+    if isinstance(program, Program) and (problem := trial.problem(made)):
+        program = Failure(problem)
+    return _Kind(seen, guards, program)
+
+
+class _Trial:
+    """A step run on a few random rows, to see what runs and that rows are independent."""
+
+    def __init__(self, cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> None:
+        self.name = type(cell).__name__
+        random = torch.Generator().manual_seed(0)
+        given = [_real(weight, dtype, random) for weight in weights]
+        self.cell = with_weights(cell, given)
+        self.x = torch.rand(
+            _ROWS, features, dtype=dtype, generator=random
+        )  # from 0 to 1: logarithms exist, and index 0
+        first = cell.initial_state(_ROWS, torch.device("cpu"), dtype)
+        self.kind = type(first)
+        self.state = [part + torch.rand(part.shape, dtype=dtype, generator=random) for part in first]
+
+    def together(self) -> list[Tensor]:
+        return self._run(slice(None))
+
+    def _run(self, rows: slice) -> list[Tensor]:
+        with torch.no_grad(), torch.random.fork_rng(devices=()):
+            y, state = self.cell(self.x[rows], self.kind(*(part[rows] for part in self.state)))
+        return [y, *state]
+
+    def problem(self, together: list[Tensor] | Exception) -> str | None:
+        """What is wrong with the step, found by running parts of the rows alone."""
+        for rows in (slice(0, 1), slice(1, 3), slice(3, _ROWS)):
+            alone, _ = observe(partial(self._run, rows))
+            if isinstance(together, Exception) or isinstance(alone, Exception):
+                error = together if isinstance(together, Exception) else alone
+                return f"{self.name} fails on random rows: {type(error).__name__}: {error}"
+            for whole, part in zip(together, alone, strict=True):
+                if part.shape != whole[rows].shape or not _close(part, whole[rows]):
+                    return (
+                        f"{self.name}'s rows are not independent: a row's result depends on how many there are, or on "
+                        "the others; a step must not read x.shape[0] as a number, nor mix rows"
+                    )
+        return None
+
+
+def _real(weight: Tensor, dtype: torch.dtype, random: torch.Generator) -> Tensor:
+    """A weight to try a step with: itself, unless it holds no numbers."""
+    if type(weight) in (Tensor, torch.nn.Parameter) and weight.device.type == "cpu":
+        own: Tensor = weight.detach()
+        return own
+    if not weight.dtype.is_floating_point:
+        return torch.zeros(weight.shape, dtype=weight.dtype)
+    columns = weight.shape[-1] if weight.dim() else 1
+    return torch.rand(weight.shape, dtype=dtype, generator=random).div_(max(columns, 1) ** 0.5)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if not a.is_floating_point():
+        return torch.equal(a, b)
+    finite = b[b.isfinite()]
+    tolerance = 1e-9 if a.dtype == torch.float64 else 1e-3
+    atol = tolerance * float(finite.abs().max()) if finite.numel() else 0.0
+    return torch.allclose(a, b, rtol=tolerance, atol=atol, equal_nan=True)
+
+
+# What a graph of torch names
+
+
+class _Traced(NamedTuple):
+    """A scan within a graph that torch.compile made."""
+
+    program: Program
+    cell: "weakref.ref[Cell[Any]]"
+    seen: Observation
+    guards: Guards
+
+
+_serial = itertools.count()
+_traced: dict[str, _Traced] = {}
+_pinned: dict[str, Program] = {}
+
+
+def pin(program: Program) -> str:
+    """The name by which a graph of torch finds a program again, which lives as long as the process then."""
+    return _pinned.setdefault(program.key, program).key
+
+
+def trace(cell: Cell[Any], features: int, dtype: torch.dtype) -> str:
+    """The same for a scan of a cell that is traced: whether the cell is as it was is checked at each call."""
+    held = _held[id(cell), features, dtype]
+    assert isinstance(held.program, Program)
+    name = f"{held.program.key}#{next(_serial)}"
+    _traced[name] = _Traced(held.program, held.cell, held.kind.seen, held.guards)
+    return name
+
+
+def program_by_name(name: str, check: bool = True) -> Program:
+    """A program that a graph of torch names.
+
+    Raises:
+        RuntimeError: If there is none: an exported model was loaded in a process that has not met its cell. If the cell
+            has changed since the graph was made.
+    """
+    if traced := _traced.get(name):
+        cell = traced.cell()
+        if check and cell is not None and not traced.guards.hold():
+            guards = Guards(cell, traced.seen)
+            if guards.key != traced.guards.key:
+                raise RuntimeError(
+                    f"{traced.guards.changed()} has changed since torch.compile traced {type(cell).__name__}, "
+                    "and the graph does not know it; call torch.compiler.reset(), or make it a buffer"
+                )
+            _traced[name] = traced._replace(guards=guards)
+        return traced.program
+    key = name.partition("#")[0]
+    found = _pinned.get(key) or _by_key.get(key)
+    if found is None:
+        raise RuntimeError(
+            f"the compiled cell {key} is not known to this process: run ostinato.engine.explain on the cell once, "
+            "then the exported model"
+        )
+    return found
