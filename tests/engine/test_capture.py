@@ -147,13 +147,6 @@ class MakesATensor(Small):
         return h, type(state)(h)
 
 
-class ChangesAView(Small):
-    def forward(self, x, state):
-        h = F.linear(x, self.weight_ih) + state.h
-        h[:, :2].tanh_()
-        return h, type(state)(h)
-
-
 class ChangesTheState(Small):
     def forward(self, x, state):
         state.h.mul_(2)
@@ -186,7 +179,6 @@ REFUSED = {
     Draws: ("random numbers inside the step", "torch.rand_like(state.h)"),
     MixesRows: ("mixes rows", "state.h.mean(0)"),
     MakesATensor: ("register_buffer", "torch.tensor([1.0"),
-    ChangesAView: ("in place", "h[:, :2].tanh_()"),
     ChangesTheState: ("in-place", "state.h.mul_(2)"),
     Rounds: ("_to_copy cannot run inside the loop", "state.h.bfloat16()"),
     Helped: ("cumsum cannot run inside the loop", "return self.step(x, state)"),

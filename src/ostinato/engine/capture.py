@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from types import MethodType
 from typing import Any, NamedTuple, cast
 
@@ -13,11 +14,17 @@ from torch import Tensor, fx, nn
 from torch._decomp import core_aten_decompositions, decomposition_table
 from torch._subclasses import FakeTensorMode
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
-from torch.func import vjp
+from torch.func import functionalize, vjp
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.traceback import preserve_node_meta
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ostinato.cells import Cell
 from ostinato.engine.operations import ALSO_DECOMPOSED, DECOMPOSED
+from ostinato.engine.rewrites import EXPANDED, Rewriting, UnknownTensorError
+from ostinato.engine.separate import Separation, joins_rows
+
+_HERE = Path(__file__).parent
 
 ROWS = 1_000_003
 """The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
@@ -92,7 +99,9 @@ def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
     count, states = len(weights), len(first)
 
     def step(parameters: tuple[Tensor, ...], x: Tensor, state: tuple[Tensor, ...]) -> list[Tensor]:
-        made = with_weights(cell, parameters)(x, type(first)(*state))
+        stand_ins = {id(weight): other for weight, other in zip(weights.values(), parameters, strict=True)}
+        with Rewriting(cell, stand_ins):
+            made = with_weights(cell, parameters)(x, type(first)(*state))
         if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], type(first))):
             raise CaptureError(f"{type(cell).__name__} must return (y, state), the state a {type(first).__name__}")
         y, new = made
@@ -110,7 +119,8 @@ def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
         inputs = [torch.empty(weight.shape, dtype=dtype) for weight in weights.values()]
         inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (features, *(s.shape[1] for s in first))]
         inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *(s.shape[1] for s in first))]
-        graph = _trace(joint, inputs, type(cell).__name__)
+        # Some of torch's own cells change what they have just made, and so may a step: then it is traced without that.
+        graph = _trace([joint, functionalize(joint)], inputs, type(cell).__name__)
     return Capture(
         graph, type(cell).__name__, tuple(weights), tuple(s.shape[1] for s in first), cell.output_size, features, dtype
     )
@@ -149,22 +159,13 @@ def _rebound(value: Any, module: nn.Module, copy: nn.Module) -> Any:
     return MethodType(value.__func__, copy) if own else value
 
 
-def _trace(joint: Callable[..., Any], inputs: list[Tensor], name: str) -> fx.Graph:
-    tracer = make_fx(
-        joint, decomposition_table=_decompositions(), record_stack_traces=True, _allow_non_fake_inputs=False
-    )
-    try:
-        with torch.enable_grad():
-            module = tracer(*inputs)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        raise CaptureError(f"{name} branches on data, or makes shapes from it ({_line(error)})") from error
-    except CaptureError:
-        raise
-    except (RuntimeError, TypeError, AssertionError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CaptureError(f"{name} cannot be traced: {reason} ({_line(error)})") from error
-    graph = module.graph
-    for node in graph.nodes:
+def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str) -> fx.Graph:
+    """The graph of the first of several functions that changes nothing in place, or else of the last."""
+    for way in ways:
+        module = _traced(way, inputs, name)
+        if not any(_in_place(node) and not _replaceable(node) for node in module.graph.nodes):
+            break
+    for node in module.graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise CaptureError(f"{name} draws random numbers inside the step ({where(node)}): masks come in as inputs")
         if is_check(node) and operation(node) != "_linalg_check_errors":
@@ -174,16 +175,40 @@ def _trace(joint: Callable[..., Any], inputs: list[Tensor], name: str) -> fx.Gra
                 f"{name} uses a tensor that is neither a parameter nor a buffer ({where(node)}): "
                 "give it to register_buffer"
             )
-    _simplify(graph, name)
-    graph.eliminate_dead_code()
-    return graph
+    _simplify(module.graph, name)
+    module.graph.eliminate_dead_code()
+    if joins_rows(module.graph, ROWS):
+        module.recompile()
+        with preserve_node_meta():
+            module = _traced(Separation(module, ROWS).run, inputs, name)
+        _simplify(module.graph, name)
+        module.graph.eliminate_dead_code()
+    return module.graph
+
+
+def _traced(function: Callable[..., Any], inputs: list[Tensor], name: str) -> fx.GraphModule:
+    tracer = make_fx(
+        function, decomposition_table=_decompositions(), record_stack_traces=True, _allow_non_fake_inputs=False
+    )
+    try:
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            return tracer(*inputs)
+    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+        raise CaptureError(f"{name} branches on data, or makes shapes from it ({_line(error)})") from error
+    except CaptureError:
+        raise
+    except UnknownTensorError as error:
+        raise CaptureError(f"{error} ({_line(error)})") from error
+    except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CaptureError(f"{name} cannot be traced: {reason} ({_line(error)})") from error
 
 
 def _simplify(graph: fx.Graph, name: str) -> None:
     """Computes once what is computed twice, such as the gradients of two biases that are added; drops factors of 1."""
     first: dict[Any, fx.Node] = {}
     for node in graph.nodes:
-        if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable:
+        if _in_place(node):
             _replace_in_place(node, name)
         if operation(node) in _FILLS_LIKE:
             _fill_of_nothing(node)
@@ -203,16 +228,29 @@ def _fill_of_nothing(node: fx.Node) -> None:
     node.target = torch.ops.aten.full.default
 
 
-def _replace_in_place(node: fx.Node, name: str) -> None:
-    """Has an operation give what it would leave behind in place, where nobody else can see the change."""
+def _in_place(node: fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _functional(node: fx.Node) -> Any:
+    """The operation that gives what this one would leave behind in place; None if torch has none."""
+    same = getattr(torch.ops.aten, operation(node).rstrip("_"), None)
+    return getattr(same, getattr(node.target, "_overloadname", "default"), None)
+
+
+def _replaceable(node: fx.Node) -> bool:
+    """Whether nobody else can see the change."""
     into = node.args[0]
     assert isinstance(into, fx.Node)
-    seen = [user for user in (into, *into.users) if operation(user) == "getitem" or _is_view(user)]
-    functional = getattr(torch.ops.aten, operation(node).rstrip("_"), None)
-    overload = getattr(node.target, "_overloadname", "default")
-    if seen or into.op == "placeholder" or not hasattr(functional, overload):
-        raise CaptureError(f"{name} changes a tensor in place ({where(node)})")
-    node.target = getattr(functional, overload)
+    seen = any(operation(user) == "getitem" or _is_view(user) for user in (into, *into.users))
+    return not seen and into.op != "placeholder" and _functional(node) is not None
+
+
+def _replace_in_place(node: fx.Node, name: str) -> None:
+    """Has an operation give what it would leave behind in place, where nobody else can see the change."""
+    if not _replaceable(node):
+        raise CaptureError(f"{name} changes in place what it was given ({where(node)})")
+    node.target = _functional(node)
 
 
 def _is_view(node: fx.Node) -> bool:
@@ -237,13 +275,15 @@ def operation(node: fx.Node) -> str:
 def _decompositions() -> dict[Any, Callable[..., Any]]:
     names = {op: str(op).removeprefix("aten.").split(".")[0] for op in decomposition_table}
     more = {op: rule for op, rule in decomposition_table.items() if names[op] in DECOMPOSED.keys() | ALSO_DECOMPOSED}
-    return {**core_aten_decompositions(), **more}
+    return {**core_aten_decompositions(), **more, **EXPANDED}
 
 
 def _line(error: Exception) -> str:
-    """The innermost line outside torch that an error went through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = next(frame for frame in reversed(frames) if "/torch/" not in frame.filename and frame.filename[0] != "<")
+    """The innermost line outside torch and this engine that an error went through."""
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename and f.filename[0] != "<"
+    ]
+    frame = next((f for f in reversed(frames) if Path(f.filename).parent != _HERE), frames[-1])
     return f"{frame.filename}:{frame.lineno}: {frame.line}"
 
 
@@ -254,8 +294,8 @@ def is_check(node: fx.Node) -> bool:
 
 def where(node: fx.Node) -> str:
     """The line of the user's code that made a node, as ``file:line: code``; says so when it is not known."""
-    frames = re.findall(r'File "([^"]+)", line (\d+), in (\w+)', node.stack_trace or "")
-    inner = [frame for frame in frames if frame[2] not in ("step", "joint")]
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (\S+)', node.stack_trace or "")
+    inner = [frame for frame in frames if Path(frame[0]).parent != _HERE]
     if not inner:
         return "in the gradient of the step"
     file, line, _ = next((f for f in reversed(inner) if "/torch/" not in f[0]), inner[-1])

@@ -1,7 +1,7 @@
 """Stage 2, graph: a captured step as typed values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -301,8 +301,25 @@ class _Builder:
         summed = self._summed(node)
         if summed is None:
             self._other(node)
+        elif prod(summed.shape) == prod(self._features(node)):  # of one feature each
+            kept = self._features(node)
+            strides = iter(stride for size, stride in zip(summed.shape, summed.strides, strict=True) if size != 1)
+            seen = replace(summed, shape=kept, strides=tuple(0 if size == 1 else next(strides) for size in kept))
+            self._new(node, "pointwise", "copy", (seen,))
         else:
             self._new(node, "reduce", op, (summed,))
+
+    def _reduce_flags(self, node: fx.Node, op: str) -> None:
+        if node.args[0].meta["val"].dtype == torch.bool:  # type: ignore[union-attr]
+            self._reduce(node, op)
+        else:
+            self._other(node)
+
+    def op_any(self, node: fx.Node) -> None:
+        self._reduce_flags(node, "amax")
+
+    def op_all(self, node: fx.Node) -> None:
+        self._reduce_flags(node, "amin")
 
     def op_var(self, node: fx.Node) -> None:
         """The mean square of the distance from the mean."""
@@ -352,28 +369,85 @@ class _Builder:
         self._pointwise(node, "copy", node.args[1])
 
     def op_slice_scatter(self, node: fx.Node) -> None:
-        """Features put into zeros: how the gradient of a slice is written."""
+        """Features put among others: how a change through a slice is written, and among zeros its gradient."""
         defaults: list[Any] = [0, None, None, 1]
         arguments: list[Any] = [*node.args, *defaults[len(node.args) - 2 :]]
         into, piece, dim, start, end, step = arguments
-        assert isinstance(into, fx.Node)
-        assert isinstance(piece, fx.Node)
-        size, batch = node.meta["val"].shape[dim], _batch(node)
-        zeros = self.layouts[into][0].operands == (0.0,)
-        if not zeros or step != 1 or dim == batch or len(self._features(node)) != 1:
+        batch = _batch(node)
+        if dim % node.meta["val"].dim() == batch:
             self._other(node)
             return
-        ref = self._ref(piece)
-        first = slice(start, end).indices(size)[0]
-        after = size - first - ref.shape[0]
-        parts = [all_of(self._part(node, 0.0, (zeros,))) if zeros else None for zeros in (first, after)]
-        self._new(node, "cat", "0", tuple(part for part in (parts[0], ref, parts[1]) if part is not None))
+        place = dim - (batch is not None and dim > batch)
+        size = self._features(node)[place]
+        taken = range(*slice(start, end, step).indices(size))
+        if not taken:
+            self.layouts[node] = self.layouts[into]
+            return
+        whole, inner = self._ref(into), self._ref(piece)
+        groups = len(taken) if step == 1 else min(len(taken), (size - taken.start) // step)
+        after = taken.start + groups * step
+        middle = [_narrow(inner, place, 0, groups)]
+        if step > 1:
+            between = _grouped(_narrow(whole, place, taken.start + 1, groups * step), place, step)
+            between = replace(between, shape=tuple(n - (d == place + 1) for d, n in enumerate(between.shape)))
+            pieces = _grouped(middle[0], place, 1), between
+            shape = tuple(n if d != place + 1 else step for d, n in enumerate(between.shape))
+            mixed = self._value(Value(node, "cat", str(place + 1), pieces, shape, batch))
+            flat = (*shape[:place], groups * step, *shape[place + 2 :])
+            middle = [Ref(mixed, 0, flat, contiguous(flat))]
+            if groups < len(taken):
+                middle.append(_narrow(inner, place, groups, 1))
+                after += 1
+        parts = [_narrow(whole, place, 0, taken.start), *middle, _narrow(whole, place, after, size - after)]
+        parts = [part for part in parts if prod(part.shape)]
+        if whole.value.operands == (0.0,):  # zeros are not read from anywhere
+            zeros = [part.value is whole.value for part in parts]
+            parts = [all_of(self._part(node, 0.0, p.shape)) if z else p for p, z in zip(parts, zeros, strict=True)]
+        self._new(node, "cat", str(place), tuple(parts))
+
+    def op_select_scatter(self, node: fx.Node) -> None:
+        """One feature put among others."""
+        into, piece, dim, index = node.args
+        batch, shape = _batch(node), self._features(node)
+        dim %= node.meta["val"].dim()
+        if dim == batch:
+            self._other(node)
+            return
+        place = dim - (batch is not None and dim > batch)
+        whole, inner = self._ref(into), self._ref(piece)  # type: ignore[arg-type]
+        index %= shape[place]
+        column = replace(
+            inner,
+            shape=(*inner.shape[:place], 1, *inner.shape[place:]),
+            strides=(*inner.strides[:place], 0, *inner.strides[place:]),
+        )
+        parts = _narrow(whole, place, 0, index), column, _narrow(whole, place, index + 1, shape[place] - index - 1)
+        self._new(node, "cat", str(place), tuple(part for part in parts if prod(part.shape)))
 
     def op_mm(self, node: fx.Node) -> None:
         self._product(node, *node.args)
 
     def op_bmm(self, node: fx.Node) -> None:
-        self._product(node, *node.args)
+        if _batch(node) == 0:
+            self._product_of_rows(node, *node.args)
+        else:
+            self._product(node, *node.args)
+
+    def _product_of_rows(self, node: fx.Node, a: Any, b: Any) -> None:
+        """A product of two matrices that every row has: it is a sum of products in one go, which lie nowhere."""
+        left, right = self._ref(a), self._ref(b)
+        (n, k), (_, m) = left.shape, right.shape
+        factors = (
+            Ref(left.value, left.offset, (n, m, k), (left.strides[0], 0, left.strides[1])),
+            Ref(right.value, right.offset, (n, m, k), (0, right.strides[1], right.strides[0])),
+        )
+        if k == 1:
+            self._new(
+                node, "pointwise", "mul", tuple(replace(f, shape=f.shape[:2], strides=f.strides[:2]) for f in factors)
+            )
+            return
+        terms = self._value(Value(node, "pointwise", "mul", factors, (n, m, k), 0))
+        self._new(node, "reduce", "sum", (all_of(terms),))
 
     def _product(self, node: fx.Node, a: Any, b: Any) -> Value:
         """Rows by a constant matrix, in either order; with a first dimension of heads, one matrix a head."""
@@ -387,6 +461,19 @@ class _Builder:
         matrix = Ref(value, 0, value.shape, contiguous(value.shape))
         # (W x^T)^T is x W^T
         return self._new(node, "matmul", "matmul" if constant is b else "matmul_transposed", (ref, matrix))
+
+
+def _narrow(ref: Ref, dim: int, first: int, size: int) -> Ref:
+    """Some of a reference's features along a dimension."""
+    shape = (*ref.shape[:dim], size, *ref.shape[dim + 1 :])
+    return Ref(ref.value, ref.offset + first * ref.strides[dim], shape, ref.strides)
+
+
+def _grouped(ref: Ref, dim: int, size: int) -> Ref:
+    """A reference with one dimension as two: groups of a size, which may reach beyond its end."""
+    shape = (*ref.shape[:dim], ref.shape[dim] // size, size, *ref.shape[dim + 1 :])
+    stride = ref.strides[dim]
+    return Ref(ref.value, ref.offset, shape, (*ref.strides[:dim], stride * size, stride, *ref.strides[dim + 1 :]))
 
 
 def _segments(cat: Value) -> list[tuple[int, int, Ref]]:

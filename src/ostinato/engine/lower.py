@@ -400,7 +400,8 @@ class _NestWriter:
             return self._inline(value, index)
         own = dict(zip(self.variables, contiguous(self.nest.shape), strict=True))
         same = value in self.nest.values and value.kind == "pointwise" and _terms(index) == _terms(own)
-        scalar = squeezed(value.shape) == () and value in self.step.nest and self._here(value)
+        computed = value in self.step.nest and value.kind != "cat"
+        scalar = squeezed(value.shape) == () and computed and self._here(value)
         if same or scalar:
             return self.writer.name(value)
         return self._load(value, index)

@@ -110,7 +110,8 @@ class Step:
     def _store(self, ref: Ref, place: Place) -> None:
         """Has what a reference stands for written to one more place, through a copy if it is not computed here."""
         value = ref.value
-        if not (ref.whole and value.kind == "pointwise" and value in self.values):
+        alike = place.strides is None or squeezed(ref.shape) == squeezed(value.shape)
+        if not (alike and ref.whole and value.kind == "pointwise" and value in self.values):
             value = Value(value.node, "pointwise", "copy", (ref,), ref.shape, value.batch)
             self.values.append(value)
         self.stores[value].append(place)
