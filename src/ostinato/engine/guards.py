@@ -41,9 +41,7 @@ _MOST_BYTES = 1024  # of a NumPy array that is compared
 
 _OF_ANY_MODULE = frozenset(nn.Module().__dict__) - {"training"}
 _PROTOCOL = frozenset(
-    {"forward", "setup_context", "backward", "vmap", "__call__", "__new__", "__init__", "__enter__", "__exit__"}
-    | {"__getattr__", "__getattribute__", "__get__", "__getitem__", "__iter__", "__len__", "__contains__"}
-    | {"__bool__", "__float__", "__int__", "__index__"}
+    {"forward", "setup_context", "backward", "vmap", "__call__", "__getattr__", "__getattribute__", "__get__"}
 )
 """Names that Python and torch look up by themselves."""
 _ANY_NAME = frozenset(
@@ -131,9 +129,9 @@ def observe(step: Callable[[], Any]) -> tuple[Any, Observation]:
         if collected:
             gc.enable()
     codes -= {observe.__code__, note.__code__}
-    names = {name for code in codes for inner in _nested(code) for name in (*inner.co_names, inner.co_name)}
-    own = {name for code in codes if not _trusted_code(code) for inner in _nested(code) for name in inner.co_names}
-    return made, Observation(frozenset(codes), frozenset(names | _PROTOCOL), bool(own & _ANY_NAME))
+    own = {name for code in codes if not _trusted_code(code) for name in _names(code)}
+    theirs = {name for code in codes if _trusted_code(code) for name in _names(code) if not name.startswith("__")}
+    return made, Observation(frozenset(codes), frozenset(own | theirs | _PROTOCOL), bool(own & _ANY_NAME))
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
@@ -142,6 +140,11 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _nested(constant)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    for inner in _nested(code):
+        yield from (*inner.co_names, inner.co_name)
 
 
 @cache
@@ -314,9 +317,11 @@ class _Walk:
                 self._absent(own, name, f"{path}.{name}")
             for nearer in classes[: classes.index(owner)]:
                 self._once(nearer, name)
+        above = "super" in self.seen.names
         for each, names in named:
             for name in names:
-                self._once(each, name)
+                if above or first[name] is each:
+                    self._once(each, name)
 
     def _once(self, kind: type, name: str) -> None:
         """What a class itself defines under a name: several objects may share it."""
@@ -385,7 +390,7 @@ class _Walk:
         self.key.append((path, code))
         self._is(partial(getattr, function), "__code__", code, path)
         self.found.update(_nested(code))
-        if code not in self.seen.codes and not _trusted_code(code):
+        if code not in self.seen.codes:
             return  # it does not run
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
