@@ -37,6 +37,7 @@ from torch import Tensor, nn
 
 MOST = 200
 """Values that are checked at each call, at most: some 10 microseconds' worth."""
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: C code seldom makes such classes
 _MOST_BYTES = 1024  # of a NumPy array that is compared
 
 _OF_ANY_MODULE = frozenset(nn.Module().__dict__) - {"training"}
@@ -474,7 +475,12 @@ class _Walk:
 
 def _foreign(kind: type) -> bool:
     """Whether a class is Python's or torch's own, and taken as it is."""
-    return _trusted(kind.__module__) and not kind.__module__.startswith("ostinato")
+    module = kind.__module__
+    if not kind.__flags__ & _WRITTEN_IN_PYTHON:
+        return True
+    # What `type(...)` makes bears the name of the module that called it, but is not to be found there.
+    found = hasattr(sys.modules.get(module), kind.__qualname__.partition(".")[0])
+    return found and _trusted(module) and not module.startswith("ostinato")
 
 
 def _slots(kind: type) -> Iterable[str]:
