@@ -81,9 +81,9 @@ class Small(Elman):
         super().__init__(3, 4, bias=False)
 
 
-class SumsUpTheState(Small):
+class MultipliesUpTheState(Small):
     def forward(self, x, state):
-        h = torch.cumsum(state.h, -1) + F.linear(x, self.weight_ih)
+        h = torch.cumprod(state.h, -1) + F.linear(x, self.weight_ih)
         return h, type(state)(h)
 
 
@@ -165,12 +165,12 @@ class Helped(Small):
         return self.step(x, state)
 
     def step(self, x, state):
-        h = state.h.cumsum(1) + F.linear(x, self.weight_ih)
+        h = state.h.cumprod(1) + F.linear(x, self.weight_ih)
         return h, type(state)(h)
 
 
 REFUSED = {
-    SumsUpTheState: ("cumsum cannot run inside the loop", "torch.cumsum(state.h, -1)"),
+    MultipliesUpTheState: ("cumprod cannot run inside the loop", "torch.cumprod(state.h, -1)"),
     MultipliesFeatures: ("prod cannot run inside the loop", "state.h.prod(-1"),
     Branches: ("branches on data", "if state.h.sum() > 0:"),
     AsksForANumber: ("branches on data", "float(state.h[0, 0])"),
@@ -181,7 +181,7 @@ REFUSED = {
     MakesATensor: ("register_buffer", "torch.tensor([1.0"),
     ChangesTheState: ("in-place", "state.h.mul_(2)"),
     Rounds: ("_to_copy cannot run inside the loop", "state.h.bfloat16()"),
-    Helped: ("cumsum cannot run inside the loop", "return self.step(x, state)"),
+    Helped: ("cumprod cannot run inside the loop", "return self.step(x, state)"),
 }
 """For each cell, what its refusal says, and the code that it points to."""
 
@@ -213,7 +213,7 @@ def test_a_tensor_that_is_no_buffer_is_named():
     assert refusal(HasATensor).startswith("HasATensor.scale is a tensor that is neither a parameter nor a buffer: ")
 
 
-@pytest.mark.parametrize("cell", [SumsUpTheState, Branches, DropsOut, HasATensor, Rounds])
+@pytest.mark.parametrize("cell", [MultipliesUpTheState, Branches, DropsOut, HasATensor, Rounds])
 def test_such_a_cell_runs_in_the_plain_loop_and_raises_if_asked_to_run_compiled(cell):
     torch.manual_seed(0)
     cell, x = cell(), torch.randn(2, 5, 3)

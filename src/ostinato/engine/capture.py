@@ -20,9 +20,10 @@ from torch.fx.traceback import preserve_node_meta
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ostinato.cells import Cell
+from ostinato.engine.expansions import IN_STEP
 from ostinato.engine.operations import ALSO_DECOMPOSED, DECOMPOSED
 from ostinato.engine.rewrites import EXPANDED, Rewriting, UnknownTensorError
-from ostinato.engine.separate import Separation, joins_rows
+from ostinato.engine.separate import Separation, joins_rows, needed_in_loop
 
 _HERE = Path(__file__).parent
 
@@ -111,16 +112,25 @@ def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
     def joint(*inputs: Tensor) -> list[Tensor]:
         parameters, x = inputs[:count], inputs[count]
         state, gradients = inputs[count + 1 : count + 1 + states], inputs[count + 1 + states :]
-        outputs, back = vjp(step, parameters, x, state)  # type: ignore[misc]  # its type says three results
-        by_parameter, by_x, by_state = back(list(gradients))
+        learned = tuple(p for p in parameters if p.is_floating_point())
+
+        def of_numbers(some: tuple[Tensor, ...], x: Tensor, state: tuple[Tensor, ...]) -> list[Tensor]:
+            numbers = iter(some)
+            return step(tuple(next(numbers) if p.is_floating_point() else p for p in parameters), x, state)
+
+        outputs, back = vjp(of_numbers, learned, x, state)  # type: ignore[misc]  # its type says three results
+        by_learned, by_x, by_state = back(list(gradients))
+        found = iter(by_learned)
+        by_parameter = [next(found) if p.is_floating_point() else torch.zeros_like(p) for p in parameters]
         return [*outputs, *by_parameter, by_x, *by_state]
 
     with FakeTensorMode():
-        inputs = [torch.empty(weight.shape, dtype=dtype) for weight in weights.values()]
+        types = [dtype if weight.is_floating_point() else weight.dtype for weight in weights.values()]
+        inputs = [torch.empty(w.shape, dtype=type_) for w, type_ in zip(weights.values(), types, strict=True)]
         inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (features, *(s.shape[1] for s in first))]
         inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *(s.shape[1] for s in first))]
         # Some of torch's own cells change what they have just made, and so may a step: then it is traced without that.
-        graph = _trace([joint, functionalize(joint)], inputs, type(cell).__name__)
+        graph = _trace([joint, functionalize(joint)], inputs, type(cell).__name__, count, states)
     return Capture(
         graph, type(cell).__name__, tuple(weights), tuple(s.shape[1] for s in first), cell.output_size, features, dtype
     )
@@ -159,7 +169,7 @@ def _rebound(value: Any, module: nn.Module, copy: nn.Module) -> Any:
     return MethodType(value.__func__, copy) if own else value
 
 
-def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str) -> fx.Graph:
+def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str, weights: int, states: int) -> fx.Graph:
     """The graph of the first of several functions that changes nothing in place, or else of the last."""
     for way in ways:
         module = _traced(way, inputs, name)
@@ -177,10 +187,11 @@ def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str) 
             )
     _simplify(module.graph, name)
     module.graph.eliminate_dead_code()
-    if joins_rows(module.graph, ROWS):
+    stepwise = needed_in_loop(module.graph, weights, 1 + states)
+    if joins_rows(module.graph, ROWS) or any(operation(node) in IN_STEP for node in stepwise):
         module.recompile()
         with preserve_node_meta():
-            module = _traced(Separation(module, ROWS).run, inputs, name)
+            module = _traced(Separation(module, ROWS, stepwise).run, inputs, name)
         _simplify(module.graph, name)
         module.graph.eliminate_dead_code()
     return module.graph

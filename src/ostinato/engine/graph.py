@@ -365,6 +365,22 @@ class _Builder:
         value, layout = self.layouts[piece]
         return _without_batch(value, layout, batch)
 
+    def op_flip(self, node: fx.Node) -> None:
+        """Features in the opposite order: a reference that begins at the end."""
+        source, dims = node.args
+        batch, rank = _batch(node), node.meta["val"].dim()
+        turned = [dim % rank for dim in dims]  # type: ignore[union-attr]
+        if batch in turned:
+            self._other(node)
+            return
+        ref = self._ref(source)  # type: ignore[arg-type]
+        offset, strides = ref.offset, list(ref.strides)
+        for dim in turned:
+            place = dim - (batch is not None and dim > batch)
+            offset += (ref.shape[place] - 1) * strides[place]
+            strides[place] = -strides[place]
+        self._new(node, "pointwise", "copy", (Ref(ref.value, offset, ref.shape, tuple(strides)),))
+
     def op_copy(self, node: fx.Node) -> None:
         self._pointwise(node, "copy", node.args[1])
 

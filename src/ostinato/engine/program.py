@@ -105,7 +105,7 @@ def _compile(kernels: Sequence[Kernel], dtype: torch.dtype, name: str) -> None:
 
 def _constant(node: fx.Node, index: dict[fx.Node, int]) -> Constant:
     layout = _layout(node)
-    if layout is None or not layout.is_contiguous():
+    if layout is None or not layout.is_contiguous() or not node.meta["val"].is_floating_point():
         return Constant(node, None, 0, ())
     return Constant(node, index[_origin(node)], int(layout.storage_offset()), ())
 

@@ -138,6 +138,29 @@ def _group_norm(
     return scaled if bias is None else scaled + bias.view(each)
 
 
+def _one_hot(index: Tensor, classes: int = -1) -> Tensor:
+    if classes < 0:  # as many as the data has
+        return F.one_hot(index)
+    return (index.unsqueeze(-1) == torch.arange(classes)).long()
+
+
+def _pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    if mode == "constant":
+        return F.pad(x, pad, mode, value)
+    for i in range(len(pad) // 2):
+        dim, (before, after) = x.dim() - 1 - i, pad[2 * i : 2 * i + 2]
+        size = x.shape[dim]
+        places = list(range(-before, size + after))
+        if mode == "circular":
+            places = [place % size for place in places]
+        elif mode == "replicate":
+            places = [min(max(place, 0), size - 1) for place in places]
+        else:
+            places = [size - 1 - abs(size - 1 - abs(place)) for place in places]
+        x = torch.cat([x.narrow(dim, place, 1) for place in places], dim)
+    return x
+
+
 _REWRITTEN: dict[Any, Callable[..., Any]] = {
     torch.conv1d: _convolution,
     torch.conv2d: _convolution,
@@ -145,6 +168,8 @@ _REWRITTEN: dict[Any, Callable[..., Any]] = {
     torch.bilinear: _bilinear,
     F.bilinear: _bilinear,
     F.group_norm: _group_norm,
+    F.one_hot: _one_hot,
+    F.pad: _pad,
 }
 
 

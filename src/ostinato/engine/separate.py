@@ -5,13 +5,15 @@ Much of torch joins the rows of a batch with something else: a linear map of ``(
 such dimension kept as three: what stands outside the rows, the rows, what stands inside.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
 from torch.utils._pytree import tree_map_only
+
+from ostinato.engine.expansions import IN_STEP
 
 
 class Split(NamedTuple):
@@ -59,17 +61,49 @@ def joins_rows(graph: fx.Graph, rows: int) -> bool:
     )
 
 
+def needed_in_loop(graph: fx.Graph, weights: int, results: int) -> set[fx.Node]:
+    """The nodes between what is carried, either way, and what is carried on.
+
+    Args:
+        graph: A captured graph.
+        weights: How many parameters and buffers it takes.
+        results: How many outputs a step has: y and the new state.
+    """
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+    after: set[fx.Node] = set(placeholders[weights + 1 :])
+    for node in graph.nodes:
+        if any(source in after for source in node.all_input_nodes):
+            after.add(node)
+    outputs: Any = graph.output_node().args[0]
+    before: set[fx.Node] = set()
+    stack = [node for node in (*outputs[1:results], *outputs[len(outputs) - results + 1 :]) if node is not None]
+    while stack:
+        node = stack.pop()
+        if node not in before:
+            before.add(node)
+            stack += node.all_input_nodes
+    return after & before
+
+
 class Separation(fx.Interpreter):
     """Runs a captured graph; what it makes has rows in a dimension of their own wherever that can be.
 
     Args:
         module: The graph.
         rows: The number of rows, by which their dimension is recognised.
+        stepwise: The nodes that a loop needs: what only torch has is written there in simpler operations.
     """
 
-    def __init__(self, module: fx.GraphModule, rows: int) -> None:
+    def __init__(self, module: fx.GraphModule, rows: int, stepwise: Collection[fx.Node]) -> None:
         super().__init__(module)
         self.rows = rows
+        self.stepwise = stepwise
+        self.now: fx.Node | None = None
+
+    def run_node(self, n: fx.Node) -> Any:
+        """One node, remembered."""
+        self.now = n
+        return super().run_node(n)
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One operation, by a rule for its kind where one of its operands is split."""
@@ -80,6 +114,11 @@ class Separation(fx.Interpreter):
             except _Joined:
                 pass
         args, kwargs = tree_map_only(Split, Split.joined, (args, kwargs), is_leaf=lambda x: isinstance(x, Split))
+        if self.now in self.stepwise and isinstance(target, torch._ops.OpOverload):
+            expansion = IN_STEP.get(str(target.overloadpacket.__name__))
+            made = NotImplemented if expansion is None else expansion(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
         return super().call_function(target, args, kwargs)
 
     def output(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
