@@ -214,24 +214,24 @@ def test_a_linear_recurrence_multiplies_nothing_inside_the_loops(name):
 
 
 def test_what_only_torch_has_runs_before_the_loop_if_it_needs_no_state():
-    schedule = schedule_of_step(lambda c, x, h: torch.tanh(F.linear(x.cumsum(1), c.w) + h))
+    schedule = schedule_of_step(lambda c, x, h: torch.tanh(F.linear(x.cumprod(1), c.w) + h))
 
-    assert "cumsum" in operations(schedule.forward.early)
+    assert "cumprod" in operations(schedule.forward.early)
 
 
 def test_what_only_torch_has_runs_after_the_loop_if_no_state_needs_it():
     def step(c, x, h):
         new = torch.tanh(F.linear(x, c.w) + h)
-        return new.cumsum(1), new
+        return new.cumprod(1), new
 
     schedule = schedule_of_step(step)
 
-    assert "cumsum" in operations(schedule.forward.late(schedule.forward.results))
+    assert "cumprod" in operations(schedule.forward.late(schedule.forward.results))
 
 
 def test_what_only_torch_has_is_refused_where_the_state_needs_it():
-    with pytest.raises(CaptureError, match="StepCell: cumsum cannot run inside the loop"):
-        schedule_of_step(lambda c, x, h: F.linear(x, c.w) + h.cumsum(1))
+    with pytest.raises(CaptureError, match="StepCell: cumprod cannot run inside the loop"):
+        schedule_of_step(lambda c, x, h: F.linear(x, c.w) + h.cumprod(1))
 
 
 def test_an_output_that_no_state_needs_is_multiplied_after_the_loop():
