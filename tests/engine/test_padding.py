@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from scan_scenario import SIZES, StepCell, StepState, assert_same, compiled, made_case, reference, results
+from scan_scenario import SIZES, StepCell, StepState, assert_same, compiled, graph_of, made_case, reference, results
 from torch.nn import functional as F
 
 from ostinato.cells import GRU
 from ostinato.engine import execute
+from ostinato.engine.schedule import build_schedule
 
 EARLY = {
     "sqrt": lambda c, x: F.linear((x.abs() + 1 + c.b).sqrt(), c.w),
@@ -91,10 +92,6 @@ def test_a_broken_row_breaks_the_input_gradient_of_no_other():
 
 def test_products_and_sums_alone_read_padding_as_it_is():
     """What is finite at zero costs nothing more."""
-    from scan_scenario import graph_of
-
-    from ostinato.engine.schedule import build_schedule
-
     backward = build_schedule(graph_of(GRU(*SIZES))).backward
     assert backward.early.total
     assert backward.late(backward.results).total

@@ -98,6 +98,12 @@ def weighted_cut_and_waiting(c, x, h, g):
     return g, F.linear(g.detach(), c.u) * x, torch.tanh(g * c.v + h)
 
 
+def chosen_and_rounded(c, x, h, g):
+    """No gradient comes through the rounding, and what the weight would get of it is read from the state still."""
+    z = torch.where(h > 0, h, F.linear(x, c.w))
+    return F.linear(x, c.u), 0.5 * h + torch.sigmoid(torch.round(3 * torch.tanh(z))), 0.5 * g
+
+
 def in_heads(c, x, h, g):
     made = new(c, x, h)
     return (made.reshape(-1, 2, 2) @ c.small).reshape(-1, 4), made, 0.5 * g + made
@@ -105,7 +111,7 @@ def in_heads(c, x, h, g):
 
 STEPS = [
     written_only, read_detached, read_by_a_comparison, read_rounded_down, both_cut_off, read_by_its_sum,
-    both_read_by_sums, read_by_a_part, weighted_and_cut, weighted_cut_and_waiting, in_heads,
+    both_read_by_sums, read_by_a_part, weighted_and_cut, weighted_cut_and_waiting, chosen_and_rounded, in_heads,
 ]  # fmt: skip
 
 

@@ -52,6 +52,15 @@ def norms(c, x, h):
     return torch.tanh(sum(parts))
 
 
+def over_one_feature(c, x, h):
+    """Sums over dimensions of size 1."""
+    z = F.linear(x, c.w) + h * c.v
+    one, column = z.view(-1, 1, 4), z.view(-1, 4, 1)
+    parts = [one.sum(1), one.mean(1), one.amax(1), column.amin(2), column.logsumexp(2), column.norm(dim=2)]
+    parts += [z[:, 1:2].sum(1, keepdim=True) * z, z[:, :1].mean(1).unsqueeze(1) + h, z.view(-1, 1, 4, 1).sum((1, 3))]
+    return torch.tanh(sum(parts))
+
+
 def products(c, x, h):
     heads = h.view(-1, 2, 2)
     joined = torch.cat([x, h], -1) @ torch.cat([c.w, c.u], 1).T
@@ -107,7 +116,7 @@ def ahead(c, x, h):
     return torch.tanh(F.linear(sums, c.w) * torch.prod(x, -1, keepdim=True) + h * c.v)
 
 
-@pytest.mark.parametrize("step", [pieces, norms, activations, choices, overwritten, cut, ahead])
+@pytest.mark.parametrize("step", [pieces, norms, over_one_feature, activations, choices, overwritten, cut, ahead])
 def test_a_step_is_compiled_whatever_it_computes(step):
     torch.manual_seed(0)
     cell = StepCell(step)

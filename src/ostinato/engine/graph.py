@@ -325,7 +325,7 @@ class _Builder:
         """The mean square of the distance from the mean."""
         summed = self._summed(node)
         correction: Any = node.args[2] if len(node.args) > 2 else node.kwargs.get("correction", 1)
-        if summed is None or correction is None:
+        if summed is None or correction is None or prod(summed.shape) == prod(self._features(node)):
             self._other(node)
             return
         kept, count = self._features(node), prod(summed.shape) // prod(self._features(node))

@@ -98,9 +98,14 @@ def _compile(kernels: Sequence[Kernel], dtype: torch.dtype, name: str) -> None:
     """Compiles passes into one library; see `ostinato.engine.build.library` for what it raises."""
     compiled = library(whole((kernel.source for kernel in kernels), dtype, name), name)
     for kernel in kernels:
-        kernel.workspace, kernel.run = compiled[f"{kernel.name}_workspace"], compiled[f"{kernel.name}_run"]
-        kernel.workspace.argtypes, kernel.workspace.restype = (ctypes.c_void_p,) * 2, ctypes.c_int64
-        kernel.run.argtypes, kernel.run.restype = (ctypes.c_void_p,) * 3, None
+        load(kernel, compiled, kernel.name)
+
+
+def load(kernel: Kernel, compiled: ctypes.CDLL, name: str) -> None:
+    """Takes a pass's functions from a library in which they have this name."""
+    kernel.workspace, kernel.run = compiled[f"{name}_workspace"], compiled[f"{name}_run"]
+    kernel.workspace.argtypes, kernel.workspace.restype = (ctypes.c_void_p,) * 2, ctypes.c_int64
+    kernel.run.argtypes, kernel.run.restype = (ctypes.c_void_p,) * 3, None
 
 
 def _constant(node: fx.Node, index: dict[fx.Node, int]) -> Constant:

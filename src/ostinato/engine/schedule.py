@@ -339,9 +339,14 @@ def _choose_saved(
 
 
 def _read_by_gradient(graph: StepGraph) -> set[Value]:
-    """The row values of the forward pass that those of the backward pass are made of."""
-    read = {ref.value for value in graph.with_gradient for ref in value.refs}
-    for value in graph.with_gradient:
+    """The row values of the forward pass that those of the backward pass are made of.
+
+    Gradients of what is cut off need none: they are zeros, and what is made of zeros and of the forward pass.
+    """
+    results = graph.outputs[1 + len(graph.capture.state) :]
+    made = graph.with_gradient | {v for v in graph.values if v.kind == "outside" and v.batch is None}
+    read = {ref.value for value in made for ref in value.refs} | {graph.refs[node].value for node in results}
+    for value in made:
         if value.kind == "outside":
             read |= {graph.refs[node].value for node in value.node.all_input_nodes if node in graph.refs}
     return {value for value in read - graph.with_gradient if value.batch is not None}
