@@ -104,14 +104,25 @@ def chosen_and_rounded(c, x, h, g):
     return F.linear(x, c.u), 0.5 * h + torch.sigmoid(torch.round(3 * torch.tanh(z))), 0.5 * g
 
 
+def waiting_for_work(c, x, h, g):
+    """Work on what was made of the input a step before: both leave the loop."""
+    return F.linear(h, c.u), torch.cat([x * 2, x], -1)[:, :4], torch.tanh(g + x)
+
+
 def in_heads(c, x, h, g):
     made = new(c, x, h)
     return (made.reshape(-1, 2, 2) @ c.small).reshape(-1, 4), made, 0.5 * g + made
 
 
+def state_in_heads(c, x, h, g):
+    """The gradient of the weight has several rows for one of the state."""
+    return (h.reshape(-1, 2, 2) @ c.small).reshape(-1, 4), torch.tanh(x + g), h * c.v
+
+
 STEPS = [
     written_only, read_detached, read_by_a_comparison, read_rounded_down, both_cut_off, read_by_its_sum,
-    both_read_by_sums, read_by_a_part, weighted_and_cut, weighted_cut_and_waiting, chosen_and_rounded, in_heads,
+    both_read_by_sums, read_by_a_part, weighted_and_cut, weighted_cut_and_waiting, chosen_and_rounded,
+    waiting_for_work, in_heads, state_in_heads,
 ]  # fmt: skip
 
 

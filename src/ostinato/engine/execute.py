@@ -234,13 +234,10 @@ class _Run:
         rows, refs, states = self.rows, self.program.graph.refs, self.program.state
         if rows.steps == 1 or not rows.time_major or self.lengths is not None:
             return {}
-        sums = self.kernel.part.sums
         found = tuple(
             node
             for node in dict.fromkeys(results)
-            if refs[node].value.batch is None
-            and not any(n in sums for n in self.kernel.late((node,)).inputs)
-            and any(n in refs and refs[n].value in states for n in self.kernel.late((node,)).inputs)
+            if refs[node].value.batch is None and self._divisible(self.kernel.late((node,)).inputs)
         )
         if not found:
             return {}
@@ -262,6 +259,13 @@ class _Run:
                     given[node] = self.node(node)[own] if value.batch == 0 else self.node(node)
             made.append(stage(step if own is first else rows.number - step, given))
         return {node: made[1][node] + made[0][node] for node in found}
+
+    def _divisible(self, inputs: Sequence[fx.Node]) -> bool:
+        """Whether what sums are made of can be divided by rows, and the state before each step is part of it."""
+        refs = self.program.graph.refs
+        values = [refs[node].value for node in inputs if node in refs and node not in self.kernel.part.sums]
+        by_rows = all(value.batch == 0 or value.kind == "constant" for value in values)
+        return by_rows and len(values) == len(inputs) and any(value in self.program.state for value in values)
 
     def late(self, results: tuple[fx.Node, ...]) -> list[Tensor]:
         """What torch makes after the loop."""

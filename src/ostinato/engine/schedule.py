@@ -155,7 +155,7 @@ class _Division:
         self.ready = {graph.refs[node].value for node in ready}
         self.previous = tuple(graph.refs[node].value for node in previous)
         self.carried = [graph.refs[node].value for node in carried]
-        self.nodes = new
+        self.nodes = [graph.refs[node].value.node for node in new]  # the same but for the names of views
         self.new = [graph.refs[node] for node in new]
         self.place: dict[Value, str] = {}
         self.delays: set[int] = set()
