@@ -27,16 +27,16 @@ TOLERANCE = 1e-7
 class Wrapped(Cell):
     """Somebody's cell: `inner(x, state)` gives an output or a tuple, which is the state, or an output and a state."""
 
-    def __init__(self, inner: nn.Module, states: int, gives_output: bool) -> None:
+    def __init__(self, inner: nn.Module, states: int, gives_output: bool, *settings: float) -> None:
         super().__init__(INPUTS, UNITS)
-        self.inner, self.states, self.gives_output = inner, states, gives_output
+        self.inner, self.states, self.gives_output, self.settings = inner, states, gives_output, settings
 
     def initial_state(self, batch_size, device=None, dtype=None):
         made = (torch.zeros(batch_size, UNITS, device=device, dtype=dtype) for _ in range(self.states))
         return _STATES[self.states](*made)
 
     def forward(self, x, state):
-        made = self.inner(x, state[0] if self.states == 1 else tuple(state))
+        made = self.inner(x, state[0] if self.states == 1 else tuple(state), *self.settings)
         y, new = made if self.gives_output else (None, made)
         new = new if isinstance(new, tuple) else (new,)
         return (new[0] if y is None else y), type(state)(*new)
@@ -69,7 +69,7 @@ def ncps() -> Iterator[tuple[str, Callable[[], Cell]]]:
     for mode in ("default", "pure", "no_gate"):
         yield (
             f"ncps CfC {mode}",
-            lambda mode=mode: Wrapped(cfc.CfCCell(INPUTS, UNITS, mode=mode, backbone_units=5), 1, True),
+            lambda mode=mode: Wrapped(cfc.CfCCell(INPUTS, UNITS, mode=mode, backbone_units=5), 1, True, 1.0),
         )
     yield (
         "ncps LTC",
@@ -80,7 +80,7 @@ def ncps() -> Iterator[tuple[str, Callable[[], Cell]]]:
 def verdict(make: Callable[[], Cell]) -> str:
     """How a cell fares, in a line."""
     torch.manual_seed(0)
-    cell = make().double()
+    cell = make().double().requires_grad_()
     explanation = explain(cell, torch.zeros(2, 3, cell.input_size).double())
     if explanation.backend != "cpp":
         return f"not compiled: {explanation.others['cpp']}"
