@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from ostinato.cells import GRU, LSTM, Cell, Elman, State
+from ostinato.engine.reference import hooked
 
 
 def why_not(cell: Cell[Any], features: int) -> str | None:
@@ -22,7 +23,7 @@ def why_not(cell: Cell[Any], features: int) -> str | None:
         return f"torch's RNN has no activation {cell.activation!r}"
     if features != cell.input_size:
         return "torch's kernels take no recurrent dropout mask"
-    if cell._forward_hooks or cell._forward_pre_hooks or cell._backward_hooks or cell._backward_pre_hooks:
+    if hooked(cell):
         return "torch's kernels call no hooks, and the cell has some"
     return None
 

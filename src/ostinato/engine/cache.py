@@ -33,12 +33,14 @@ class _Kind(NamedTuple):
 
     Attributes:
         seen: What ran in it.
-        guards: Of the cell that it was captured from: their key is that of all that share it.
+        key: Of the guards of all cells that share it.
+        alive: Objects whose identity stands in the key.
         program: What came of it.
     """
 
     seen: Observation
-    guards: Guards
+    key: tuple[Any, ...]
+    alive: tuple[Any, ...]
     program: Program | Failure
 
 
@@ -120,7 +122,7 @@ def _hold(cell: Cell[Any], names: list[str], features: int, dtype: torch.dtype, 
     captures = before.captures if before else 0
     for kind in kinds:
         guards = Guards(cell, kind.seen)
-        if guards.key == kind.guards.key:
+        if guards.key == kind.key:
             break
     else:
         changed = before.guards.changed() if before else ""
@@ -135,11 +137,11 @@ def _hold(cell: Cell[Any], names: list[str], features: int, dtype: torch.dtype, 
             program: Program | Failure = Failure(
                 f"{changed} has changed between scans {_MOST_CAPTURES} times: make it a buffer (register_buffer)"
             )
-            kind = _Kind(before.kind.seen, Guards(cell, before.kind.seen), program)
+            guards = Guards(cell, before.kind.seen)
+            kind = _Kind(before.kind.seen, guards.key, guards.alive, program)
         else:
-            kind = _apart(cell, features, dtype, weights)
+            kind, guards = _apart(cell, features, dtype, weights)
             _remember(kinds, kind)
-        guards = kind.guards
     _held.pop(place, None)
     _held[place] = _Held(place, cell, kind, guards, formats, captures)
     while len(_held) > _MOST_CELLS:
@@ -180,29 +182,35 @@ def _slots(cell: Cell[Any]) -> tuple[list[_Slot], list[tuple[Any, str, Any, str]
     return list(slots.values()), ties
 
 
-def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> _Kind:
+def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> tuple[_Kind, Guards]:
     """Makes a program in a thread of its own: a scan may itself be traced, and what traces it belongs to its thread."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_captured, cell, features, dtype, weights, torch.get_default_dtype()).result()
+        return thread.submit(_captured, cell, features, dtype, weights).result()
 
 
-def _captured(
-    cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor], default: torch.dtype
-) -> _Kind:
+def _captured(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> tuple[_Kind, Guards]:
     if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
-        nothing = Observation(frozenset(), frozenset(), False)
-        return _Kind(nothing, Guards(cell, nothing), Failure("the weights are of another type than the input"))
-    trial = _Trial(cell, features, dtype, weights)
-    made, seen = observe(trial.together)
-    guards = Guards(cell, seen)
+        seen = Observation(frozenset(), frozenset(), False)
+        guards = Guards(cell, seen)
+        program: Program | Failure = Failure("the weights are of another type than the input")
+    else:
+        trial = _Trial(cell, features, dtype, weights)
+        made, seen = observe(trial.together)
+        guards = Guards(cell, seen)
+        program = _program(cell, features, dtype, guards, trial, made)
+    return _Kind(seen, guards.key, guards.alive, program), guards
+
+
+def _program(
+    cell: Cell[Any], features: int, dtype: torch.dtype, guards: Guards, trial: "_Trial", made: Any
+) -> Program | Failure:
     if guards.problem:
-        return _Kind(seen, guards, Failure(guards.problem))
+        return Failure(guards.problem)
     if not trial.state:
-        return _Kind(seen, guards, Failure(f"{trial.name} carries no state: there is no loop to compile"))
+        return Failure(f"{trial.name} carries no state: there is no loop to compile")
     program = made_program(cell, features, dtype)
-    if isinstance(program, Program) and (problem := trial.problem(made)):
-        program = Failure(problem)
-    return _Kind(seen, guards, program)
+    problem = None if isinstance(program, Failure) else trial.problem(made)
+    return Failure(problem) if problem else program
 
 
 class _Trial:

@@ -29,6 +29,8 @@ _HERE = Path(__file__).parent
 
 ROWS = 1_000_003
 """The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
+_OTHER_ROWS = 1_000_033
+"""Another such prime: a number in the graph that differs was made of the number of rows."""
 
 _VIEW_NAMES = """
 view _unsafe_view reshape slice select split split_with_sizes unbind t transpose permute expand unsqueeze squeeze alias
@@ -37,6 +39,9 @@ detach lift_fresh_copy broadcast_in_dim
 VIEWS = frozenset(_VIEW_NAMES.split())
 """Operations that only look at a tensor in another way."""
 
+
+_TAKES_SIZES = VIEWS | {"full", "zeros", "ones", "empty", "new_zeros", "new_ones", "new_full", "new_empty", "arange"}
+"""Operations that may be told the number of rows."""
 
 _FILLS_LIKE = {"full_like": None, "zeros_like": 0, "ones_like": 1}
 
@@ -73,8 +78,13 @@ def weights_of(cell: Cell[Any]) -> list[tuple[str, Tensor]]:
     if cell._modules:
         return [*cell.named_parameters(), *cell.named_buffers()]
     # The same for a cell without parts, ten times faster: streams ask for it at every step.
-    own = (*cell._parameters.items(), *cell._buffers.items())
-    return [(name, weight) for name, weight in own if weight is not None]
+    named: list[tuple[str, Tensor]] = []
+    for own in (cell._parameters, cell._buffers):
+        found = [(name, weight) for name, weight in own.items() if weight is not None]
+        if len({id(weight) for _, weight in found}) < len(found):  # one under two names counts once
+            return [*cell.named_parameters(), *cell.named_buffers()]
+        named += found
+    return named
 
 
 def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
@@ -124,13 +134,20 @@ def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
         by_parameter = [next(found) if p.is_floating_point() else torch.zeros_like(p) for p in parameters]
         return [*outputs, *by_parameter, by_x, *by_state]
 
+    def forward(*inputs: Tensor) -> list[Tensor]:
+        return step(inputs[:count], inputs[count], inputs[count + 1 :])
+
+    sizes = [s.shape[1] for s in first]
     with FakeTensorMode():
         types = [dtype if weight.is_floating_point() else weight.dtype for weight in weights.values()]
-        inputs = [torch.empty(w.shape, dtype=type_) for w, type_ in zip(weights.values(), types, strict=True)]
-        inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (features, *(s.shape[1] for s in first))]
-        inputs += [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *(s.shape[1] for s in first))]
+        parameters = [torch.empty(w.shape, dtype=type_) for w, type_ in zip(weights.values(), types, strict=True)]
+        inputs = parameters + [torch.empty(ROWS, size, dtype=dtype) for size in (features, *sizes)]
+        others = parameters + [torch.empty(_OTHER_ROWS, size, dtype=dtype) for size in (features, *sizes)]
+        given = [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *sizes)]
         # Some of torch's own cells change what they have just made, and so may a step: then it is traced without that.
-        graph = _trace([joint, functionalize(joint)], inputs, type(cell).__name__, count, states)
+        graph = _trace([joint, functionalize(joint)], [*inputs, *given], type(cell).__name__, count, states)
+        one, other = (_traced(forward, rows, type(cell).__name__).graph for rows in (inputs, others))
+        _compare(one, other, type(cell).__name__)
     return Capture(
         graph, type(cell).__name__, tuple(weights), tuple(s.shape[1] for s in first), cell.output_size, features, dtype
     )
@@ -213,6 +230,31 @@ def _traced(function: Callable[..., Any], inputs: list[Tensor], name: str) -> fx
     except (RuntimeError, TypeError, AssertionError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CaptureError(f"{name} cannot be traced: {reason} ({_line(error)})") from error
+
+
+def _compare(graph: fx.Graph, other: fx.Graph, name: str) -> None:
+    """Refuses a step that computes with the number of rows, of which these graphs have different ones."""
+    nodes, others = list(graph.nodes), list(other.nodes)
+    for node, twin in zip(nodes, others, strict=False):
+        shapes_only = operation(node) in _TAKES_SIZES
+        pairs = zip(_leaves((node.args, node.kwargs)), _leaves((twin.args, twin.kwargs)), strict=False)
+        alike = all(one == two or (shapes_only and _rows_alike(one, two)) for one, two in pairs)
+        if node.target != twin.target or not alike:
+            raise CaptureError(f"{name} computes with the number of rows ({where(node)}): rows must be independent")
+    if len(nodes) != len(others):
+        raise CaptureError(f"{name} computes something else for another number of rows: rows must be independent")
+
+
+def _leaves(arguments: Any) -> list[Any]:
+    found: list[Any] = []
+    fx.node.map_aggregate(arguments, lambda leaf: found.append(leaf.name if isinstance(leaf, fx.Node) else leaf))
+    return found
+
+
+def _rows_alike(one: Any, two: Any) -> bool:
+    """Whether two sizes are as many times the number of rows."""
+    whole = isinstance(one, int) and isinstance(two, int) and one % ROWS == two % _OTHER_ROWS == 0
+    return whole and one // ROWS == two // _OTHER_ROWS
 
 
 def _simplify(graph: fx.Graph, name: str) -> None:

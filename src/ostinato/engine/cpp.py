@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell, State
-from ostinato.engine import execute, probe
+from ostinato.engine import execute, probe, reference
 from ostinato.engine.cache import pin, program_of
 from ostinato.engine.op import scan_eagerly, scan_op
 from ostinato.engine.program import Failure, Program
@@ -46,7 +46,7 @@ def prepare(
         return f"it computes in float32 and float64, not in {str(dtype).removeprefix('torch.')}"
     if torch.is_autocast_enabled("cpu"):
         return "it knows no autocast"
-    if _hooked(cell):
+    if reference.hooked(cell):
         return "compiled steps call no hooks, and the cell has some"
     obstacle: str | None = probe.obstacle()
     if obstacle:
@@ -69,16 +69,6 @@ def foreign_tensor(tensor: Tensor) -> str | None:
     if type(tensor) in _PLAIN or torch._C._len_torch_dispatch_stack():  # who traces brings classes of his own
         return None
     return f"tensors of a class of their own go through the plain loop, and there is a {type(tensor).__name__}"
-
-
-def _hooked(cell: Cell[Any]) -> bool:
-    if torch.nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
-        return True
-    modules = cell.modules() if cell._modules else (cell,)
-    return any(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-        for module in modules
-    )
 
 
 def _warn_once(message: str) -> None:

@@ -12,6 +12,7 @@ import enum
 import gc
 import sys
 import sysconfig
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
@@ -285,7 +286,7 @@ class _Walk:
             return
         own = module.__dict__
         self.key.append((path, type(module)))
-        self._is(type, module, type(module), f"the class of {path}")
+        self._is(_class_of, weakref.ref(module), type(module), f"the class of {path}")
         for part in ("_parameters", "_buffers", "_modules"):
             entries = own[part]
             self._is(own.__getitem__, part, entries, f"{path}.{part}")
@@ -461,7 +462,7 @@ class _Walk:
         slots = [name for kind in type(value).__mro__ for name in _slots(kind)]
         if own is None and not slots and _foreign(type(value)):
             raise UnwatchableError(
-                f"the step reads {path}, a {type(value).__qualname__}, which cannot be checked at each call; "
+                f"the step reads {path}, of type {type(value).__qualname__}, which cannot be checked at each call; "
                 "keep numbers, texts, lists or small objects in the cell, and tensors as buffers"
             )
         self._is(type, value, type(value), f"the class of {path}")
@@ -499,6 +500,10 @@ def _wrapped(value: Any) -> tuple[str, ...]:
     if isinstance(value, partial):
         return ("func", "args", "keywords")
     return ("__wrapped__",) if callable(value) and hasattr(value, "__wrapped__") else ()
+
+
+def _class_of(module: "weakref.ref[nn.Module]") -> type:
+    return type(module())
 
 
 def _of_array(value: Any) -> tuple[Any, ...]:

@@ -9,6 +9,17 @@ from ostinato.cells import Cell, State
 from ostinato.engine.lengths import valid_steps
 
 
+def hooked(cell: Cell[Any]) -> bool:
+    """Whether a step calls hooks, of the cell, of a part of it or of every module: only the plain loop calls them."""
+    if torch.nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
+        return True
+    modules = cell.modules() if cell._modules else (cell,)
+    return any(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+        for module in modules
+    )
+
+
 def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool) -> tuple[Tensor, State]:
     """Runs `cell` over ``(batch, time, features)`` one step at a time; see `ostinato.engine.scan`."""
     steps = range(x.shape[1])
