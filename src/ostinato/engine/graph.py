@@ -325,10 +325,11 @@ class _Builder:
         """The mean square of the distance from the mean."""
         summed = self._summed(node)
         correction: Any = node.args[2] if len(node.args) > 2 else node.kwargs.get("correction", 1)
-        if summed is None or correction is None or prod(summed.shape) == prod(self._features(node)):
+        kept = self._features(node)
+        count = 0 if summed is None else prod(summed.shape) // prod(kept)
+        if summed is None or correction is None or count <= correction:  # the deviation of one number is none
             self._other(node)
             return
-        kept, count = self._features(node), prod(summed.shape) // prod(self._features(node))
         mean = self._value(Value(node, "reduce", "mean", (summed,), kept, _batch(node)))
         outer = summed.shape[: len(summed.shape) - len(node.args[1])]  # type: ignore[arg-type]
         strides = (*contiguous(outer), *(0 for _ in summed.shape[len(outer) :]))
