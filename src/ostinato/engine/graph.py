@@ -8,10 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ostinato.engine.capture import ROWS, VIEWS, Capture, is_check, operation
+from ostinato.engine.capture import VIEWS, Capture, is_check, operation
 from ostinato.engine.independence import refuse_mixed_rows
 from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
+from ostinato.engine.views import (
+    grouped,
+    has_plain_rows,
+    layout_of,
+    narrowed,
+    row_dimension,
+    segments,
+    within,
+    without_rows,
+)
 
 _SAME = {"clone", "_to_copy", "contiguous", "positive"}
 _FILLS = {"full": None, "zeros": 0.0, "ones": 1.0}
@@ -93,7 +103,7 @@ class _Builder:
         placeholders = 0
         for node in self.capture.graph.nodes:
             if node.op == "placeholder":
-                value = self._new(node, "input" if _batch(node) is not None else "constant", node.name, ())
+                value = self._new(node, "input" if row_dimension(node) is not None else "constant", node.name, ())
                 if placeholders >= first_gradient:
                     self.with_gradient.add(value)
                 placeholders += 1
@@ -112,22 +122,22 @@ class _Builder:
             ref = self._ref(node)
             if not ref.whole or ref.value.kind in ("input", "constant"):
                 value = self._part(node, ref, ref.shape)
-                self.layouts[node] = (value, _layout(value.shape, value.batch))
+                self.layouts[node] = (value, layout_of(value.shape, value.batch))
 
     def _new(self, node: fx.Node, kind: Kind, op: str, operands: tuple[Ref | float, ...]) -> Value:
         """The value that a node makes."""
-        batch = _batch(node)
+        batch = row_dimension(node)
         value = self._value(Value(node, kind, op, operands, self._features(node), batch))
-        self.layouts[node] = (value, _layout(value.shape, batch))
+        self.layouts[node] = (value, layout_of(value.shape, batch))
         return value
 
     def _part(self, node: fx.Node, operand: Ref | float, shape: tuple[int, ...]) -> Value:
         """A value that is needed on the way to a node's: a copy, or zeros."""
-        return self._value(Value(node, "pointwise", "copy", (operand,), shape, _batch(node)))
+        return self._value(Value(node, "pointwise", "copy", (operand,), shape, row_dimension(node)))
 
     def _inner(self, node: fx.Node, op: str, operands: Iterable[Ref | float]) -> Value:
         """A pointwise value on the way to a node's, of the node's shape."""
-        return Value(node, "pointwise", op, tuple(operands), self._features(node), _batch(node))
+        return Value(node, "pointwise", op, tuple(operands), self._features(node), row_dimension(node))
 
     def _value(self, value: Value) -> Value:
         node, kind = value.node, value.kind
@@ -141,7 +151,7 @@ class _Builder:
     def _features(self, node: fx.Node) -> tuple[int, ...]:
         if not isinstance(node.meta["val"], Tensor):
             return ()
-        return tuple(size for i, size in enumerate(node.meta["val"].shape) if i != _batch(node))
+        return tuple(size for i, size in enumerate(node.meta["val"].shape) if i != row_dimension(node))
 
     def _add(self, node: fx.Node) -> None:
         name = operation(node)
@@ -154,9 +164,9 @@ class _Builder:
                 self._new(node, "outside", operation(node.args[0]), ())  # type: ignore[arg-type]
             else:
                 self._seen(node, value, layouts[node.args[1]])
-        elif all(self.layouts[n][0].kind == "constant" for n in node.all_input_nodes) and _batch(node) is None:
+        elif all(self.layouts[n][0].kind == "constant" for n in node.all_input_nodes) and row_dimension(node) is None:
             self._new(node, "constant", name, ())
-        elif not _plain(node) or any(self._is_outside(n) for n in node.all_input_nodes):
+        elif not has_plain_rows(node) or any(self._is_outside(n) for n in node.all_input_nodes):
             self._other(node)
         elif name in VIEWS:
             self._view(node)
@@ -179,7 +189,7 @@ class _Builder:
 
     def _is_outside(self, node: fx.Node) -> bool:
         value = self.layouts[node][0]
-        return value.kind == "outside" and (value.batch is None or not _plain(node))
+        return value.kind == "outside" and (value.batch is None or not has_plain_rows(node))
 
     def _keeps_type(self, node: fx.Node) -> bool:
         before, after = node.args[0].meta["val"].dtype, node.meta["val"].dtype  # type: ignore[union-attr]
@@ -213,14 +223,14 @@ class _Builder:
 
     def _ref(self, node: fx.Node) -> Ref:
         value, layout = self.layouts[node]
-        return _without_batch(value, layout, _batch(node))
+        return without_rows(value, layout, row_dimension(node))
 
     def _operand(self, argument: Any, like: fx.Node) -> Ref | float:
         """An argument of a pointwise operation, broadcast to the shape of its result."""
         if not isinstance(argument, fx.Node):
             return float(argument)
         value, layout = self.layouts[argument]
-        return _without_batch(value, layout.expand(like.meta["val"].shape), _batch(like))
+        return without_rows(value, layout.expand(like.meta["val"].shape), row_dimension(like))
 
     def _pointwise(self, node: fx.Node, op: str, *arguments: Any) -> Value:
         return self._new(node, "pointwise", _OF_BITS.get(op, op), tuple(self._operand(a, node) for a in arguments))
@@ -250,11 +260,11 @@ class _Builder:
         values = [self.layouts[node][0] for node in (a, b)]
         if any(value.kind != "cat" or len(value.shape) != 1 for value in values):
             return None
-        parts = [_segments(value) for value in values]
+        parts = [segments(value) for value in values]
         ends = sorted({end for part in parts for _, end, _ in part})
         pieces: list[Ref] = []
         for start, end in zip([0, *ends], ends, strict=False):
-            over = [_within(part, start, end) for part in parts]
+            over = [within(part, start, end) for part in parts]
             filled = [ref for ref in over if ref.value.operands != (0.0,)]
             if len(filled) > 1:
                 return None
@@ -330,20 +340,20 @@ class _Builder:
         if summed is None or correction is None or count <= correction:  # the deviation of one number is none
             self._other(node)
             return
-        mean = self._value(Value(node, "reduce", "mean", (summed,), kept, _batch(node)))
+        mean = self._value(Value(node, "reduce", "mean", (summed,), kept, row_dimension(node)))
         outer = summed.shape[: len(summed.shape) - len(node.args[1])]  # type: ignore[arg-type]
         strides = (*contiguous(outer), *(0 for _ in summed.shape[len(outer) :]))
         far = (summed, Ref(mean, 0, summed.shape, strides))
-        distance = self._value(Value(node, "pointwise", "sub", far, summed.shape, _batch(node)))
-        square = self._value(Value(node, "pointwise", "square", (all_of(distance),), summed.shape, _batch(node)))
-        total = self._value(Value(node, "reduce", "sum", (all_of(square),), kept, _batch(node)))
+        distance = self._value(Value(node, "pointwise", "sub", far, summed.shape, row_dimension(node)))
+        square = self._value(Value(node, "pointwise", "square", (all_of(distance),), summed.shape, row_dimension(node)))
+        total = self._value(Value(node, "reduce", "sum", (all_of(square),), kept, row_dimension(node)))
         self._new(node, "pointwise", "div", (all_of(total), float(count - correction)))
 
     def _summed(self, node: fx.Node) -> Ref | None:
         """What a reduction reads, the features that it sums last; None where it sums over rows."""
         source = node.args[0]
         assert isinstance(source, fx.Node)
-        batch, rank = _batch(source), source.meta["val"].dim()
+        batch, rank = row_dimension(source), source.meta["val"].dim()
         given: Any = node.args[1] if len(node.args) > 1 else None
         dims = [d % rank for d in (range(rank) if not given else [given] if isinstance(given, int) else given)]
         if batch in dims:
@@ -356,7 +366,7 @@ class _Builder:
     def op_cat(self, node: fx.Node) -> None:
         pieces: Any = node.args[0]
         dim = (node.args[1] if len(node.args) > 1 else 0) % node.meta["val"].dim()
-        batch = _batch(node)
+        batch = row_dimension(node)
         if batch is None or dim == batch:
             self._other(node)
             return
@@ -364,12 +374,12 @@ class _Builder:
 
     def _piece(self, piece: fx.Node, batch: int) -> Ref:
         value, layout = self.layouts[piece]
-        return _without_batch(value, layout, batch)
+        return without_rows(value, layout, batch)
 
     def op_flip(self, node: fx.Node) -> None:
         """Features in the opposite order: a reference that begins at the end."""
         source, dims = node.args
-        batch, rank = _batch(node), node.meta["val"].dim()
+        batch, rank = row_dimension(node), node.meta["val"].dim()
         turned = [dim % rank for dim in dims]  # type: ignore[union-attr]
         if batch in turned:
             self._other(node)
@@ -390,7 +400,7 @@ class _Builder:
         defaults: list[Any] = [0, None, None, 1]
         arguments: list[Any] = [*node.args, *defaults[len(node.args) - 2 :]]
         into, piece, dim, start, end, step = arguments
-        batch = _batch(node)
+        batch = row_dimension(node)
         if dim % node.meta["val"].dim() == batch:
             self._other(node)
             return
@@ -403,19 +413,19 @@ class _Builder:
         whole, inner = self._ref(into), self._ref(piece)
         groups = len(taken) if step == 1 else min(len(taken), (size - taken.start) // step)
         after = taken.start + groups * step
-        middle = [_narrow(inner, place, 0, groups)]
+        middle = [narrowed(inner, place, 0, groups)]
         if step > 1:
-            between = _grouped(_narrow(whole, place, taken.start + 1, groups * step), place, step)
+            between = grouped(narrowed(whole, place, taken.start + 1, groups * step), place, step)
             between = replace(between, shape=tuple(n - (d == place + 1) for d, n in enumerate(between.shape)))
-            pieces = _grouped(middle[0], place, 1), between
+            pieces = grouped(middle[0], place, 1), between
             shape = tuple(n if d != place + 1 else step for d, n in enumerate(between.shape))
             mixed = self._value(Value(node, "cat", str(place + 1), pieces, shape, batch))
             flat = (*shape[:place], groups * step, *shape[place + 2 :])
             middle = [Ref(mixed, 0, flat, contiguous(flat))]
             if groups < len(taken):
-                middle.append(_narrow(inner, place, groups, 1))
+                middle.append(narrowed(inner, place, groups, 1))
                 after += 1
-        parts = [_narrow(whole, place, 0, taken.start), *middle, _narrow(whole, place, after, size - after)]
+        parts = [narrowed(whole, place, 0, taken.start), *middle, narrowed(whole, place, after, size - after)]
         parts = [part for part in parts if prod(part.shape)]
         if whole.value.operands == (0.0,):  # zeros are not read from anywhere
             zeros = [part.value is whole.value for part in parts]
@@ -425,7 +435,7 @@ class _Builder:
     def op_select_scatter(self, node: fx.Node) -> None:
         """One feature put among others."""
         into, piece, dim, index = node.args
-        batch, shape = _batch(node), self._features(node)
+        batch, shape = row_dimension(node), self._features(node)
         dim %= node.meta["val"].dim()
         if dim == batch:
             self._other(node)
@@ -438,14 +448,14 @@ class _Builder:
             shape=(*inner.shape[:place], 1, *inner.shape[place:]),
             strides=(*inner.strides[:place], 0, *inner.strides[place:]),
         )
-        parts = _narrow(whole, place, 0, index), column, _narrow(whole, place, index + 1, shape[place] - index - 1)
+        parts = narrowed(whole, place, 0, index), column, narrowed(whole, place, index + 1, shape[place] - index - 1)
         self._new(node, "cat", str(place), tuple(part for part in parts if prod(part.shape)))
 
     def op_mm(self, node: fx.Node) -> None:
         self._product(node, *node.args)
 
     def op_bmm(self, node: fx.Node) -> None:
-        if _batch(node) == 0:
+        if row_dimension(node) == 0:
             self._product_of_rows(node, *node.args)
         else:
             self._product(node, *node.args)
@@ -470,7 +480,8 @@ class _Builder:
         """Rows by a constant matrix, in either order; with a first dimension of heads, one matrix a head."""
         rows, constant = (a, b) if self.layouts[b][0].kind == "constant" else (b, a)
         value = self.layouts[constant][0]
-        if value.kind != "constant" or _batch(constant) is not None or _batch(rows) != _batch(node):
+        alike = row_dimension(constant) is None and row_dimension(rows) == row_dimension(node)
+        if value.kind != "constant" or not alike:
             return self._new(node, "outside", operation(node), ())
         ref = self._ref(rows)
         if ref.strides[-1] != 1 and ref.shape[-1] != 1:
@@ -478,67 +489,3 @@ class _Builder:
         matrix = Ref(value, 0, value.shape, contiguous(value.shape))
         # (W x^T)^T is x W^T
         return self._new(node, "matmul", "matmul" if constant is b else "matmul_transposed", (ref, matrix))
-
-
-def _narrow(ref: Ref, dim: int, first: int, size: int) -> Ref:
-    """Some of a reference's features along a dimension."""
-    shape = (*ref.shape[:dim], size, *ref.shape[dim + 1 :])
-    return Ref(ref.value, ref.offset + first * ref.strides[dim], shape, ref.strides)
-
-
-def _grouped(ref: Ref, dim: int, size: int) -> Ref:
-    """A reference with one dimension as two: groups of a size, which may reach beyond its end."""
-    shape = (*ref.shape[:dim], ref.shape[dim] // size, size, *ref.shape[dim + 1 :])
-    stride = ref.strides[dim]
-    return Ref(ref.value, ref.offset, shape, (*ref.strides[:dim], stride * size, stride, *ref.strides[dim + 1 :]))
-
-
-def _segments(cat: Value) -> list[tuple[int, int, Ref]]:
-    """Where each piece of a concatenation begins and ends."""
-    segments, start = [], 0
-    for piece in cat.refs:
-        segments.append((start, start + piece.shape[0], piece))
-        start += piece.shape[0]
-    return segments
-
-
-def _within(segments: list[tuple[int, int, Ref]], start: int, end: int) -> Ref:
-    """The part of a concatenation between two features that lie in one piece."""
-    first, _, ref = next(s for s in segments if s[0] <= start and end <= s[1])
-    return Ref(ref.value, ref.offset + (start - first) * ref.strides[0], (end - start,), ref.strides)
-
-
-def _batch(node: fx.Node) -> int | None:
-    value = node.meta.get("val")
-    if not isinstance(value, Tensor):
-        return None
-    return next((i for i, size in enumerate(value.shape) if size == ROWS), None)
-
-
-def _plain(node: fx.Node) -> bool:
-    """Whether a node and its tensors have rows in one dimension of their own, and one type."""
-    tensors = [n.meta["val"] for n in (node, *node.all_input_nodes)]
-    flat = [t for value in tensors for t in (value if isinstance(value, list | tuple) else [value]) if t is not None]
-    return all(sum(size % ROWS == 0 for size in t.shape if size) <= 1 and _own(t) for t in flat)
-
-
-def _own(tensor: Tensor) -> bool:
-    return all(size == ROWS or size < ROWS for size in tensor.shape) and (
-        tensor.is_floating_point() or tensor.dtype in (torch.bool, torch.int64)
-    )
-
-
-def _layout(features: tuple[int, ...], batch: int | None) -> Tensor:
-    sizes, strides = list(features), list(contiguous(features))
-    if batch is not None:
-        sizes.insert(batch, ROWS)
-        strides.insert(batch, max(prod(features), 1))
-    return torch.empty_strided(sizes, strides, device="meta")
-
-
-def _without_batch(value: Value, layout: Tensor, batch: int | None) -> Ref:
-    kept = [i for i in range(layout.dim()) if i != batch]
-    strides = layout.stride()
-    return Ref(
-        value, int(layout.storage_offset()), tuple(layout.shape[i] for i in kept), tuple(strides[i] for i in kept)
-    )
