@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import gc
 import importlib.util
+import os
 import pickle
 import sys
 import types
@@ -301,7 +302,44 @@ def test_what_the_step_does_not_read_costs_nothing_and_may_be_anything(x):
     assert cache.program_of(cell, 3, torch.float64)[0] is program
 
 
+class Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(z):
+        return z.round()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return SCALE * gradient
+
+
+def test_what_the_backward_of_a_function_reads_is_seen(x, monkeypatch):
+    cell = StepCell(lambda c, x, h: Straight.apply(plain(c, x, h) * 3)).double()
+
+    def gradients(run):
+        return torch.autograd.grad(run(cell, x)[0].sum(), [*cell.parameters()], materialize_grads=True)
+
+    torch.testing.assert_close(gradients(compiled), gradients(reference))
+    monkeypatch.setattr(sys.modules[__name__], "SCALE", 3.0)
+    torch.testing.assert_close(gradients(compiled), gradients(reference))
+
+
 # What cannot be checked
+
+
+OUTSIDE = {
+    "is_grad_enabled": lambda c, x, h: plain(c, x, h) * (2.0 if torch.is_grad_enabled() else 1.0),
+    "requires_grad": lambda c, x, h: plain(c, x, h) * (2.0 if x.requires_grad else 1.0),
+    "getenv": lambda c, x, h: plain(c, x, h) * float(os.getenv("GAIN", "1")),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_step_that_asks_what_may_have_another_answer_is_refused(x, name):
+    assert f"the step asks for {name}" in explain(StepCell(OUTSIDE[name]).double(), x).others["cpp"]
 
 
 REFUSED = {

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ostinato.cells import Cell
 from ostinato.engine.capture import weights_of, with_weights
-from ostinato.engine.guards import Guards, Observation, observe
+from ostinato.engine.guards import Guards
+from ostinato.engine.observation import Observation, observe
 from ostinato.engine.program import Failure, Program, made_program
 
 _MOST_KINDS = 256
@@ -190,7 +191,7 @@ def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence
 
 def _captured(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> tuple[_Kind, Guards]:
     if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
-        seen = Observation(frozenset(), frozenset(), False)
+        seen = Observation(frozenset(), frozenset(), False, frozenset())
         guards = Guards(cell, seen)
         program: Program | Failure = Failure("the weights are of another type than the input")
     else:
@@ -229,7 +230,16 @@ class _Trial:
         self.state = [part + torch.rand(part.shape, dtype=dtype, generator=random) for part in first]
 
     def together(self) -> list[Tensor]:
-        return self._run(slice(None))
+        """A step and its derivative, whose code is read too."""
+        leaves = [tensor.requires_grad_() for tensor in (self.x, *self.state)]
+        with torch.enable_grad(), torch.random.fork_rng(devices=()):
+            y, state = self.cell(self.x, self.kind(*self.state))
+            outputs = [out for out in (y, *state) if out.requires_grad]
+            if outputs:
+                torch.autograd.grad(outputs, leaves, [torch.ones_like(out) for out in outputs], allow_unused=True)
+        for leaf in leaves:
+            leaf.requires_grad_(False)
+        return [out.detach() for out in (y, *state)]
 
     def _run(self, rows: slice) -> list[Tensor]:
         with torch.no_grad(), torch.random.fork_rng(devices=()):

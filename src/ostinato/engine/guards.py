@@ -1,26 +1,22 @@
 """What a step was captured from, and whether it is still so: the assumptions of a program, checked at each call.
 
 A captured step holds whatever Python computed while it was traced: numbers read from attributes, globals and closures,
-the code that ran, the parts that were there. `observe` runs a step once and notes which code runs; `Guards` follows the
-names in that code to every value it can read, and keeps for each a way to read it again. A check takes some 50 ns, and
+the code that ran, the parts that were there. `observe` notes which code runs in a step; `Guards` follows the names in
+that code to every value it can read, and keeps for each a way to read it again. A check takes some 50 ns, and
 compares by identity: an equal number in another object only means that the slow way is taken, which compares by value.
 """
 
 import builtins
 import dis
 import enum
-import gc
 import sys
-import sysconfig
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, partial
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import (
     BuiltinFunctionType,
     CodeType,
-    FrameType,
     FunctionType,
     GetSetDescriptorType,
     MappingProxyType,
@@ -36,25 +32,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ostinato.engine.observation import Observation, nested, trusted_code
+
 MOST = 200
 """Values that are checked at each call, at most: some 10 microseconds' worth."""
 _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: C code seldom makes such classes
 _MOST_BYTES = 1024  # of a NumPy array that is compared
 
 _OF_ANY_MODULE = frozenset(nn.Module().__dict__) - {"training"}
-_PROTOCOL = frozenset(
-    {"forward", "setup_context", "backward", "vmap", "__call__", "__getattr__", "__getattribute__", "__get__"}
-)
-"""Names that Python and torch look up by themselves."""
-_ANY_NAME = frozenset(
-    {"getattr", "vars", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "asdict", "astuple"}
-    | {"eval", "exec"}
-)
-"""Code with one of these names may read attributes that it does not name."""
 _TRUSTED = frozenset({"torch", "numpy", "ostinato", "typing_extensions", *sys.stdlib_module_names})
 """Packages whose own functions and globals are taken as they are."""
-_TRUSTED_FOLDERS = (*torch.__path__, *np.__path__, str(Path(__file__).parents[1]), "<frozen")
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 
 class _Field(NamedTuple):
@@ -91,70 +78,6 @@ Check = tuple[Callable[[Any], Any], Any, Any]
 
 class UnwatchableError(ValueError):
     """A step reads what cannot be checked at each call: the message says what, and how to mend it."""
-
-
-class Observation(NamedTuple):
-    """What ran when a step was run once.
-
-    Attributes:
-        codes: The code of every Python function that ran.
-        names: Every name in that code: of attributes, globals and functions.
-        any_name: Whether it may read attributes that it does not name.
-    """
-
-    codes: frozenset[CodeType]
-    names: frozenset[str]
-    any_name: bool
-
-
-def observe(step: Callable[[], Any]) -> tuple[Any, Observation]:
-    """Runs `step` in this thread and notes the code that runs.
-
-    Returns:
-        What `step` returned, or the exception that it raised; and what ran.
-    """
-    codes: set[CodeType] = set()
-
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            codes.add(frame.f_code)
-
-    before, collected, made = sys.getprofile(), gc.isenabled(), None
-    gc.disable()  # what it calls back would count as the step's
-    sys.setprofile(note)
-    try:
-        made = step()
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-        made = error
-    finally:
-        sys.setprofile(before)
-        if collected:
-            gc.enable()
-    codes -= {observe.__code__, note.__code__}
-    own = {name for code in codes if not _trusted_code(code) for name in _names(code)}
-    theirs = {name for code in codes if _trusted_code(code) for name in _names(code) if not name.startswith("__")}
-    return made, Observation(frozenset(codes), frozenset(own | theirs | _PROTOCOL), bool(own & _ANY_NAME))
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    """A function's code, and that of the functions written in it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    for inner in _nested(code):
-        yield from (*inner.co_names, inner.co_name)
-
-
-@cache
-def _trusted_code(code: CodeType) -> bool:
-    file = code.co_filename
-    if file == "<string>":  # what namedtuple writes
-        return code.co_varnames[:1] == ("_cls",)
-    return file.startswith(_TRUSTED_FOLDERS) or (file.startswith(_STANDARD_LIBRARY) and "site-packages" not in file)
 
 
 def _trusted(module: str | None) -> bool:
@@ -234,11 +157,17 @@ class _Walk:
     def everything(self) -> None:
         self._module(self.cell, type(self.cell).__name__)
         for code in self.seen.codes - self.found:
-            if not _trusted_code(code):
+            if not trusted_code(code):
                 raise UnwatchableError(
                     f"the step calls {code.co_name} ({code.co_filename}:{code.co_firstlineno}) in a way that cannot be "
                     "checked at each call; let it be a global, a method, or an attribute of the cell"
                 )
+
+        for name in sorted(self.seen.outside):
+            raise UnwatchableError(
+                f"the step asks for {name}, whose answer may be another at the next call; let it depend on its inputs "
+                "and on attributes alone"
+            )
 
     # Checks
 
@@ -391,7 +320,7 @@ class _Walk:
         code = function.__code__
         self.key.append((path, code))
         self._is(partial(getattr, function), "__code__", code, path)
-        self.found.update(_nested(code))
+        self.found.update(nested(code))
         if code not in self.seen.codes:
             return  # it does not run
         for name in ("__defaults__", "__kwdefaults__"):
@@ -405,7 +334,7 @@ class _Walk:
 
     def _globals(self, function: FunctionType) -> None:
         space = function.__globals__
-        for code in _nested(function.__code__):
+        for code in nested(function.__code__):
             for instruction in dis.get_instructions(code):
                 name = instruction.argval
                 if instruction.opname == "IMPORT_NAME":
