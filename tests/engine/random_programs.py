@@ -445,11 +445,8 @@ def main() -> int:
         failed += len(failures)
         for failure in failures:
             print("FAILED", repr(failure), flush=True)
-        print(
-            f"... {total['written']} written, {total['compiled']} compiled, {failed} failed",
-            file=sys.stderr,
-            flush=True,
-        )
+        so_far = f"{total['written']} written, {total['compiled']} compiled, {total['runs']} runs, {failed} failed"
+        print("...", so_far, file=sys.stderr, flush=True)
     for reason, count in total.most_common():
         if reason.startswith("refused: "):
             print(f"{count:6} {reason}")
