@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scan_scenario import SIZES, VARIED, StepCell, graph_of, graph_of_cell
+from scan_scenario import SIZES, VARIED, StepCell, StepState, graph_of, graph_of_cell
 from torch.nn import functional as F
 
 from ostinato.cells import GRU, LSTM, Elman
@@ -200,6 +200,20 @@ def test_no_more_is_kept_than_the_results_of_all_products_and_the_states(name):
     forward = [value for value in graph.values if value not in graph.with_gradient]
     simple = sum(value.size for value in forward if value.kind in ("matmul", "outside"))
     assert kept(schedule) <= simple + sum(graph.capture.state)
+
+
+def test_what_a_largest_feature_is_taken_of_is_kept_not_computed_again():
+    """Its gradient goes to what is equal to it, and the same work done by other code may differ in the last digit."""
+
+    def step(c, x, h):
+        seen = torch.log(F.softplus(F.linear(x, c.w)))
+        return seen.amax(-1, keepdim=True), torch.tanh(h * c.v + x[:, :1])
+
+    cell = StepCell(step)
+    cell.output_size = 1
+    cell.initial_state = lambda batch, device=None, dtype=None: StepState(torch.zeros(batch, 4, dtype=dtype))
+
+    assert {"log", "eq"} & {value.op for value in schedule_of(cell).saved}
 
 
 @pytest.mark.parametrize("name", ["indrnn", "sru", "min_gru", "min_lstm", "lru", "rg_lru", "qrnn"])

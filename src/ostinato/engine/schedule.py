@@ -304,7 +304,7 @@ def _choose_saved(
     """What the forward pass keeps for the backward pass: the least memory, and then the least work.
 
     A minimum cut between what each step begins with and what its gradient reads. The result of a multiplication is
-    never computed twice; pointwise work is, where that saves memory.
+    never computed twice; pointwise work is, where that saves memory, but for what a largest feature is taken of.
     """
     before = [graph.refs[node].value for node in state]
     after = [graph.refs[node] for node in results[1:]]
@@ -316,12 +316,14 @@ def _choose_saved(
     y = graph.refs[results[0]]
     if y.whole:
         free |= {y.value} | {value for k, value in enumerate(before) if after[k].value is y.value}
+    # The gradient of a largest feature looks for what is equal to it: computed again, nothing might be, by rounding.
+    compared = {ref.value for v in graph.values if v.kind == "reduce" and v.op in ("amax", "amin") for ref in v.refs}
     network = nx.DiGraph()
     network.add_nodes_from(["inputs", "gradient"])
     for value in _forward_ancestors(read):
         size = {"capacity": 0 if value in free else value.size} if graph.primary(value) else {}
         network.add_edge((value, "in"), (value, "out"), **size)
-        if value.kind in ("matmul", "outside", "input"):
+        if value.kind in ("matmul", "outside", "input") or value in compared:
             network.add_edge("inputs", (value, "in"))
         for ref in value.refs:
             if ref.value.batch is not None:
