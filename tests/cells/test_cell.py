@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.cells import CELLS, LSTM, SLSTM, Cell, Chain, Elman, FastGRNN, Jordan, Zoneout
+from ostinato.cells import (
+    CELLS,
+    GRU,
+    LSTM,
+    SLSTM,
+    Cell,
+    Chain,
+    CoupledLSTM,
+    Elman,
+    FastGRNN,
+    Jordan,
+    LayerNormLSTM,
+    PeepholeLSTM,
+    Zoneout,
+)
 from ostinato.engine import scan
 
 law = settings(deadline=None, derandomize=True, max_examples=10)
@@ -21,7 +35,9 @@ EVERY_CELL = {
     "elman_without_bias": partial(Elman, bias=False),
     "lstm_without_bias": partial(LSTM, bias=False),
     "lstm_with_projection": partial(LSTM, proj_size=2),
-    "lstm_with_everything": partial(LSTM, proj_size=2, peephole=True, coupled=True, layer_norm=True),
+    "peephole_lstm_with_projection": partial(PeepholeLSTM, proj_size=2),
+    "coupled_lstm_with_projection": partial(CoupledLSTM, proj_size=2),
+    "layer_norm_lstm_with_projection": partial(LayerNormLSTM, proj_size=2),
     "jordan_with_output_size": partial(Jordan, output_size=2),
     "slstm_with_heads": partial(SLSTM, heads=2, forget_gate="exponential"),
     "low_rank_fast_grnn": partial(FastGRNN, rank_w=2, rank_u=2),
@@ -190,6 +206,63 @@ def test_a_recurrent_dropout_mask_behind_the_input_zeroes_what_the_recurrent_wei
     assert not torch.allclose(under(torch.full((3, size), 2.0))[0], cell(x, state)[0])
 
 
+PARTS = {
+    "chain": lambda **place: Chain(LSTM(3, 4), GRU(4, 4), **place),
+    "zoneout": lambda **place: Zoneout(LSTM(3, 4), **place),
+}
+TAKING = {name: partial(make, 3, 4) for name, make in EVERY_CELL.items() if name != "gru_under_zoneout"} | PARTS
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", TAKING)
+def test_a_cell_is_made_in_the_type_and_on_the_device_asked_for(name, dtype):
+    torch.manual_seed(0)
+    here, elsewhere = TAKING[name](dtype=dtype), TAKING[name](device="meta", dtype=dtype)
+
+    assert {(weight.device.type, weight.dtype) for weight in here.parameters()} == {("cpu", dtype)}
+    assert all(weight.isfinite().all() for weight in here.parameters())
+    assert {(weight.device.type, weight.dtype) for weight in elsewhere.parameters()} == {("meta", dtype)}
+
+
+@every_cell
+def test_resetting_draws_what_the_constructor_drew_and_no_number_more(name):
+    torch.manual_seed(0)
+    first, after = EVERY_CELL[name](3, 4), torch.rand(2)
+    cell = copy.deepcopy(first)
+    with torch.no_grad():
+        for weight in cell.parameters():
+            weight.fill_(7.0)
+
+    torch.manual_seed(0)
+    cell.reset_parameters()
+
+    assert torch.equal(torch.rand(2), after)
+    torch.testing.assert_close(dict(cell.named_parameters()), dict(first.named_parameters()), rtol=0, atol=0)
+
+
+@every_cell
+def test_a_cell_made_without_memory_can_be_given_some_and_drawn(name):
+    with torch.device("meta"):
+        cell = EVERY_CELL[name](3, 4)
+    torch.manual_seed(0)
+    cell.to_empty(device="cpu").reset_parameters()
+    torch.manual_seed(0)
+    torch.testing.assert_close(cell.state_dict(), EVERY_CELL[name](3, 4).state_dict(), rtol=0, atol=0)
+
+
+def test_a_resets_draws_keep_the_laws_that_a_cells_settings_chose():
+    torch.manual_seed(0)
+    orthogonal = Elman(3, 4, init="orthogonal", dtype=torch.float64)
+    forgetful = LSTM(3, 4, forget_bias=2.0)
+    for cell in (orthogonal, forgetful):
+        before = cell.weight_ih.clone()
+        cell.reset_parameters()
+        assert not torch.equal(cell.weight_ih, before)
+
+    torch.testing.assert_close(orthogonal.weight_hh @ orthogonal.weight_hh.T, torch.eye(4).double())
+    assert torch.equal((forgetful.bias_ih + forgetful.bias_hh)[4:8], torch.full((4,), 2.0))
+
+
 def test_chain_drops_no_state():
     assert not Chain(Elman(2, 3)).drops_state
     assert "lstm_gru" not in DROPPING
@@ -231,6 +304,29 @@ def test_a_cell_of_the_users_own_runs_over_time_with_lengths_and_learns():
     assert y.shape == (4, 6, 3)
     torch.testing.assert_close(final.h[[0, 1, 3]], y[[0, 1, 3], lengths[[0, 1, 3]] - 1])
     assert all(parameter.grad is not None for parameter in cell.parameters())
+
+
+def test_a_cell_of_the_users_own_is_drawn_anew_with_its_parts():
+    torch.manual_seed(0)
+    first = Leaky(2, 3).state_dict()
+    cell = Leaky(2, 3)
+
+    torch.manual_seed(0)
+    cell.reset_parameters()
+
+    torch.testing.assert_close(cell.state_dict(), first, rtol=0, atol=0)
+
+
+def test_a_part_that_cannot_be_drawn_anew_is_named():
+    class Scale(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.ones(1))
+
+    cell = Leaky(2, 3)
+    cell.scale = torch.nn.Sequential(Scale())
+    with pytest.raises(NotImplementedError, match="Scale has parameters, and no reset_parameters"):
+        cell.reset_parameters()
 
 
 def test_a_cell_without_its_two_methods_cannot_be_made():

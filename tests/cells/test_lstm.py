@@ -1,4 +1,4 @@
-"""Long short-term memory and every combination of its options, against the papers' equations."""
+"""Long short-term memory and its variants, against the papers' equations."""
 
 from itertools import product
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.cells import LSTM, LSTMState
+from ostinato.cells import LSTM, CoupledLSTM, LayerNormLSTM, LSTMState, PeepholeLSTM
 
-OPTIONS = list(product([True, False], [0, 2], [True, False], [True, False], [True, False]))
+VARIANTS = [LSTM, PeepholeLSTM, CoupledLSTM, LayerNormLSTM]
+OPTIONS = list(product(VARIANTS, [True, False], [0, 2]))
 
 
 def sigmoid(z):
@@ -26,11 +27,11 @@ def one_row(cell, x, h, c):
     from_x, from_h = w["weight_ih"] @ x, w["weight_hh"] @ h
     if "norm_c.weight" in w:
         from_x, from_h = layer_norm(from_x, w["norm_ih.weight"]), layer_norm(from_h, w["norm_hh.weight"])
-    order = "fgo" if cell.coupled else "ifgo"
+    order = "fgo" if isinstance(cell, CoupledLSTM) else "ifgo"
     gates = dict(zip(order, np.split(from_x + from_h + bias, len(order)), strict=True))
     peep = dict(zip("ifo", w.get("peephole", np.zeros((3, len(c)))), strict=True))
     f = sigmoid(gates["f"] + peep["f"] * c)
-    i = 1 - f if cell.coupled else sigmoid(gates["i"] + peep["i"] * c)
+    i = 1 - f if isinstance(cell, CoupledLSTM) else sigmoid(gates["i"] + peep["i"] * c)
     c = f * c + i * np.tanh(gates["g"])
     o = sigmoid(gates["o"] + peep["o"] * c)
     seen = layer_norm(c, w["norm_c.weight"], w["norm_c.bias"]) if "norm_c.weight" in w else c
@@ -52,12 +53,10 @@ def inputs(cell):
     return torch.randn(5, 3).double(), LSTMState(*(torch.randn(5, size).double() for size in sizes))
 
 
-@pytest.mark.parametrize(("bias", "proj_size", "peephole", "coupled", "layer_norm"), OPTIONS)
-def test_lstm_is_its_equations_under_every_combination_of_options(bias, proj_size, peephole, coupled, layer_norm):
+@pytest.mark.parametrize(("variant", "bias", "proj_size"), OPTIONS)
+def test_each_variant_is_its_equations_under_every_combination_of_options(variant, bias, proj_size):
     torch.manual_seed(0)
-    cell = LSTM(
-        3, 4, bias=bias, proj_size=proj_size, peephole=peephole, coupled=coupled, layer_norm=layer_norm
-    ).double()
+    cell = variant(3, 4, bias=bias, proj_size=proj_size).double()
     x, state = inputs(perturbed(cell))
 
     y, new = cell(x, state)
@@ -68,7 +67,6 @@ def test_lstm_is_its_equations_under_every_combination_of_options(bias, proj_siz
         np.testing.assert_allclose(new.c[row].detach(), c, atol=1e-12)
     assert new.h is y
     assert cell.output_size == (proj_size or 4)
-    assert cell.plain == (not (peephole or coupled or layer_norm))
 
 
 def test_an_lstm_step_is_a_step_of_torchs_lstm_cell():
@@ -89,13 +87,13 @@ def test_parameters_have_torchs_names_and_shapes():
         assert {name: value.shape for name, value in LSTM(3, 4, proj_size=proj_size).named_parameters()} == shapes
 
 
-@pytest.mark.parametrize("coupled", [True, False])
-def test_the_forget_bias_is_the_forget_gates_alone(coupled):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_forget_bias_is_the_forget_gates_alone(variant):
     torch.manual_seed(0)
-    cell = LSTM(3, 4, coupled=coupled, forget_bias=1.5)
+    cell = variant(3, 4, forget_bias=1.5)
     torch.manual_seed(0)
-    plain = LSTM(3, 4, coupled=coupled)
-    forget = slice(0, 4) if coupled else slice(4, 8)
+    plain = variant(3, 4)
+    forget = slice(0, 4) if variant is CoupledLSTM else slice(4, 8)
 
     biases = cell.bias_ih + cell.bias_hh
     assert (biases[forget] == 1.5).all()
@@ -108,15 +106,16 @@ def test_the_forget_bias_is_the_forget_gates_alone(coupled):
 
 def test_a_large_forget_bias_makes_a_memory_that_lasts():
     torch.manual_seed(0)
-    cell = LSTM(3, 4, coupled=True, forget_bias=1e3).double()
+    cell = CoupledLSTM(3, 4, forget_bias=1e3).double()
     x, state = inputs(cell)
 
     torch.testing.assert_close(cell(x, state)[1].c, state.c)
 
 
-def test_forget_bias_without_bias_is_refused():
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_forget_bias_without_bias_is_refused(variant):
     with pytest.raises(ValueError, match="forget_bias needs bias=True"):
-        LSTM(3, 4, bias=False, forget_bias=1.0)
+        variant(3, 4, bias=False, forget_bias=1.0)
 
 
 @pytest.mark.parametrize("proj_size", [-1, 4, 5])
@@ -126,7 +125,7 @@ def test_a_projection_that_does_not_shrink_is_refused(proj_size):
 
 
 def test_the_output_gates_peephole_sees_the_new_memory_and_the_others_the_old_one():
-    cell = LSTM(1, 1, bias=False, peephole=True).double()
+    cell = PeepholeLSTM(1, 1, bias=False).double()
     with torch.no_grad():
         for parameter in (cell.weight_ih, cell.weight_hh):
             parameter.zero_()
@@ -141,7 +140,7 @@ def test_the_output_gates_peephole_sees_the_new_memory_and_the_others_the_old_on
 
 def test_a_recurrent_dropout_mask_is_not_seen_by_the_memory():
     torch.manual_seed(0)
-    cell = LSTM(3, 4, peephole=True).double()
+    cell = PeepholeLSTM(3, 4).double()
     x, state = inputs(cell)
     mask = torch.tensor([0.0, 2.0, 2.0, 0.0]).double().expand(5, 4)
 

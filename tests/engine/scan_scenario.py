@@ -9,7 +9,20 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ostinato.cells import CELLS, GRU, LSTM, SLSTM, Cell, Elman, FastGRNN, Jordan, Zoneout
+from ostinato.cells import (
+    CELLS,
+    GRU,
+    LSTM,
+    SLSTM,
+    Cell,
+    CoupledLSTM,
+    Elman,
+    FastGRNN,
+    Jordan,
+    LayerNormLSTM,
+    PeepholeLSTM,
+    Zoneout,
+)
 from ostinato.engine import scan
 from ostinato.engine.capture import capture
 from ostinato.engine.graph import StepGraph, build_graph
@@ -22,7 +35,9 @@ EVERY_CELL: dict[str, Callable[[int, int], Cell]] = {
     "elman_without_bias": partial(Elman, bias=False),
     "lstm_without_bias": partial(LSTM, bias=False),
     "lstm_with_projection": partial(LSTM, proj_size=2),
-    "lstm_with_everything": partial(LSTM, proj_size=2, peephole=True, coupled=True, layer_norm=True),
+    "peephole_lstm_with_projection": partial(PeepholeLSTM, proj_size=2),
+    "coupled_lstm_with_projection": partial(CoupledLSTM, proj_size=2),
+    "layer_norm_lstm_with_projection": partial(LayerNormLSTM, proj_size=2),
     "jordan_with_output_size": partial(Jordan, output_size=2),
     "slstm_with_heads": partial(SLSTM, heads=2, forget_gate="exponential"),
     "low_rank_fast_grnn": partial(FastGRNN, rank_w=2, rank_u=2),
@@ -42,7 +57,17 @@ VARIED = [
     "layer_norm_lstm",
     "low_rank_fast_grnn",
 ]
-VARIED += ["lru", "lstm_gru", "lstm_with_everything", "min_lstm", "qrnn", "slstm_with_heads", "sru"]
+VARIED += [
+    "coupled_lstm_with_projection",
+    "layer_norm_lstm_with_projection",
+    "lru",
+    "lstm_gru",
+    "min_lstm",
+    "peephole_lstm_with_projection",
+    "qrnn",
+    "slstm_with_heads",
+    "sru",
+]
 """Cells that have between them all that steps are made of."""
 
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -18,7 +18,7 @@ from scan_scenario import (
     results,
 )
 
-from ostinato.cells import CELLS, GRU, LSTM, Elman
+from ostinato.cells import CELLS, GRU, LSTM, Elman, LayerNormLSTM
 from ostinato.engine import scan
 from ostinato.nn import Recurrent
 
@@ -93,7 +93,7 @@ def test_any_hidden_size_is_right(cell, hidden):
     assert_compiled(made_case(cell(7, hidden).double(), batch=13))
 
 
-@pytest.mark.parametrize("make", [lambda: Elman(1, 1), lambda: LSTM(3, 1, layer_norm=True), lambda: GRU(4, 4)])
+@pytest.mark.parametrize("make", [lambda: Elman(1, 1), lambda: LayerNormLSTM(3, 1), lambda: GRU(4, 4)])
 def test_sizes_of_one_and_sizes_that_are_equal_are_right(make):
     torch.manual_seed(0)
 
@@ -203,7 +203,7 @@ def test_a_broken_row_breaks_no_other(name):
 
 def test_gradients_through_the_same_scan_twice_are_the_same():
     torch.manual_seed(0)
-    case = made_case(EVERY_CELL["lstm_with_everything"](3, 4).double())
+    case = made_case(EVERY_CELL["layer_norm_lstm_with_projection"](3, 4).double())
     x = case.x.requires_grad_()
     y, final = compiled(case.cell, x, case.state, lengths=case.lengths)
 

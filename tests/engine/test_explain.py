@@ -6,13 +6,13 @@ import pytest
 import torch
 from scan_scenario import StepCell
 
-from ostinato.cells import CELLS, GRU, LSTM, Chain, Elman, Zoneout
+from ostinato.cells import CELLS, GRU, LSTM, Chain, CoupledLSTM, Elman, LayerNormLSTM, PeepholeLSTM, Zoneout
 from ostinato.engine import explain, probe, scan
 
 NOT_TORCHS = {
-    "peephole": (partial(LSTM, peephole=True), "torch's LSTM has no peephole, coupled gates or layer norm"),
-    "coupled": (partial(LSTM, coupled=True), "torch's LSTM has no peephole, coupled gates or layer norm"),
-    "layer norm": (partial(LSTM, layer_norm=True), "torch's LSTM has no peephole, coupled gates or layer norm"),
+    "peephole": (PeepholeLSTM, "torch has no kernel for PeepholeLSTM"),
+    "coupled": (CoupledLSTM, "torch has no kernel for CoupledLSTM"),
+    "layer norm": (LayerNormLSTM, "torch has no kernel for LayerNormLSTM"),
     "reset before": (partial(GRU, reset_after=False), "torch's GRU resets after the recurrent multiplication"),
     "identity": (partial(Elman, activation="identity"), "torch's RNN has no activation 'identity'"),
     "binary": (partial(Elman, activation="binary"), "torch's RNN has no activation 'binary'"),

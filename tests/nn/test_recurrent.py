@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ostinato.cells import GRU, LSTM, MGU, Cell, Chain, Elman, Jordan
+from ostinato.cells import GRU, LSTM, MGU, Cell, Chain, Elman, Jordan, PeepholeLSTM
 from ostinato.engine import detach
 from ostinato.nn import Recurrent
 
@@ -21,7 +21,7 @@ CELLS = {
     "GRU": GRU,
     "MGU": MGU,
     "LSTM": LSTM,
-    "peephole LSTM": partial(LSTM, peephole=True),
+    "peephole LSTM": PeepholeLSTM,
     "projected LSTM": lambda i, h: LSTM(i, h + 1, proj_size=h),
     "LSTM-GRU": lambda i, h: Chain(LSTM(i, h), GRU(h, h)),
 }

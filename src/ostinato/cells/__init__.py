@@ -10,7 +10,7 @@ from ostinato.cells.indrnn import IndRNN, IndRNNState
 from ostinato.cells.janet import JANET, JANETState
 from ostinato.cells.lem import LEM, LEMState
 from ostinato.cells.lru import LRU, RGLRU, LRUState, RGLRUState
-from ostinato.cells.lstm import LSTM, LSTMState
+from ostinato.cells.lstm import LSTM, CoupledLSTM, LayerNormLSTM, LSTMState, PeepholeLSTM
 from ostinato.cells.mingru import MinGRU, MinGRUState, MinLSTM
 from ostinato.cells.names import CELLS, CellFactory
 from ostinato.cells.qrnn import QRNN
@@ -36,6 +36,7 @@ __all__ = [
     "CoRNN",
     "CoRNNState",
     "ContractiveElman",
+    "CoupledLSTM",
     "Elman",
     "ElmanState",
     "FastGRNN",
@@ -50,9 +51,11 @@ __all__ = [
     "LEMState",
     "LRUState",
     "LSTMState",
+    "LayerNormLSTM",
     "MinGRU",
     "MinGRUState",
     "MinLSTM",
+    "PeepholeLSTM",
     "RGLRUState",
     "SLSTMState",
     "SRUState",

@@ -5,6 +5,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.types import Device
 
 State = tuple[Tensor, ...]
 """What is carried from step to step: a NamedTuple of ``(batch, size)`` tensors."""
@@ -17,10 +18,21 @@ class Cell(nn.Module, ABC, Generic[S]):
 
     The engine runs a cell over time; the cell itself knows nothing of time. To write one:
 
-    - set `input_size` and `output_size`;
+    - set `input_size` and `output_size`, and draw the weights with `matrix` and `vector`;
     - return the state before the first step from `initial_state`, a NamedTuple of ``(batch, size)`` tensors;
     - compute one step in `forward`, on ``(batch, input_size)`` rows that are independent of each other, without Python
-      side effects, branches on data, or random numbers (masks come in as inputs, see `drop`).
+      side effects, branches on data, or random numbers (masks come in as inputs, see `drop`);
+    - where weights begin otherwise than `matrix` draws them, say so in `reset_parameters`.
+
+    Args:
+        input_size: Features of one input row.
+        output_size: Features of one output row.
+        device: Of the weights; torch's default unless given. A cell need not take it, nor `dtype`: `Recurrent` and
+            `Module.to` bring any cell to its place.
+        dtype: Of the weights; torch's default unless given.
+
+    Raises:
+        ValueError: For a size below 1.
 
     Example:
         >>> class Leaky(Cell[LeakyState]):
@@ -48,13 +60,16 @@ class Cell(nn.Module, ABC, Generic[S]):
     input_size: int
     output_size: int
 
-    def __init__(self, input_size: int, output_size: int) -> None:
+    def __init__(
+        self, input_size: int, output_size: int, *, device: Device = None, dtype: torch.dtype | None = None
+    ) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("output_size", output_size)):
             if size < 1:
                 raise ValueError(f"{type(self).__name__}: {name} must be at least 1, got {size}")
         self.input_size = input_size
         self.output_size = output_size
+        self._place = (device, dtype)
 
     @abstractmethod
     def initial_state(self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None) -> S:
@@ -72,15 +87,50 @@ class Cell(nn.Module, ABC, Generic[S]):
             The output ``(batch, output_size)`` and the state after this step.
         """
 
+    def parameter(self, *shape: int) -> nn.Parameter:
+        """A parameter of this shape, on the constructor's device and of its type, that is not drawn yet.
+
+        Its numbers are what the memory holds: `reset_parameters`, at the end of the constructor, draws them.
+        """
+        device, dtype = self._place
+        return nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+
     def matrix(self, rows: int, columns: int) -> nn.Parameter:
         """A parameter ``(rows, columns)`` drawn from U(-1/sqrt(k), 1/sqrt(k)), k = `output_size`, as torch's layers."""
-        bound = self.output_size**-0.5
-        return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
+        weight = self.parameter(rows, columns)
+        self.draw(weight)
+        return weight
 
     def vector(self, size: int) -> nn.Parameter:
         """A bias ``(size,)``, drawn like `matrix`."""
-        bound = self.output_size**-0.5
-        return nn.Parameter(torch.empty(size).uniform_(-bound, bound))
+        weight = self.parameter(size)
+        self.draw(weight)
+        return weight
+
+    def draw(self, *weights: Tensor | None) -> None:
+        """Draws weights anew, one after the other, each as `matrix` does; None stands for one that is not there."""
+        bound = self._fan**-0.5
+        for weight in weights:
+            if weight is not None:
+                nn.init.uniform_(weight, -bound, bound)
+
+    @property
+    def _fan(self) -> int:
+        """The k of `matrix`."""
+        return self.output_size
+
+    def reset_parameters(self) -> None:
+        """Draws all weights anew, as the constructor does: the same seed gives the same numbers.
+
+        Unless a cell has its own, its parts come first, each by its own `reset_parameters`; then its parameters, in
+        the order in which they were made and as `matrix` draws them.
+
+        Raises:
+            NotImplementedError: For a part that has parameters and no `reset_parameters`.
+        """
+        for part in self.children():
+            _reset(part)
+        self.draw(*self._parameters.values())
 
     def drop(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Splits a recurrent dropout mask off the input and applies it to what the recurrent weights see.
@@ -106,3 +156,13 @@ class Cell(nn.Module, ABC, Generic[S]):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.output_size}"
+
+
+def _reset(part: nn.Module) -> None:
+    if reset := getattr(part, "reset_parameters", None):
+        reset()
+    elif part._parameters:
+        raise NotImplementedError(f"{type(part).__name__} has parameters, and no reset_parameters to draw them anew")
+    else:
+        for below in part.children():
+            _reset(below)

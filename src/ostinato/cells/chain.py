@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.types import Device
 
 from ostinato.cells.cell import Cell, State
 
@@ -25,12 +26,14 @@ class Chain(Cell[Any]):
 
     Args:
         cells: One cell or more; each input size is the output size of the cell before.
+        device: Where the cells are moved; they stay where they are unless given.
+        dtype: The type they are brought to; they keep theirs unless given.
 
     Raises:
         ValueError: For no cell, or sizes that do not fit.
     """
 
-    def __init__(self, *cells: Cell[Any]) -> None:
+    def __init__(self, *cells: Cell[Any], device: Device = None, dtype: torch.dtype | None = None) -> None:
         if not cells:
             raise ValueError("Chain needs at least one cell")
         for i, (lower, upper) in enumerate(pairwise(cells)):
@@ -42,6 +45,7 @@ class Chain(Cell[Any]):
         super().__init__(cells[0].input_size, cells[-1].output_size)
         self.cells = nn.ModuleList(cells)
         self._types: list[Any] = [type(cell.initial_state(1)) for cell in cells]
+        self.to(device=device, dtype=dtype)
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -34,6 +35,8 @@ class CoRNN(Cell[CoRNNState]):
         gamma: Stiffness: an undriven oscillator turns about ``sqrt(gamma)`` radians a unit of time. The step is
             stable while ``dt**2 * gamma`` is at most ``4 + 2 * dt * epsilon``.
         epsilon: Damping.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, or a constant that is not positive and finite.
@@ -43,18 +46,27 @@ class CoRNN(Cell[CoRNNState]):
     drops_state: ClassVar = True
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, dt: float = 0.042, gamma: float = 2.7, epsilon: float = 4.7
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        dt: float = 0.042,
+        gamma: float = 2.7,
+        epsilon: float = 4.7,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         for name, value in (("dt", dt), ("gamma", gamma), ("epsilon", epsilon)):
             if not 0 < value < math.inf:
                 raise ValueError(f"CoRNN: {name} must be positive and finite, got {value}")
         self.dt = dt
         self.gamma = gamma
         self.epsilon = epsilon
-        self.weight_ih = self.matrix(hidden_size, input_size)
-        self.weight_hh = self.matrix(hidden_size, 2 * hidden_size)
-        self.bias = self.vector(hidden_size)
+        self.weight_ih = self.parameter(hidden_size, input_size)
+        self.weight_hh = self.parameter(hidden_size, 2 * hidden_size)
+        self.bias = self.parameter(hidden_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

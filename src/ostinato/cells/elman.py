@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -81,6 +82,8 @@ class Elman(Cell[ElmanState]):
         init: How training begins: "uniform" as in torch; "orthogonal", a random orthogonal W_hh, which neither grows
             nor shrinks what it multiplies (Saxe et al. 2014); "identity", W_hh the identity and the biases zero, meant
             for ``activation="relu"``: the IRNN (Le et al. 2015).
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, an unknown activation or `init`.
@@ -97,18 +100,28 @@ class Elman(Cell[ElmanState]):
         activation: Activation = "tanh",
         bias: bool = True,
         init: Init = "uniform",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         _check_choice("activation", activation, get_args(Activation))
         _check_choice("init", init, get_args(Init))
         self.activation = activation
-        self.weight_ih = self.matrix(hidden_size, input_size)
-        self.weight_hh = self.matrix(hidden_size, hidden_size)
-        self.bias_ih = self.vector(hidden_size) if bias else None
-        self.bias_hh = self.vector(hidden_size) if bias else None
-        if init == "orthogonal":
-            nn.init.orthogonal_(self.weight_hh)
-        elif init == "identity":
+        self.init = init
+        self.weight_ih = self.parameter(hidden_size, input_size)
+        self.weight_hh = self.parameter(hidden_size, hidden_size)
+        self.bias_ih = self.parameter(hidden_size) if bias else None
+        self.bias_hh = self.parameter(hidden_size) if bias else None
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.init == "orthogonal":
+            # Torch factors no matrix in a half type.
+            wide = torch.empty_like(self.weight_hh, dtype=torch.promote_types(self.weight_hh.dtype, torch.float32))
+            self.weight_hh.copy_(nn.init.orthogonal_(wide))
+        elif self.init == "identity":
             nn.init.eye_(self.weight_hh)
             for vector in (self.bias_ih, self.bias_hh):
                 if vector is not None:
@@ -147,6 +160,8 @@ class ContractiveElman(Elman):
         activation: f: "tanh" (default), "relu" or "identity". A threshold has no slope to bound.
         bias: As in `Elman`.
         init: As in `Elman`, for `weight_hh`.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, a `norm_bound` out of range, an unknown `init`, an unknown or binary activation.
@@ -161,11 +176,15 @@ class ContractiveElman(Elman):
         activation: Activation = "tanh",
         bias: bool = True,
         init: Init = "uniform",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         _check_choice("activation", activation, ("tanh", "relu", "identity"))
         if not 0 < norm_bound <= 1:
             raise ValueError(f"norm_bound must lie in (0, 1], got {norm_bound}")
-        super().__init__(input_size, hidden_size, activation=activation, bias=bias, init=init)
+        super().__init__(
+            input_size, hidden_size, activation=activation, bias=bias, init=init, device=device, dtype=dtype
+        )
         self.norm_bound = norm_bound
 
     def recurrent_matrix(self) -> Tensor:
@@ -186,6 +205,8 @@ class Jordan(Cell[JordanState]):
         hidden_size: Hidden units.
         output_size: Size of the output that is fed back; `hidden_size` unless given.
         activation: f: "tanh" (default), "relu", "identity" or "binary".
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1 or an unknown activation.
@@ -195,18 +216,26 @@ class Jordan(Cell[JordanState]):
     drops_state: ClassVar = True
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, output_size: int | None = None, activation: Activation = "tanh"
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int | None = None,
+        activation: Activation = "tanh",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size if output_size is None else output_size)
+        super().__init__(input_size, hidden_size if output_size is None else output_size, device=device, dtype=dtype)
         if hidden_size < 1:
             raise ValueError(f"Jordan: hidden_size must be at least 1, got {hidden_size}")
         _check_choice("activation", activation, get_args(Activation))
         self.activation = activation
-        self.weight_ih = self.matrix(hidden_size, input_size)
-        self.weight_yh = self.matrix(hidden_size, self.output_size)
-        self.bias_h = self.vector(hidden_size)
-        self.weight_hy = self.matrix(self.output_size, hidden_size)
-        self.bias_y = self.vector(self.output_size)
+        self.weight_ih = self.parameter(hidden_size, input_size)
+        self.weight_yh = self.parameter(hidden_size, self.output_size)
+        self.bias_h = self.parameter(hidden_size)
+        self.weight_hy = self.parameter(self.output_size, hidden_size)
+        self.bias_y = self.parameter(self.output_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -20,17 +21,25 @@ class _Fast(Cell[FastState]):
 
     drops_state: ClassVar = True
 
-    def __init__(self, input_size: int, hidden_size: int, rank_w: int | None, rank_u: int | None) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        rank_w: int | None,
+        rank_u: int | None,
+        device: Device,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         for name, rank, most in (("rank_w", rank_w, min(input_size, hidden_size)), ("rank_u", rank_u, hidden_size)):
             if rank is not None and not 1 <= rank <= most:
                 raise ValueError(f"{type(self).__name__}: {name} must lie between 1 and {most}, got {rank}")
         self.rank_w = rank_w
         self.rank_u = rank_u
-        self.weight_ih = self.matrix(hidden_size, rank_w or input_size)
-        self.factor_ih = self.matrix(rank_w, input_size) if rank_w else None
-        self.weight_hh = self.matrix(hidden_size, rank_u or hidden_size)
-        self.factor_hh = self.matrix(rank_u, hidden_size) if rank_u else None
+        self.weight_ih = self.parameter(hidden_size, rank_w or input_size)
+        self.factor_ih = self.parameter(rank_w, input_size) if rank_w else None
+        self.weight_hh = self.parameter(hidden_size, rank_u or hidden_size)
+        self.factor_hh = self.parameter(rank_u, hidden_size) if rank_u else None
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -65,18 +74,33 @@ class FastRNN(_Fast):
         hidden_size: Units, also the output's size.
         rank_w: The rank of W, then the product of `weight_ih` and `factor_ih`; None for a full one.
         rank_u: The rank of U, then the product of `weight_hh` and `factor_hh`; None for a full one.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1 or a rank that the sizes do not allow.
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, rank_w: int | None = None, rank_u: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        rank_w: int | None = None,
+        rank_u: int | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, rank_w, rank_u)
-        self.bias = self.vector(hidden_size)
-        self.alpha = nn.Parameter(torch.full((1,), -3.0))
-        self.beta = nn.Parameter(torch.full((1,), 3.0))
+        super().__init__(input_size, hidden_size, rank_w, rank_u, device, dtype)
+        self.bias = self.parameter(hidden_size)
+        self.alpha = self.parameter(1)
+        self.beta = self.parameter(1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        self.draw(self.weight_ih, self.factor_ih, self.weight_hh, self.factor_hh, self.bias)
+        nn.init.constant_(self.alpha, -3.0)
+        nn.init.constant_(self.beta, 3.0)
 
     def forward(self, x: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         x, seen = self.drop(x, state.h)
@@ -97,6 +121,8 @@ class FastGRNN(_Fast):
         hidden_size: Units, also the output's size.
         rank_w: The rank of W, then the product of `weight_ih` and `factor_ih`; None for a full one.
         rank_u: The rank of U, then the product of `weight_hh` and `factor_hh`; None for a full one.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1 or a rank that the sizes do not allow.
@@ -105,12 +131,25 @@ class FastGRNN(_Fast):
     gates: ClassVar = ("update",)
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, rank_w: int | None = None, rank_u: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        rank_w: int | None = None,
+        rank_u: int | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, rank_w, rank_u)
-        self.bias = self.vector(2 * hidden_size)
-        self.zeta = nn.Parameter(torch.full((1,), 1.0))
-        self.nu = nn.Parameter(torch.full((1,), -4.0))
+        super().__init__(input_size, hidden_size, rank_w, rank_u, device, dtype)
+        self.bias = self.parameter(2 * hidden_size)
+        self.zeta = self.parameter(1)
+        self.nu = self.parameter(1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        self.draw(self.weight_ih, self.factor_ih, self.weight_hh, self.factor_hh, self.bias)
+        nn.init.constant_(self.zeta, 1.0)
+        nn.init.constant_(self.nu, -4.0)
 
     def forward(self, x: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         x, seen = self.drop(x, state.h)

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -28,6 +29,8 @@ class GRU(Cell[GRUState]):
         hidden_size: Units, also the output's size.
         bias: Whether the two biases are there, as in `torch.nn.GRU`.
         reset_after: Whether the reset gate acts after the recurrent multiplication (default, torch's) or before it.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1.
@@ -37,13 +40,23 @@ class GRU(Cell[GRUState]):
     drops_state: ClassVar = True
     gates: ClassVar = ("reset", "update")
 
-    def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, reset_after: bool = True) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bias: bool = True,
+        reset_after: bool = True,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         self.reset_after = reset_after
-        self.weight_ih = self.matrix(3 * hidden_size, input_size)
-        self.weight_hh = self.matrix(3 * hidden_size, hidden_size)
-        self.bias_ih = self.vector(3 * hidden_size) if bias else None
-        self.bias_hh = self.vector(3 * hidden_size) if bias else None
+        self.weight_ih = self.parameter(3 * hidden_size, input_size)
+        self.weight_hh = self.parameter(3 * hidden_size, hidden_size)
+        self.bias_ih = self.parameter(3 * hidden_size) if bias else None
+        self.bias_hh = self.parameter(3 * hidden_size) if bias else None
+        self.reset_parameters()
 
     @torch.no_grad()
     def remember(self, bias: float) -> bool:
@@ -87,6 +100,8 @@ class MGU(Cell[GRUState]):
     Args:
         input_size: Features of one input row.
         hidden_size: Units, also the output's size.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1.
@@ -96,11 +111,14 @@ class MGU(Cell[GRUState]):
     drops_state: ClassVar = True
     gates: ClassVar = ("forget",)
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.weight_ih = self.matrix(2 * hidden_size, input_size)
-        self.weight_hh = self.matrix(2 * hidden_size, hidden_size)
-        self.bias = self.vector(2 * hidden_size)
+    def __init__(
+        self, input_size: int, hidden_size: int, *, device: Device = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
+        self.weight_ih = self.parameter(2 * hidden_size, input_size)
+        self.weight_hh = self.parameter(2 * hidden_size, hidden_size)
+        self.bias = self.parameter(2 * hidden_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

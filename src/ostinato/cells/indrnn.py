@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -34,6 +35,8 @@ class IndRNN(Cell[IndRNNState]):
         hidden_size: Units, also the output's size.
         activation: f: "relu" (default) or "tanh".
         longest: Steps of the longest sequence, T; None (default) leaves the recurrent weights unbounded.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size or a `longest` below 1, or an unknown activation.
@@ -43,18 +46,31 @@ class IndRNN(Cell[IndRNNState]):
     drops_state: ClassVar = True
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, activation: Activation = "relu", longest: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation: Activation = "relu",
+        longest: int | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(get_args(Activation))}, got {activation!r}")
         if longest is not None and longest < 1:
             raise ValueError(f"longest must be at least 1 step, got {longest}")
         self.activation = activation
         self.longest = longest
-        self.weight_ih = self.matrix(hidden_size, input_size)
-        self.weight_hh = nn.Parameter(torch.empty(hidden_size).uniform_(0, self.bound or 1))
-        self.bias = self.vector(hidden_size)
+        self.weight_ih = self.parameter(hidden_size, input_size)
+        self.weight_hh = self.parameter(hidden_size)
+        self.bias = self.parameter(hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        self.draw(self.weight_ih)
+        nn.init.uniform_(self.weight_hh, 0, self.bound or 1)
+        self.draw(self.bias)
 
     @property
     def bound(self) -> float | None:

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -29,6 +30,8 @@ class JANET(Cell[JANETState]):
         longest: The longest dependency to be remembered, in steps (T_max, often the sequence's length). The forget
             gate's bias then begins as ``log U(1, longest - 1)``, so that memories last from 1 step to about `longest`
             (chrono initialisation: Tallec & Ollivier 2018). None leaves the uniform one.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, or `longest` below 2.
@@ -38,17 +41,31 @@ class JANET(Cell[JANETState]):
     drops_state: ClassVar = True
     gates: ClassVar = ("forget",)
 
-    def __init__(self, input_size: int, hidden_size: int, *, beta: float = 1.0, longest: int | None = None) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        beta: float = 1.0,
+        longest: int | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if longest is not None and longest < 2:
             raise ValueError(f"JANET: longest must be at least 2 steps, got {longest}")
         self.beta = beta
-        self.weight_ih = self.matrix(2 * hidden_size, input_size)
-        self.weight_hh = self.matrix(2 * hidden_size, hidden_size)
-        self.bias = self.vector(2 * hidden_size)
-        if longest is not None:
-            with torch.no_grad():
-                self.bias[:hidden_size].uniform_(1, longest - 1).log_()
+        self.longest = longest
+        self.weight_ih = self.parameter(2 * hidden_size, input_size)
+        self.weight_hh = self.parameter(2 * hidden_size, hidden_size)
+        self.bias = self.parameter(2 * hidden_size)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.longest is not None:
+            self.bias[: self.output_size].uniform_(1, self.longest - 1).log_()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

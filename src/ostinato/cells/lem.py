@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -31,6 +32,8 @@ class LEM(Cell[LEMState]):
         hidden_size: Units of each of the two states, also the output's size.
         dt: The longest time step; the gates a and b choose shorter ones, unit by unit. Up to 1, `y` and `z` stay
             between -1 and 1.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, or a `dt` that is not positive and finite.
@@ -40,15 +43,24 @@ class LEM(Cell[LEMState]):
     drops_state: ClassVar = True
     gates: ClassVar = ("memory step", "output step")
 
-    def __init__(self, input_size: int, hidden_size: int, *, dt: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        dt: float = 1.0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if not 0 < dt < math.inf:
             raise ValueError(f"LEM: dt must be positive and finite, got {dt}")
         self.dt = dt
-        self.weight_ih = self.matrix(4 * hidden_size, input_size)
-        self.weight_yh = self.matrix(3 * hidden_size, hidden_size)
-        self.weight_zy = self.matrix(hidden_size, hidden_size)
-        self.bias = self.vector(4 * hidden_size)
+        self.weight_ih = self.parameter(4 * hidden_size, input_size)
+        self.weight_yh = self.parameter(3 * hidden_size, hidden_size)
+        self.weight_zy = self.parameter(hidden_size, hidden_size)
+        self.bias = self.parameter(4 * hidden_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -27,17 +28,9 @@ _GATE_POWER = 8.0
 """The paper's c: how much an open recurrence gate sharpens the decay."""
 
 
-def _uniform(size: int, low: float, high: float) -> Tensor:
+def _uniform(like: Tensor, low: float, high: float) -> Tensor:
     """Float64 numbers uniform in (low, high); neither bound, where a logarithm may have no value."""
-    return low + (high - low) * torch.rand(size, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
-
-
-def _parameter(value: Tensor) -> nn.Parameter:
-    return nn.Parameter(value.to(torch.get_default_dtype()))
-
-
-def _normal(rows: int, columns: int, std: float) -> nn.Parameter:
-    return nn.Parameter(torch.empty(rows, columns).normal_(std=std))
+    return low + (high - low) * torch.rand_like(like, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
 
 
 class LRU(Cell[LRUState]):
@@ -58,6 +51,8 @@ class LRU(Cell[LRUState]):
         r_min: Smallest initial modulus; 0 unless given.
         r_max: Largest initial modulus; 1 unless given. The closer to 1, the longer the memory.
         max_phase: Largest initial phase, in radians; a full turn unless given.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, a ring outside ``0 <= r_min < r_max <= 1``, or a phase outside (0, 2 pi].
@@ -72,8 +67,10 @@ class LRU(Cell[LRUState]):
         r_min: float = 0.0,
         r_max: float = 1.0,
         max_phase: float = math.tau,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size if output_size is None else output_size)
+        super().__init__(input_size, hidden_size if output_size is None else output_size, device=device, dtype=dtype)
         if hidden_size < 1:
             raise ValueError(f"LRU: hidden_size must be at least 1, got {hidden_size}")
         if not 0 <= r_min < r_max <= 1:
@@ -81,15 +78,28 @@ class LRU(Cell[LRUState]):
         if not 0 < max_phase <= math.tau:
             raise ValueError(f"max_phase must be in (0, 2 pi], got {max_phase}")
         self.hidden_size = hidden_size
+        self.ring = (r_min, r_max)
+        self.max_phase = max_phase
+        self.nu_log = self.parameter(hidden_size)
+        self.theta_log = self.parameter(hidden_size)
+        self.gamma_log = self.parameter(hidden_size)
+        self.weight_ih = self.parameter(2 * hidden_size, input_size)
+        self.weight_hy = self.parameter(self.output_size, 2 * hidden_size)
+        self.weight_iy = self.parameter(self.output_size, input_size)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        r_min, r_max = self.ring
         # In float64: near 1 the modulus is all but lost in float32, its logarithm is not.
-        log_modulus = _uniform(hidden_size, r_min**2, r_max**2).log() / 2
-        self.nu_log = _parameter((-log_modulus).log())
-        self.theta_log = _parameter(_uniform(hidden_size, 0.0, max_phase).log())
-        self.gamma_log = _parameter((-torch.expm1(2 * log_modulus)).log() / 2)
+        log_modulus = _uniform(self.nu_log, r_min**2, r_max**2).log() / 2
+        self.nu_log.copy_((-log_modulus).log())
+        self.theta_log.copy_(_uniform(self.theta_log, 0.0, self.max_phase).log())
+        self.gamma_log.copy_((-torch.expm1(2 * log_modulus)).log() / 2)
         # Glorot's scale, B halved in variance for its two parts (appendix A).
-        self.weight_ih = _normal(2 * hidden_size, input_size, (2 * input_size) ** -0.5)
-        self.weight_hy = _normal(self.output_size, 2 * hidden_size, hidden_size**-0.5)
-        self.weight_iy = self.matrix(self.output_size, input_size)
+        nn.init.normal_(self.weight_ih, std=(2 * self.input_size) ** -0.5)
+        nn.init.normal_(self.weight_hy, std=self.hidden_size**-0.5)
+        self.draw(self.weight_iy)
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -120,6 +130,8 @@ class RGLRU(Cell[RGLRUState]):
     Args:
         input_size: Features of one input row.
         hidden_size: Units, also the output's size.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1.
@@ -127,13 +139,22 @@ class RGLRU(Cell[RGLRUState]):
 
     gates: ClassVar = ("recurrence", "input")
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self, input_size: int, hidden_size: int, *, device: Device = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         blocks = 2 if input_size == hidden_size else 3
-        self.weight_ih = _normal(blocks * hidden_size, input_size, input_size**-0.5)
-        self.bias = self.vector(2 * hidden_size)
-        log_a = _uniform(hidden_size, 0.9, 0.999).log() / _GATE_POWER
-        self.decay = _parameter(log_a - (-torch.expm1(log_a)).log())
+        self.weight_ih = self.parameter(blocks * hidden_size, input_size)
+        self.bias = self.parameter(2 * hidden_size)
+        self.decay = self.parameter(hidden_size)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight_ih, std=self.input_size**-0.5)
+        self.draw(self.bias)
+        log_a = _uniform(self.decay, 0.9, 0.999).log() / _GATE_POWER
+        self.decay.copy_(log_a - (-torch.expm1(log_a)).log())
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -1,10 +1,11 @@
-"""Long short-term memory and its options."""
+"""Long short-term memory and its variants."""
 
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -27,14 +28,10 @@ class LSTM(Cell[LSTMState]):
         hidden_size: Memory units.
         bias: Whether the two biases are there, as in `torch.nn.LSTM`.
         proj_size: If above 0, ``h_t = W_hr (s(o) * tanh(c_t))`` has this size (Sak et al. 2014, eq. 6); default 0.
-        peephole: The gates also see the memory: ``i`` and ``f`` see ``c_{t-1}``, ``o`` sees ``c_t``, each through a
-            diagonal weight (Gers et al. 2002, eqs. 1-5).
-        coupled: The input gate is one minus the forget gate (Greff et al. 2017, section 3: CIFG). The weights then have
-            three blocks ``[f, g, o]``.
-        layer_norm: ``LN(W_ih x_t) + LN(W_hh h_{t-1}) + b`` and ``h_t = s(o) * tanh(LN(c_t))`` (Ba et al. 2016,
-            eqs. 20-22).
         forget_bias: The forget gate's initial bias (the sum of both biases), so that memories last from the start
             (Jozefowicz et al. 2015); None leaves torch's random one.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, ``proj_size >= hidden_size``, or a `forget_bias` without `bias`.
@@ -42,6 +39,10 @@ class LSTM(Cell[LSTMState]):
 
     recurrent_weights: ClassVar = ("weight_hh",)
     drops_state: ClassVar = True
+    gates: ClassVar[tuple[str, ...]] = ("forget", "input", "output")
+
+    blocks: ClassVar[str] = "ifgo"
+    """The blocks of rows of the weights, in order: gates, and g, what is written."""
 
     def __init__(
         self,
@@ -50,51 +51,43 @@ class LSTM(Cell[LSTMState]):
         *,
         bias: bool = True,
         proj_size: int = 0,
-        peephole: bool = False,
-        coupled: bool = False,
-        layer_norm: bool = False,
         forget_bias: float | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, proj_size or hidden_size)
+        super().__init__(input_size, proj_size or hidden_size, device=device, dtype=dtype)
         if not 0 <= proj_size < max(hidden_size, 1):
             raise ValueError(f"proj_size must be in [0, hidden_size), got {proj_size} with hidden_size {hidden_size}")
+        if forget_bias is not None and not bias:
+            raise ValueError("forget_bias needs bias=True")
         self.hidden_size = hidden_size
         self.proj_size = proj_size
-        self.coupled = coupled
-        bound = hidden_size**-0.5  # torch's bound, also with a projection
-        gates = (3 if coupled else 4) * hidden_size
-        self.weight_ih = nn.Parameter(torch.empty(gates, input_size).uniform_(-bound, bound))
-        self.weight_hh = nn.Parameter(torch.empty(gates, self.output_size).uniform_(-bound, bound))
-        self.bias_ih = nn.Parameter(torch.empty(gates).uniform_(-bound, bound)) if bias else None
-        self.bias_hh = nn.Parameter(torch.empty(gates).uniform_(-bound, bound)) if bias else None
-        self.weight_hr = (
-            nn.Parameter(torch.empty(proj_size, hidden_size).uniform_(-bound, bound)) if proj_size else None
-        )
-        self.peephole = nn.Parameter(torch.empty(3, hidden_size).uniform_(-bound, bound)) if peephole else None
-        self.norm_ih = nn.LayerNorm(gates, bias=False) if layer_norm else None
-        self.norm_hh = nn.LayerNorm(gates, bias=False) if layer_norm else None
-        self.norm_c = nn.LayerNorm(hidden_size) if layer_norm else None
-        if forget_bias is not None and not self.remember(forget_bias):
-            raise ValueError("forget_bias needs bias=True")
+        self.forget_bias = forget_bias
+        rows = len(self.blocks) * hidden_size
+        self.weight_ih = self.parameter(rows, input_size)
+        self.weight_hh = self.parameter(rows, self.output_size)
+        self.bias_ih = self.parameter(rows) if bias else None
+        self.bias_hh = self.parameter(rows) if bias else None
+        self.weight_hr = self.parameter(proj_size, hidden_size) if proj_size else None
+        self.reset_parameters()
+
+    @property
+    def _fan(self) -> int:
+        return self.hidden_size  # torch's, also with a projection
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.forget_bias is not None:
+            self.remember(self.forget_bias)
 
     @torch.no_grad()
     def remember(self, bias: float) -> bool:
         if self.bias_ih is None or self.bias_hh is None:
             return False
-        forget = slice(0, self.hidden_size) if self.coupled else slice(self.hidden_size, 2 * self.hidden_size)
-        self.bias_ih[forget] = bias
-        self.bias_hh[forget] = 0.0
+        first = self.blocks.index("f") * self.hidden_size
+        self.bias_ih[first : first + self.hidden_size] = bias
+        self.bias_hh[first : first + self.hidden_size] = 0.0
         return True
-
-    @property
-    def plain(self) -> bool:
-        """Whether this is exactly torch's LSTM (a projection included)."""
-        return self.peephole is None and self.norm_c is None and not self.coupled
-
-    @property
-    def gates(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A coupled LSTM has no input gate of its own."""
-        return ("forget", "output") if self.coupled else ("forget", "input", "output")
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -104,24 +97,117 @@ class LSTM(Cell[LSTMState]):
         return LSTMState(h, c)
 
     def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        x, seen = self.drop(x, state.h)
-        *i, f, g, o = torch.split(self._gates(x, seen), self.hidden_size, dim=-1)  # no i when coupled
-        if self.peephole is not None:
-            peep_i, peep_f, peep_o = self.peephole
-            f = f + peep_f * state.c
-            i = [gate + peep_i * state.c for gate in i]
-        forget = torch.sigmoid(f)
-        write = torch.sigmoid(i[0]) if i else 1 - forget
-        c = forget * state.c + write * torch.tanh(g)
-        if self.peephole is not None:
-            o = o + peep_o * c
-        h = torch.sigmoid(o) * torch.tanh(c if self.norm_c is None else self.norm_c(c))
-        if self.weight_hr is not None:
-            h = F.linear(h, self.weight_hr)
+        i, f, g, o = self._blocks(x, state.h)
+        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
+        h = self._projected(torch.sigmoid(o) * torch.tanh(c))
         return h, LSTMState(h, c)
 
-    def _gates(self, x: Tensor, h: Tensor) -> Tensor:
-        if self.norm_ih is None or self.norm_hh is None:
-            return F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
-        gates: Tensor = self.norm_ih(F.linear(x, self.weight_ih)) + self.norm_hh(F.linear(h, self.weight_hh))
-        return gates if self.bias_ih is None or self.bias_hh is None else gates + self.bias_ih + self.bias_hh
+    def _blocks(self, x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+        """``W_ih x_t + b_ih + W_hh h_{t-1} + b_hh``, block by block."""
+        x, h = self.drop(x, h)
+        rows = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
+        return torch.split(rows, self.hidden_size, dim=-1)
+
+    def _projected(self, h: Tensor) -> Tensor:
+        return h if self.weight_hr is None else F.linear(h, self.weight_hr)
+
+
+class PeepholeLSTM(LSTM):
+    """An LSTM whose gates see the memory, each through a diagonal weight (Gers et al. 2002, eqs. 1-5).
+
+    ``c_t = s(f + p_f * c_{t-1}) * c_{t-1} + s(i + p_i * c_{t-1}) * tanh(g)``, ``h_t = s(o + p_o * c_t) * tanh(c_t)``;
+    the rows of `peephole` are ``p_i, p_f, p_o``. Arguments and the rest as in `LSTM`.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bias: bool = True,
+        proj_size: int = 0,
+        forget_bias: float | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            bias=bias,
+            proj_size=proj_size,
+            forget_bias=forget_bias,
+            device=device,
+            dtype=dtype,
+        )
+        self.peephole = self.matrix(3, hidden_size)
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        i, f, g, o = self._blocks(x, state.h)
+        p_i, p_f, p_o = self.peephole
+        c = torch.sigmoid(f + p_f * state.c) * state.c + torch.sigmoid(i + p_i * state.c) * torch.tanh(g)
+        h = self._projected(torch.sigmoid(o + p_o * c) * torch.tanh(c))
+        return h, LSTMState(h, c)
+
+
+class CoupledLSTM(LSTM):
+    """An LSTM that writes as much as it forgets (Greff et al. 2017, section 3: CIFG).
+
+    The input gate is one minus the forget gate: ``c_t = s(f) * c_{t-1} + (1 - s(f)) * tanh(g)``. The weights have
+    three blocks of rows, ``[f, g, o]``. Arguments and the rest as in `LSTM`.
+    """
+
+    gates: ClassVar = ("forget", "output")
+    blocks: ClassVar = "fgo"
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        f, g, o = self._blocks(x, state.h)
+        forget = torch.sigmoid(f)
+        c = forget * state.c + (1 - forget) * torch.tanh(g)
+        h = self._projected(torch.sigmoid(o) * torch.tanh(c))
+        return h, LSTMState(h, c)
+
+
+class LayerNormLSTM(LSTM):
+    """An LSTM with layer normalisation (Ba et al. 2016, eqs. 20-22).
+
+    ``[i, f, g, o] = LN(W_ih x_t) + LN(W_hh h_{t-1}) + b_ih + b_hh``, ``c_t`` as in `LSTM`,
+    ``h_t = s(o) * tanh(LN(c_t))``. Arguments and the rest as in `LSTM`.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bias: bool = True,
+        proj_size: int = 0,
+        forget_bias: float | None = None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            bias=bias,
+            proj_size=proj_size,
+            forget_bias=forget_bias,
+            device=device,
+            dtype=dtype,
+        )
+        rows = len(self.blocks) * hidden_size
+        self.norm_ih = nn.LayerNorm(rows, bias=False, device=device, dtype=dtype)
+        self.norm_hh = nn.LayerNorm(rows, bias=False, device=device, dtype=dtype)
+        self.norm_c = nn.LayerNorm(hidden_size, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        i, f, g, o = self._blocks(x, state.h)
+        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
+        h = self._projected(torch.sigmoid(o) * torch.tanh(self.norm_c(c)))
+        return h, LSTMState(h, c)
+
+    def _blocks(self, x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+        x, h = self.drop(x, h)
+        rows = self.norm_ih(F.linear(x, self.weight_ih)) + self.norm_hh(F.linear(h, self.weight_hh))
+        if self.bias_ih is not None and self.bias_hh is not None:
+            rows = rows + self.bias_ih + self.bias_hh
+        return torch.split(rows, self.hidden_size, dim=-1)

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -31,6 +32,8 @@ class MinGRU(Cell[MinGRUState]):
         hidden_size: Units, also the output's size.
         positive: ``n = g(W_n x_t + b_n)`` with ``g(v) = v + 0.5`` where ``v >= 0``, else ``s(v)``: the candidate of the
             paper's log-space version; default False.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1.
@@ -38,11 +41,20 @@ class MinGRU(Cell[MinGRUState]):
 
     gates: ClassVar = ("update",)
 
-    def __init__(self, input_size: int, hidden_size: int, *, positive: bool = False) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        positive: bool = False,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         self.positive = positive
-        self.weight_ih = self.matrix(2 * hidden_size, input_size)
-        self.bias = self.vector(2 * hidden_size)
+        self.weight_ih = self.parameter(2 * hidden_size, input_size)
+        self.bias = self.parameter(2 * hidden_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -70,6 +82,8 @@ class MinLSTM(Cell[MinGRUState]):
         hidden_size: Units, also the output's size.
         positive: ``n = g(W_n x_t + b_n)`` with ``g(v) = v + 0.5`` where ``v >= 0``, else ``s(v)``: the candidate of the
             paper's log-space version; default False.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1.
@@ -77,11 +91,20 @@ class MinLSTM(Cell[MinGRUState]):
 
     gates: ClassVar = ("forget",)
 
-    def __init__(self, input_size: int, hidden_size: int, *, positive: bool = False) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        positive: bool = False,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         self.positive = positive
-        self.weight_ih = self.matrix(3 * hidden_size, input_size)
-        self.bias = self.vector(3 * hidden_size)
+        self.weight_ih = self.parameter(3 * hidden_size, input_size)
+        self.bias = self.parameter(3 * hidden_size)
+        self.reset_parameters()
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

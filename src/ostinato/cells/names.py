@@ -4,6 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
+from torch.types import Device
+
 from ostinato.cells.cell import Cell
 from ostinato.cells.chain import Chain
 from ostinato.cells.cornn import CoRNN
@@ -14,7 +17,7 @@ from ostinato.cells.indrnn import IndRNN
 from ostinato.cells.janet import JANET
 from ostinato.cells.lem import LEM
 from ostinato.cells.lru import LRU, RGLRU
-from ostinato.cells.lstm import LSTM
+from ostinato.cells.lstm import LSTM, CoupledLSTM, LayerNormLSTM, PeepholeLSTM
 from ostinato.cells.mingru import MinGRU, MinLSTM
 from ostinato.cells.qrnn import QRNN
 from ostinato.cells.slstm import SLSTM
@@ -24,8 +27,9 @@ CellFactory = Callable[[int, int], Cell[Any]]
 """Makes a cell from its input size and hidden size: a `Cell` class is one."""
 
 
-def _lstm_gru(input_size: int, hidden_size: int) -> Chain:
-    return Chain(LSTM(input_size, hidden_size), GRU(hidden_size, hidden_size))
+def _lstm_gru(input_size: int, hidden_size: int, *, device: Device = None, dtype: torch.dtype | None = None) -> Chain:
+    lower = LSTM(input_size, hidden_size, device=device, dtype=dtype)
+    return Chain(lower, GRU(hidden_size, hidden_size, device=device, dtype=dtype))
 
 
 CELLS: dict[str, CellFactory] = {
@@ -35,9 +39,9 @@ CELLS: dict[str, CellFactory] = {
     "binary": partial(Elman, activation="binary"),
     "jordan": Jordan,
     "lstm": LSTM,
-    "peephole_lstm": partial(LSTM, peephole=True),
-    "coupled_lstm": partial(LSTM, coupled=True),
-    "layer_norm_lstm": partial(LSTM, layer_norm=True),
+    "peephole_lstm": PeepholeLSTM,
+    "coupled_lstm": CoupledLSTM,
+    "layer_norm_lstm": LayerNormLSTM,
     "gru": GRU,
     "gru_reset_before": partial(GRU, reset_after=False),
     "mgu": MGU,
@@ -59,4 +63,5 @@ CELLS: dict[str, CellFactory] = {
     "lru": LRU,
     "rg_lru": RGLRU,
 }
-"""The cells that settings know by name; each is called as ``factory(input_size, hidden_size)``."""
+"""The cells that settings know by name; each is called as ``factory(input_size, hidden_size)``, with
+`device` and `dtype` if need be."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -37,13 +38,24 @@ class QRNN(Cell[Any]):
         hidden_size: Units, also the output's size.
         pooling: "f", "fo" (default) or "ifo".
         window: Inputs that the convolution sees; 2 unless given.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size or a window below 1, or an unknown pooling.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, pooling: Pooling = "fo", window: int = 2) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        pooling: Pooling = "fo",
+        window: int = 2,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if pooling not in get_args(Pooling):
             raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
         if window < 1:
@@ -51,8 +63,9 @@ class QRNN(Cell[Any]):
         self.pooling = pooling
         self.window = window
         blocks = 1 + len(pooling)
-        self.weight_ih = self.matrix(blocks * hidden_size, window * input_size)
-        self.bias = self.vector(blocks * hidden_size)
+        self.weight_ih = self.parameter(blocks * hidden_size, window * input_size)
+        self.bias = self.parameter(blocks * hidden_size)
+        self.reset_parameters()
 
     @property
     def gates(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -42,6 +43,8 @@ class SLSTM(Cell[SLSTMState]):
             mixing"). `weight_hh` is ``(4 * hidden_size, hidden_size / heads)``.
         forget_gate: F: "sigmoid" (default) or "exponential". Its bias begins spread over each head's units
             so that F is from s(3) to s(6), memories that last from about 20 to 400 steps (a choice made here).
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, heads that do not divide the units, or an unknown forget gate.
@@ -52,21 +55,33 @@ class SLSTM(Cell[SLSTMState]):
     gates: ClassVar = ("output",)
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, heads: int = 1, forget_gate: ForgetGate = "sigmoid"
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        forget_gate: ForgetGate = "sigmoid",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if heads < 1 or hidden_size % heads:
             raise ValueError(f"SLSTM: heads must divide hidden_size {hidden_size}, got {heads}")
         if forget_gate not in get_args(ForgetGate):
             raise ValueError(f"forget_gate must be one of {', '.join(get_args(ForgetGate))}, got {forget_gate!r}")
         self.heads = heads
         self.forget_gate = forget_gate
-        self.weight_ih = self.matrix(4 * hidden_size, input_size)
-        self.weight_hh = self.matrix(4 * hidden_size, hidden_size // heads)
-        self.bias = self.vector(4 * hidden_size)
-        spread = torch.linspace(3, 6, hidden_size // heads).repeat(heads)
-        with torch.no_grad():
-            self.bias[hidden_size : 2 * hidden_size] = spread if forget_gate == "sigmoid" else F.logsigmoid(spread)
+        self.weight_ih = self.parameter(4 * hidden_size, input_size)
+        self.weight_hh = self.parameter(4 * hidden_size, hidden_size // heads)
+        self.bias = self.parameter(4 * hidden_size)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        units, device = self.output_size, self.bias.device
+        spread = torch.linspace(3, 6, units // self.heads, device=device).repeat(self.heads)
+        self.bias[units : 2 * units] = spread if self.forget_gate == "sigmoid" else F.logsigmoid(spread)
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

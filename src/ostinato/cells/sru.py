@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.types import Device
 
 from ostinato.cells.cell import Cell
 
@@ -31,6 +32,8 @@ class SRU(Cell[SRUState]):
         hidden_size: Units, also the output's size.
         alpha: Factor of the input in the output. ``sqrt(1 + 2 exp(b_r))`` with the initial ``b_r`` gives input and
             output the same variance in deep stacks: sqrt(3), the default. 1 is no correction.
+        device: Of the weights; torch's default unless given.
+        dtype: Of the weights; torch's default unless given.
 
     Raises:
         ValueError: For a size below 1, or an `alpha` that is not positive.
@@ -40,16 +43,30 @@ class SRU(Cell[SRUState]):
     drops_state: ClassVar = True
     gates: ClassVar = ("forget", "reset")
 
-    def __init__(self, input_size: int, hidden_size: int, *, alpha: float = 3**0.5) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        alpha: float = 3**0.5,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, device=device, dtype=dtype)
         if not alpha > 0:
             raise ValueError(f"alpha must be positive, got {alpha}")
         self.alpha = alpha
         blocks = 3 if input_size == hidden_size else 4
-        bound = (3 / input_size) ** 0.5
-        self.weight_ih = nn.Parameter(torch.empty(blocks * hidden_size, input_size).uniform_(-bound, bound))
-        self.weight_hh = self.matrix(2, hidden_size)
-        self.bias = nn.Parameter(torch.zeros(2 * hidden_size))
+        self.weight_ih = self.parameter(blocks * hidden_size, input_size)
+        self.weight_hh = self.parameter(2, hidden_size)
+        self.bias = self.parameter(2 * hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        bound = (3 / self.input_size) ** 0.5
+        nn.init.uniform_(self.weight_ih, -bound, bound)
+        self.draw(self.weight_hh)
+        nn.init.zeros_(self.bias)
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.types import Device
 
 from ostinato.cells.cell import Cell, State
 
@@ -17,12 +18,15 @@ class Zoneout(Cell[Any]):
 
     Args:
         cell: The cell to wrap. ``input_size`` grows by the sum of its state's sizes.
+        device: Where the cell is moved; it stays where it is unless given.
+        dtype: The type it is brought to; it keeps its own unless given.
     """
 
-    def __init__(self, cell: Cell[Any]) -> None:
+    def __init__(self, cell: Cell[Any], *, device: Device = None, dtype: torch.dtype | None = None) -> None:
         self.state_sizes = [tensor.shape[1] for tensor in cell.initial_state(1)]
         super().__init__(cell.input_size + sum(self.state_sizes), cell.output_size)
         self.cell = cell
+        self.to(device=device, dtype=dtype)
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -156,7 +156,7 @@ def _(cell: cells.Jordan) -> dict[str, Tensor]:
 
 @_matrices.register
 def _(cell: cells.LSTM) -> dict[str, Tensor]:
-    return _blocks("weight_hh", cell.weight_hh, "f g o" if cell.coupled else "i f g o")
+    return _blocks("weight_hh", cell.weight_hh, " ".join(cell.blocks))
 
 
 @_matrices.register

@@ -15,8 +15,6 @@ def why_not(cell: Cell[Any], features: int) -> str | None:
     """Why torch has no kernel for this cell and that many features; None if it has one."""
     if type(cell) not in (LSTM, GRU, Elman):
         return f"torch has no kernel for {type(cell).__name__}"
-    if isinstance(cell, LSTM) and not cell.plain:
-        return "torch's LSTM has no peephole, coupled gates or layer norm"
     if isinstance(cell, GRU) and not cell.reset_after:
         return "torch's GRU resets after the recurrent multiplication"
     if isinstance(cell, Elman) and cell.activation not in ("tanh", "relu"):

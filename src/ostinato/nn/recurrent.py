@@ -1,6 +1,8 @@
 """A cell made a layer: stacked, run in one or both directions, regularised."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any, Literal, cast, get_args, overload
 
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
+from torch.types import Device
 
 from ostinato.cells import Cell, State, Zoneout
 from ostinato.engine import BackendName, scan
@@ -34,7 +37,7 @@ class Recurrent(nn.Module):
     """Any cell over time: stacked, in one or both directions, regularised.
 
     ``Recurrent(LSTM, 8, 32, num_layers=2, bidirectional=True)``; a cell with settings comes as a callable,
-    ``partial(LSTM, peephole=True)`` or ``lambda i, h: Chain(LSTM(i, h), GRU(h, h))``.
+    ``partial(LSTM, proj_size=16)`` or ``lambda i, h: Chain(LSTM(i, h), GRU(h, h))``.
 
     A layer above the first reads ``dropout(norm(x))``, x the output of the layer below. Random masks are drawn here, in
     a fixed order, so that one seed gives the same numbers on every backend. All of them but `zoneout` (which then gives
@@ -61,6 +64,9 @@ class Recurrent(nn.Module):
         trainable_initial_state: Whether the states before the first step are parameters, shared by all rows; they begin
             as the cell's `initial_state`.
         backend: The engine's backend, see `ostinato.engine.scan`.
+        device: Of the weights; torch's default unless given. A `cell` that takes `device` and `dtype` is given
+            them, any other is made under that device and then brought to the type.
+        dtype: Of the weights; torch's default unless given.
 
     Attributes:
         output_size: Features of one output row.
@@ -88,6 +94,8 @@ class Recurrent(nn.Module):
         layer_norm: bool = False,
         trainable_initial_state: bool = False,
         backend: BackendName = "auto",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         zones = zoneout if isinstance(zoneout, tuple) else (zoneout,)
@@ -116,12 +124,12 @@ class Recurrent(nn.Module):
         size = input_size
         for layer in range(num_layers):
             if layer and layer_norm:
-                self.norms.append(nn.LayerNorm(size))
-            below, size = size, self._add_layer(cell, size, backend)
+                self.norms.append(nn.LayerNorm(size, device=device, dtype=dtype))
+            below, size = size, self._add_layer(_placed(cell, device, dtype), size, backend)
             if layer and residual and size != below:
                 raise ValueError(f"residual: layer {layer} takes {below} features and gives {size}; they must be equal")
         self.output_size = size
-        self.initial = nn.ParameterDict(self._initial_parameters() if trainable_initial_state else {})
+        self.initial = nn.ParameterDict(self._initial_parameters(device, dtype) if trainable_initial_state else {})
 
     def _add_layer(self, make: Callable[[int, int], Cell[Any]], input_size: int, backend: BackendName) -> int:
         """Adds the cells of one layer; gives the layer's output size."""
@@ -150,12 +158,30 @@ class Recurrent(nn.Module):
         if isinstance(self.zoneout, tuple) and len(self.zoneout) != len(fields):
             raise ValueError(f"zoneout must be one number for each of {name}'s {', '.join(fields)}, got {self.zoneout}")
 
-    def _initial_parameters(self) -> dict[str, nn.Parameter]:
+    def _initial_parameters(self, device: Device, dtype: torch.dtype | None) -> dict[str, nn.Parameter]:
+        return {name: nn.Parameter(value) for name, value in self._first_values(device, dtype).items()}
+
+    def _first_values(self, device: Any, dtype: torch.dtype | None) -> dict[str, Tensor]:
+        """Where the trainable initial states begin."""
         return {
-            self._initial_name(field, index): nn.Parameter(tensor[0].clone())
+            self._initial_name(field, index): tensor[0].clone()
             for index, cell in enumerate(self.cells)
-            for field, tensor in cell.initial_state(1)._asdict().items()
+            for field, tensor in cell.initial_state(1, device, dtype)._asdict().items()
         }
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draws all weights anew, as the constructor did: the same seed gives the same numbers.
+
+        Each cell does so by its own `reset_parameters`; norms and trainable initial states are as in the beginning.
+        """
+        for cell in self.cells:
+            cell.reset_parameters()
+        for norm in cast(Iterable[nn.LayerNorm], self.norms):
+            norm.reset_parameters()
+        if self.initial:
+            for name, value in self._first_values(None, None).items():
+                self.initial[name].copy_(value)
 
     def _initial_name(self, field: str, index: int) -> str:
         layer, reverse = divmod(index, self._directions)
@@ -297,6 +323,23 @@ class Recurrent(nn.Module):
         ]
         settings = ["num_layers", "merge"] + [name for name in names if getattr(self, name)]
         return f"{self.input_size}, {self.hidden_size}, " + ", ".join(f"{n}={getattr(self, n)!r}" for n in settings)
+
+
+def _placed(
+    make: Callable[..., Cell[Any]], device: Device, dtype: torch.dtype | None
+) -> Callable[[int, int], Cell[Any]]:
+    """Makes cells on this device and in this type, whether or not `make` takes the two as keywords."""
+    if device is None and dtype is None:
+        return make
+    taken = inspect.signature(make).parameters
+    keywords = {name: value for name, value in (("device", device), ("dtype", dtype)) if name in taken}
+
+    def made(input_size: int, hidden_size: int) -> Cell[Any]:
+        with nullcontext() if device is None else torch.device(device):
+            cell = make(input_size, hidden_size, **keywords)
+        return cell.to(dtype=dtype) if isinstance(cell, Cell) else cell
+
+    return made
 
 
 def _check_probabilities(name: str, *probabilities: float) -> None:
