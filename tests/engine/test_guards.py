@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import functools
 import gc
-import importlib.util
 import os
 import pickle
 import sys
@@ -187,23 +186,22 @@ def test_defaults_that_change_are_seen(x):
     assert_current(cell, x)
 
 
-@pytest.mark.parametrize("how", ["a global", "imported within the step"])
-def test_an_attribute_of_a_module_of_the_users_is_seen(x, tmp_path, monkeypatch, how):
-    (tmp_path / "own_settings.py").write_text("GAIN = 1.0\n")
-    spec = importlib.util.spec_from_file_location("own_settings", tmp_path / "own_settings.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setitem(sys.modules, "own_settings", module)
-
-    def imports(c, x, h):
-        import own_settings
-
-        return own_settings.GAIN * plain(c, x, h)
-
-    cell = StepCell(imports if how != "a global" else lambda c, x, h: module.GAIN * plain(c, x, h)).double()
+def test_an_attribute_of_a_module_of_the_users_is_seen(x):
+    module = types.ModuleType("own_settings")
+    module.GAIN = 1.0
+    cell = StepCell(lambda c, x, h: module.GAIN * plain(c, x, h)).double()
     assert_current(cell, x)
     module.GAIN = 4.0
     assert_current(cell, x)
+
+
+def test_an_import_within_a_step_is_refused(x):
+    def imports(c, x, h):
+        import scan_scenario
+
+        return plain(c, x, h) * len(scan_scenario.SIZES)
+
+    assert "the step imports scan_scenario" in explain(StepCell(imports).double(), x).others["cpp"]
 
 
 # Attributes
@@ -325,6 +323,91 @@ def test_what_the_backward_of_a_function_reads_is_seen(x, monkeypatch):
     torch.testing.assert_close(gradients(compiled), gradients(reference))
     monkeypatch.setattr(sys.modules[__name__], "SCALE", 3.0)
     torch.testing.assert_close(gradients(compiled), gradients(reference))
+
+
+class Own(float):
+    pass
+
+
+def change_dict(cell):
+    first = cell.part.pop("a")
+    cell.part["a"] = first
+
+
+LOOKED_FOR = {
+    "getattr and a default": (lambda c: getattr(c, "extra", 1.0), lambda c: setattr(c, "extra", 3.0)),
+    "hasattr": (lambda c: 2.0 if hasattr(c, "extra") else 1.0, lambda c: setattr(c, "extra", 3.0)),
+    "a number of a class of its own": (lambda c: c.part, lambda c: setattr(c, "part", Own(3.0))),
+    "the order of a dict": (lambda c: float("".join(map(str, c.part.values()))), change_dict),
+    "a bound method of a dict": (lambda c: c.get("a"), lambda c: c.part.update(a=3.0)),
+    "a part that is added": (lambda c: sum(1 for _ in c.parameters()), lambda c: setattr(c, "more", nn.Linear(2, 2))),
+    "its attributes, all replaced": (lambda c: c.part.value, lambda c: setattr(c.part, "__dict__", {"value": 3.0})),
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_FOR)
+def test_what_is_looked_for_in_other_ways_is_seen(x, name):
+    gain, change = LOOKED_FOR[name]
+    part = {"the order of a dict": {"a": 1, "b": 2}, "a bound method of a dict": {"a": 1.0}}.get(name, Own(2.0))
+    cell = StepCell(lambda c, x, h: gain(c) * plain(c, x, h), part=Data(1.0) if "replaced" in name else part).double()
+    cell.get = part.get if isinstance(part, dict) else None
+
+    assert_never_wrong(cell, x)
+    change(cell)
+    assert_never_wrong(cell, x)
+
+
+def test_the_order_of_weights_is_seen_to_change(x):
+    cell = GRU(3, 4).double()
+    lent = [torch.randn_like(w) for w in cell.parameters()]
+    assert_current(cell, x)
+    bias = cell.bias_ih
+    del cell.bias_ih
+    cell.bias_ih = bias
+    lent = [*lent[:2], lent[3], lent[2]]
+
+    torch.testing.assert_close(scan(cell, x, weights=lent), scan(cell, x, weights=lent, backend="reference"))
+
+
+def test_a_second_derivative_through_a_step_that_has_changed_is_an_error(x):
+    cell = StepCell(lambda c, x, h: c.gain * plain(c, x, h), gain=1.0).double()
+    y, _ = compiled(cell, x)
+    cell.gain = 2.0
+
+    with pytest.raises(RuntimeError, match="StepCell has changed since the scan"):
+        torch.autograd.grad(y.sum(), [cell.w], create_graph=True)
+
+
+def test_trying_a_step_leaves_its_buffers_alone(x):
+    def counts(c, x, h):
+        c.count.add_(1)
+        return plain(c, x, h)
+
+    cell = StepCell(counts)
+    cell.register_buffer("count", torch.zeros(1))
+    assert_never_wrong(cell.double(), x)
+    assert float(cell.count) == 10  # two plain loops of five steps
+
+
+def test_a_scan_within_a_step_is_no_deadlock(x):
+    cell = StepCell(lambda c, x, h: plain(c, x, scan(c.inner, h[:, None, :3])[0][:, 0]))
+    cell.inner = GRU(3, 4)
+    assert_never_wrong(cell.double(), x)
+
+
+def test_any_exception_of_a_step_that_only_many_rows_or_few_raise_is_a_reason(x):
+    class Strange(Exception):  # noqa: N818
+        pass
+
+    def strange(c, x, h):
+        if x.shape[0] > 100:
+            raise Strange("too many")
+        return plain(c, x, h)
+
+    for step in (strange, lambda c, x, h: plain(c, x, h) * (6 // (x.shape[0] - 7))):
+        cell = StepCell(step).double()
+        assert explain(cell, x).backend == "reference"
+        assert_never_wrong(cell, x)
 
 
 # What cannot be checked
@@ -501,9 +584,19 @@ def rows_before(c, x, h):
     return plain(c, x, h.roll(1, 0))
 
 
-@pytest.mark.parametrize(
-    "step", [number_of_rows, number_of_rows_hardly_felt, branch_on_rows, mean_of_rows, rows_before]
-)
+def branch_on_many_rows(c, x, h):
+    return plain(c, x, h) * (2.0 if x.shape[0] > 100 else 1.0)
+
+
+def one_by_one(c, x, h):
+    return torch.stack([plain(c, x[i : i + 1], row[None])[0] for i, row in enumerate(h)])
+
+
+MIXED = [number_of_rows, number_of_rows_hardly_felt, branch_on_rows, branch_on_many_rows]
+MIXED += [mean_of_rows, rows_before, one_by_one]
+
+
+@pytest.mark.parametrize("step", MIXED)
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_a_step_whose_rows_are_not_independent_is_refused_and_right_in_the_plain_loop(step, rows):
     cell, x = StepCell(step).double(), torch.randn(rows, 4, 3).double()

@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell
-from ostinato.engine.capture import weights_of, with_weights
+from ostinato.engine.capture import weights_of
 from ostinato.engine.guards import Guards
-from ostinato.engine.observation import Observation, observe
+from ostinato.engine.observation import Observation, Observer
 from ostinato.engine.program import Failure, Program, made_program
+from ostinato.engine.trial import Trial
 
 _MOST_KINDS = 256
 """Kinds of cells whose programs are kept."""
-_MOST_CELLS = 1024
+_MOST_CELLS = 256
 """Cells for which is kept which program is theirs; one more costs the search among the kinds."""
 _WARN_AT, _MOST_CAPTURES = 3, 8
 """How many captures of one cell anew are worth a warning, and how many are made."""
-_ROWS = 7  # of a trial run
 
 
 class _Kind(NamedTuple):
@@ -82,6 +82,7 @@ _kinds: OrderedDict[Any, list[_Kind]] = OrderedDict()
 _held: OrderedDict[_Place, _Held] = OrderedDict()
 _by_key: weakref.WeakValueDictionary[str, Program] = weakref.WeakValueDictionary()
 _lock = threading.RLock()
+_thread = threading.local()
 
 if hasattr(os, "register_at_fork"):
     # A child must not begin in the middle of a capture: nobody would end it there.
@@ -183,103 +184,61 @@ def _slots(cell: Cell[Any]) -> tuple[list[_Slot], list[tuple[Any, str, Any, str]
     return list(slots.values()), ties
 
 
+def capturing() -> bool:
+    """Whether this thread is at work on a capture: a scan within a step must not wait for another."""
+    return getattr(_thread, "captures", False)
+
+
+def _begin() -> None:
+    _thread.captures = True
+
+
+def _attempt(thread: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
+    """What `work` gives, or the exception that it raised: a user's step may raise any."""
+    future = thread.submit(work)
+    error = future.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return future.result() if error is None else error
+
+
 def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> tuple[_Kind, Guards]:
     """Makes a program in a thread of its own: a scan may itself be traced, and what traces it belongs to its thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_captured, cell, features, dtype, weights).result()
-
-
-def _captured(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> tuple[_Kind, Guards]:
-    if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
-        seen = Observation(frozenset(), frozenset(), False, frozenset())
-        guards = Guards(cell, seen)
-        program: Program | Failure = Failure("the weights are of another type than the input")
-    else:
-        trial = _Trial(cell, features, dtype, weights)
-        made, seen = observe(trial.together)
-        guards = Guards(cell, seen)
-        program = _program(cell, features, dtype, guards, trial, made)
-    return _Kind(seen, guards.key, guards.alive, program), guards
+    observer = Observer()
+    with ThreadPoolExecutor(1, initializer=_begin) as thread:
+        if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
+            made: Any = ValueError("the weights are of another type than the input")
+            guards = Guards(cell, observer.seen())
+            program: Program | Failure = Failure(str(made))
+        else:
+            trial = Trial(cell, features, dtype, weights)
+            made = _attempt(thread, partial(trial.together, observer))
+            guards = Guards(cell, observer.seen())
+            program = _program(thread, cell, features, dtype, guards, trial, made)
+    return _Kind(observer.seen(), guards.key, guards.alive, program), guards
 
 
 def _program(
-    cell: Cell[Any], features: int, dtype: torch.dtype, guards: Guards, trial: "_Trial", made: Any
+    thread: ThreadPoolExecutor,
+    cell: Cell[Any],
+    features: int,
+    dtype: torch.dtype,
+    guards: Guards,
+    trial: Trial,
+    made: Any,
 ) -> Program | Failure:
     if guards.problem:
         return Failure(guards.problem)
     if not trial.state:
         return Failure(f"{trial.name} carries no state: there is no loop to compile")
-    program = made_program(cell, features, dtype)
-    problem = None if isinstance(program, Failure) else trial.problem(made)
+    program = _attempt(thread, partial(made_program, cell, features, dtype))
+    if isinstance(program, Exception):
+        return Failure(f"{trial.name} cannot be traced: {type(program).__name__}: {program}")
+    if isinstance(program, Failure):
+        return program
+    parts = [_attempt(thread, partial(trial.alone, rows)) for rows in trial.parts]
+    problem = trial.problem(made, parts)
     return Failure(problem) if problem else program
-
-
-class _Trial:
-    """A step run on a few random rows, to see what runs and that rows are independent."""
-
-    def __init__(self, cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> None:
-        self.name = type(cell).__name__
-        random = torch.Generator().manual_seed(0)
-        given = [_real(weight, dtype, random) for weight in weights]
-        self.cell = with_weights(cell, given)
-        self.x = torch.rand(
-            _ROWS, features, dtype=dtype, generator=random
-        )  # from 0 to 1: logarithms exist, and index 0
-        first = cell.initial_state(_ROWS, torch.device("cpu"), dtype)
-        self.kind = type(first)
-        self.state = [part + torch.rand(part.shape, dtype=dtype, generator=random) for part in first]
-
-    def together(self) -> list[Tensor]:
-        """A step and its derivative, whose code is read too."""
-        leaves = [tensor.requires_grad_() for tensor in (self.x, *self.state)]
-        with torch.enable_grad(), torch.random.fork_rng(devices=()):
-            y, state = self.cell(self.x, self.kind(*self.state))
-            outputs = [out for out in (y, *state) if out.requires_grad]
-            if outputs:
-                torch.autograd.grad(outputs, leaves, [torch.ones_like(out) for out in outputs], allow_unused=True)
-        for leaf in leaves:
-            leaf.requires_grad_(False)
-        return [out.detach() for out in (y, *state)]
-
-    def _run(self, rows: slice) -> list[Tensor]:
-        with torch.no_grad(), torch.random.fork_rng(devices=()):
-            y, state = self.cell(self.x[rows], self.kind(*(part[rows] for part in self.state)))
-        return [y, *state]
-
-    def problem(self, together: list[Tensor] | Exception) -> str | None:
-        """What is wrong with the step, found by running parts of the rows alone."""
-        for rows in (slice(0, 1), slice(1, 3), slice(3, _ROWS)):
-            alone, _ = observe(partial(self._run, rows))
-            if isinstance(together, Exception) or isinstance(alone, Exception):
-                error = together if isinstance(together, Exception) else alone
-                return f"{self.name} fails on random rows: {type(error).__name__}: {error}"
-            for whole, part in zip(together, alone, strict=True):
-                if part.shape != whole[rows].shape or not _close(part, whole[rows]):
-                    return (
-                        f"{self.name}'s rows are not independent: a row's result depends on how many there are, or on "
-                        "the others; a step must not read x.shape[0] as a number, nor mix rows"
-                    )
-        return None
-
-
-def _real(weight: Tensor, dtype: torch.dtype, random: torch.Generator) -> Tensor:
-    """A weight to try a step with: itself, unless it holds no numbers."""
-    if type(weight) in (Tensor, torch.nn.Parameter) and weight.device.type == "cpu":
-        own: Tensor = weight.detach()
-        return own
-    if not weight.dtype.is_floating_point:
-        return torch.zeros(weight.shape, dtype=weight.dtype)
-    columns = weight.shape[-1] if weight.dim() else 1
-    return torch.rand(weight.shape, dtype=dtype, generator=random).div_(max(columns, 1) ** 0.5)
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    if not a.is_floating_point():
-        return torch.equal(a, b)
-    finite = b[b.isfinite()]
-    tolerance = 1e-9 if a.dtype == torch.float64 else 1e-3
-    atol = tolerance * float(finite.abs().max()) if finite.numel() else 0.0
-    return torch.allclose(a, b, rtol=tolerance, atol=atol, equal_nan=True)
 
 
 # What a graph of torch names
@@ -313,8 +272,8 @@ def trace(cell: Cell[Any], features: int, dtype: torch.dtype) -> str:
     return name
 
 
-def program_by_name(name: str, check: bool = True) -> Program:
-    """A program that a graph of torch names.
+def program_by_name(name: str, check: int | None = None) -> Program:
+    """A program that a graph of torch names; with the number of weights in the graph, whether that still fits the cell.
 
     Raises:
         RuntimeError: If there is none: an exported model was loaded in a process that has not met its cell. If the cell
@@ -322,7 +281,11 @@ def program_by_name(name: str, check: bool = True) -> Program:
     """
     if traced := _traced.get(name):
         cell = traced.cell()
-        if check and cell is not None and not traced.guards.hold():
+        if check is not None and check != len(traced.program.graph.parameters):
+            raise RuntimeError(
+                "a scan's weights are tied otherwise than when they were traced: call torch.compiler.reset()"
+            )
+        if check is not None and cell is not None and not traced.guards.hold():
             guards = Guards(cell, traced.seen)
             if guards.key != traced.guards.key:
                 raise RuntimeError(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.engine import execute, probe, reference
-from ostinato.engine.cache import pin, program_of
+from ostinato.engine.cache import capturing, pin, program_of
 from ostinato.engine.op import scan_eagerly, scan_op
 from ostinato.engine.program import Failure, Program
 
@@ -46,6 +46,8 @@ def prepare(
         return f"it computes in float32 and float64, not in {str(dtype).removeprefix('torch.')}"
     if torch.is_autocast_enabled("cpu"):
         return "it knows no autocast"
+    if capturing():
+        return "a scan within a step goes through the plain loop"
     if reference.hooked(cell):
         return "compiled steps call no hooks, and the cell has some"
     obstacle: str | None = probe.obstacle()

@@ -8,12 +8,12 @@ compares by identity: an equal number in another object only means that the slow
 
 import builtins
 import dis
-import enum
 import sys
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from types import (
     BuiltinFunctionType,
     CodeType,
@@ -56,7 +56,6 @@ _OPAQUE = (
     MemberDescriptorType,
     GetSetDescriptorType,
     type(_Field.of),  # what a NamedTuple finds its fields by
-    enum.Enum,
     type(Ellipsis),
     slice,
     range,
@@ -70,6 +69,8 @@ _OPAQUE = (
     torch._ops.OpOverloadPacket,
 )
 """Types of objects that do not change: their identity says all."""
+_UNSEEN = (weakref.ProxyType, weakref.CallableProxyType, threading.local, type(cache(len)))
+"""Types of objects that are another at other times, in other threads, or when they have been called before."""
 _GONE = (LookupError, AttributeError, ValueError)  # what reading raises where nothing is any more
 
 Check = tuple[Callable[[Any], Any], Any, Any]
@@ -162,7 +163,6 @@ class _Walk:
                     f"the step calls {code.co_name} ({code.co_filename}:{code.co_firstlineno}) in a way that cannot be "
                     "checked at each call; let it be a global, a method, or an attribute of the cell"
                 )
-
         for name in sorted(self.seen.outside):
             raise UnwatchableError(
                 f"the step asks for {name}, whose answer may be another at the next call; let it depend on its inputs "
@@ -215,17 +215,21 @@ class _Walk:
             return
         own = module.__dict__
         self.key.append((path, type(module)))
-        self._is(_class_of, weakref.ref(module), type(module), f"the class of {path}")
+        there = weakref.ref(module)
+        self._is(_class_of, there, type(module), f"the class of {path}")
+        self._is(_entries_of, there, own, f"the attributes of {path}")
+        self._equals(_parts, own, _parts(own), f"the parts of {path}")
         for part in ("_parameters", "_buffers", "_modules"):
             entries = own[part]
             self._is(own.__getitem__, part, entries, f"{path}.{part}")
-            if entries:
-                self._equals(len, entries, len(entries), f"{path}.{part}")
             self.key.append((part, *((name, value is None) for name, value in entries.items())))
             for name, value in entries.items():
                 if value is None or part == "_modules":
                     self._is(entries.__getitem__, name, value, f"{path}.{name}")
         self._class(type(module), path, own)
+        for name in self.seen.absent:
+            if not hasattr(module, name):
+                self._absent(own, name, f"{path}.{name}")
         for name in [name for name in own if name not in _OF_ANY_MODULE and self._reads(name)]:
             self._entry(own, name, f"{path}.{name}")
         for name, child in own["_modules"].items():
@@ -238,6 +242,11 @@ class _Walk:
     def _class(self, kind: type, path: str, own: Mapping[str, Any] | None = None) -> None:
         """What an object's classes define under the step's names, and that nothing else comes before it."""
         classes = [each for each in kind.__mro__ if each is not nn.Module and not _foreign(each)]
+        if classes and (kind, "__mro__") not in self.classes:
+            self.classes.add((kind, "__mro__"))
+            self._is(partial(getattr, kind), "__mro__", kind.__mro__, f"the bases of {kind.__name__}")
+            if not _foreign(type(kind)):
+                self._class(type(kind), f"the class of {kind.__name__}")
         named = [(each, [name for name in each.__dict__ if name in self.seen.names]) for each in classes]
         first: dict[str, type] = {}
         for each, names in named:
@@ -273,13 +282,12 @@ class _Walk:
             self._tensor(value, path)
         elif type(value) in _NUMBERS_AND_TEXTS:
             self.key.append((path, type(value), repr(value) if isinstance(value, float | complex) else value))
+        elif isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, ModuleType | type | None):
+            self.key.append((path, value.__name__))
+            self._attribute(value, "__self__", path)
         elif isinstance(value, _OPAQUE) or (isinstance(value, type) and _foreign(value)):
             self.key.append((path, "object", id(value)))
             self.alive.append(value)
-        elif isinstance(value, tuple):
-            self.key.append((path, type(value), len(value)))
-            for i, part in enumerate(value):
-                self._value(part, f"{path}[{i}]")
         elif isinstance(value, ModuleType):
             self._namespace(value, path)
         elif isinstance(value, nn.Module):
@@ -294,6 +302,10 @@ class _Walk:
         elif isinstance(value, type):
             self.key.append((path, value))
             self._class(value, path)
+        elif isinstance(value, tuple):
+            for i, part in enumerate(value):
+                self._value(part, f"{path}[{i}]")
+            self._class(type(value), path)
         elif isinstance(value, dict | MappingProxyType):
             self._entries(value, path)
         elif isinstance(value, list | deque):
@@ -307,6 +319,9 @@ class _Walk:
                 self._attribute(value, name, f"{path}.{name}")
         else:
             self._attributes(value, path)
+        if isinstance(value, FunctionType | dict | list | deque | set | bytearray):
+            for name in [name for name in getattr(value, "__dict__", ()) if self._reads(name)]:
+                self._attribute(value, name, f"{path}.{name}")
 
     def _tensor(self, value: Tensor, path: str) -> None:
         """A tensor is a weight of the cell, and must stay it; the capture refuses others where the step uses them."""
@@ -337,9 +352,9 @@ class _Walk:
         for code in nested(function.__code__):
             for instruction in dis.get_instructions(code):
                 name = instruction.argval
-                if instruction.opname == "IMPORT_NAME":
-                    self._namespace(sys.modules.get(name), name)
-                elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and (id(space), name) not in self.globals:
+                if instruction.opname == "IMPORT_NAME" and not _trusted(name):
+                    raise UnwatchableError(f"the step imports {name} ({code.co_filename}): import it outside the step")
+                if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and (id(space), name) not in self.globals:
                     self.globals.add((id(space), name))
                     path = f"the global {name} of {space.get('__name__')}"
                     if name in space:
@@ -355,7 +370,7 @@ class _Walk:
             self._entry(module.__dict__, name, f"{module.__name__}.{name}")
 
     def _entries(self, entries: Mapping[Any, Any], path: str) -> None:
-        self._equals(len, entries, len(entries), path)
+        self._equals(tuple, entries, tuple(entries), path)
         for key in entries:
             self.key.append((path, key if isinstance(key, str | int) else repr(key)))
             self._entry(entries, key, f"{path}[{key!r}]")
@@ -389,12 +404,21 @@ class _Walk:
         """An object of the user's: its attributes, and what its class defines."""
         own = getattr(value, "__dict__", None)
         slots = [name for kind in type(value).__mro__ for name in _slots(kind)]
-        if own is None and not slots and _foreign(type(value)):
+        for base in (float, int, complex, str, bytes):
+            if isinstance(value, base):
+                self.key.append((path, base.__repr__(value)))
+                own, slots = own or {}, [*slots]
+        if isinstance(value, _UNSEEN) or (own is None and not slots and _foreign(type(value))):
             raise UnwatchableError(
                 f"the step reads {path}, of type {type(value).__qualname__}, which cannot be checked at each call; "
                 "keep numbers, texts, lists or small objects in the cell, and tensors as buffers"
             )
         self._is(type, value, type(value), f"the class of {path}")
+        if hasattr(value, "__dict__"):
+            self._is(partial(getattr, value), "__dict__", own, f"the attributes of {path}")
+        for name in self.seen.absent:
+            if not hasattr(value, name):
+                self._absent(own or {}, name, f"{path}.{name}")
         self._class(type(value), path, own)
         for name in [name for name in own or {} if self._reads(name)]:
             self._entry(value.__dict__, name, f"{path}.{name}")
@@ -415,7 +439,9 @@ def _foreign(kind: type) -> bool:
 
 def _slots(kind: type) -> Iterable[str]:
     slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else slots
+    private = f"_{kind.__name__.lstrip('_')}"
+    names = (slots,) if isinstance(slots, str) else slots
+    return [f"{private}{n}" if n.startswith("__") and not n.endswith("__") else n for n in names]
 
 
 def _wrapped(value: Any) -> tuple[str, ...]:
@@ -429,6 +455,14 @@ def _wrapped(value: Any) -> tuple[str, ...]:
     if isinstance(value, partial):
         return ("func", "args", "keywords")
     return ("__wrapped__",) if callable(value) and hasattr(value, "__wrapped__") else ()
+
+
+def _entries_of(module: "weakref.ref[nn.Module]") -> dict[str, Any] | None:
+    return getattr(module(), "__dict__", None)
+
+
+def _parts(own: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    return tuple(own["_parameters"]), tuple(own["_buffers"]), tuple(own["_modules"])
 
 
 def _class_of(module: "weakref.ref[nn.Module]") -> type:

@@ -3,7 +3,7 @@
 import gc
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -22,8 +22,10 @@ _ANY_NAME = frozenset(
 )
 """Code with one of these names may read attributes that it does not name."""
 _OUTSIDE = frozenset(
-    {"is_grad_enabled", "is_inference_mode_enabled", "requires_grad", "get_num_threads", "environ", "getenv"}
-    | {"perf_counter", "time_ns", "monotonic", "process_time"}
+    {"is_grad_enabled", "is_inference_mode_enabled", "requires_grad", "grad_fn", "is_leaf", "is_inference"}
+    | {"are_deterministic_algorithms_enabled", "is_autocast_enabled", "is_compiling", "is_contiguous", "data_ptr"}
+    | {"get_num_threads", "environ", "getenv", "perf_counter", "time_ns", "monotonic", "process_time"}
+    | {"globals", "locals", "modules", "import_module", "__import__"}
 )
 """What a step may ask that is no value, and has another answer the next time."""
 _TRUSTED_FOLDERS = (*torch.__path__, *np.__path__, str(Path(__file__).parents[1]), "<frozen")
@@ -37,44 +39,52 @@ class Observation(NamedTuple):
         codes: The code of every Python function that ran.
         names: Every name in that code: of attributes, globals and functions.
         any_name: Whether it may read attributes that it does not name.
+        absent: Names that it may look for in vain: with getattr, hasattr, or an exception that it catches.
         outside: What it asks that cannot be checked, such as whether gradients are recorded; empty if nothing.
     """
 
     codes: frozenset[CodeType]
     names: frozenset[str]
     any_name: bool
+    absent: frozenset[str]
     outside: frozenset[str]
 
 
-def observe(step: Callable[[], Any]) -> tuple[Any, Observation]:
-    """Runs `step` in this thread and notes the code that runs.
+class Observer:
+    """Notes the code that runs in this thread, within a `with`; `seen` says what it was."""
 
-    Returns:
-        What `step` returned, or the exception that it raised; and what ran.
-    """
-    codes: set[CodeType] = set()
+    def __init__(self) -> None:
+        self._codes: set[CodeType] = set()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            codes.add(frame.f_code)
+    def __enter__(self) -> "Observer":
+        self._before, self._collects = sys.getprofile(), gc.isenabled()
+        gc.disable()  # what it calls back would count as the step's
+        sys.setprofile(self._note)
+        return self
 
-    before, collected, made = sys.getprofile(), gc.isenabled(), None
-    gc.disable()  # what it calls back would count as the step's
-    sys.setprofile(note)
-    try:
-        made = step()
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-        made = error
-    finally:
-        sys.setprofile(before)
-        if collected:
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(self._before)
+        if self._collects:
             gc.enable()
-    codes -= {observe.__code__, note.__code__}
-    own = frozenset(name for code in codes if not trusted_code(code) for name in _names(code))
-    theirs = {name for code in codes if trusted_code(code) for name in _names(code) if not name.startswith("__")}
-    return made, Observation(
-        frozenset(codes), frozenset(own | theirs | _PROTOCOL), bool(own & _ANY_NAME), own & _OUTSIDE
-    )
+
+    def _note(self, frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            self._codes.add(frame.f_code)
+
+    def seen(self) -> Observation:
+        """What ran."""
+        own = [code for code in self._codes if not trusted_code(code)]
+        names = frozenset(name for code in own for name in _names(code))
+        theirs = {n for code in self._codes if trusted_code(code) for n in _names(code) if not n.startswith("__")}
+        texts = {text for code in own for text in _texts(code)}
+        in_vain = names & {"getattr", "hasattr"} or any(code.co_exceptiontable for code in own)
+        return Observation(
+            frozenset(self._codes),
+            frozenset(names | theirs | texts | _PROTOCOL),
+            bool(names & _ANY_NAME),
+            frozenset(names | texts) if in_vain else frozenset(),
+            names & _OUTSIDE,
+        )
 
 
 def nested(code: CodeType) -> Iterator[CodeType]:
@@ -88,6 +98,12 @@ def nested(code: CodeType) -> Iterator[CodeType]:
 def _names(code: CodeType) -> Iterator[str]:
     for inner in nested(code):
         yield from (*inner.co_names, inner.co_name)
+
+
+def _texts(code: CodeType) -> Iterator[str]:
+    """Constants that may be names."""
+    for inner in nested(code):
+        yield from (text for text in inner.co_consts if isinstance(text, str) and text.isidentifier())
 
 
 @cache

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ostinato.cells import Cell, State
 from ostinato.engine import execute, reference
-from ostinato.engine.cache import program_by_name
+from ostinato.engine.cache import program_by_name, program_of
 from ostinato.engine.capture import with_weights
 from ostinato.engine.execute import Rows
 from ostinato.engine.lengths import check_range
@@ -33,7 +33,9 @@ def scan_op(
     """The outputs, the final state, and if `training` what the gradient needs; see `execute.forward`."""
     if lengths is not None:
         check_range(lengths, x.shape[1])
-    return execute.forward(program_by_name(program), x, parameters, state, lengths, reverse, time_major, training)
+    return execute.forward(
+        program_by_name(program, check=len(parameters)), x, parameters, state, lengths, reverse, time_major, training
+    )
 
 
 @torch.library.custom_op("ostinato::scan_backward", mutates_args=())
@@ -52,7 +54,7 @@ def scan_backward_op(
 ) -> list[Tensor]:
     """The gradients of what is wanted of parameters and x, and of the state; see `execute.backward`."""
     return execute.backward(
-        program_by_name(program, check=False),
+        program_by_name(program),
         gradients,
         x,
         parameters,
@@ -77,7 +79,7 @@ def _(
     time_major: bool,
     training: bool,
 ) -> list[Tensor]:
-    made = program_by_name(program, check=False)
+    made = program_by_name(program)
     rows = Rows(x.shape[0], x.shape[1], time_major)
     widths = [made.graph.capture.output, *(value.size for value in made.kept if training)]
     y, *kept = (rows.batched(x.new_empty(rows.number, width)) for width in widths)
@@ -144,6 +146,11 @@ class _Scan(torch.autograd.Function):
         # The gradient may itself be to be differentiated, or be many at once: the plain loop can do both.
         if torch.is_grad_enabled() or any(_batched(gradient) for gradient in given):
             cell, state_type = ctx.cell
+            if program_of(cell, x.shape[2], x.dtype, weights)[0] is not program:
+                raise RuntimeError(
+                    f"{type(cell).__name__} has changed since the scan that this gradient goes through: a second "
+                    "derivative, or many gradients at once, would be another step's"
+                )
             made = _differentiable(cell, given, x, weights, state_type(*state), lengths, reverse)
         else:
             if ctx.output._version != ctx.version:  # what was there is computed again

@@ -12,6 +12,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
+_MOST_PARTS = 100_000
+"""Parts that a tensor may be taken apart into: rows are more."""
+
 
 class UnknownTensorError(RuntimeError):
     """A tensor that the step did not get and that is no weight of the cell."""
@@ -37,6 +40,8 @@ class Rewriting(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given, named = tree_map_only(Tensor, self._known, (args, kwargs or {}))
+        if func in (Tensor.unbind, torch.unbind) and given[0].dim() and given[0].shape[0] > _MOST_PARTS:
+            raise UnknownTensorError("the step goes through its rows one by one: let one operation work on all")
         return _REWRITTEN.get(func, func)(*given, **named)
 
     def _known(self, tensor: Tensor) -> Tensor:
