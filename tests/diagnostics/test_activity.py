@@ -103,7 +103,7 @@ def test_gates_of_torchs_layers_have_their_names():
     layers, x = ostinato.nn.LSTM(2, 4, backend="reference"), torch.randn(5, 3, 2)
     track = track_of(layers, lambda: layers(x)[0].sum())
     assert [gate.name for gate in gates(track)] == ["forget", "input", "output"]
-    assert not layers._templates[0]._forward_pre_hooks
+    assert not layers._cells[0]._forward_pre_hooks
 
 
 def test_every_sigmoid_of_a_users_cell_is_a_gate_by_number():

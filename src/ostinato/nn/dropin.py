@@ -1,6 +1,7 @@
 """Torch's recurrent layers on this engine: the same constructors, parameters, checkpoints, calls and results."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,40 +12,31 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato import cells
 from ostinato.cells import Cell, ElmanState, GRUState, LSTMState
 from ostinato.engine import BackendName, scan
+from ostinato.engine.lengths import as_lengths
 from ostinato.nn.ragged import repack, unpack
 
 States = tuple[Tensor, ...]
 
 
 class DropIn(torch.nn.RNNBase, ABC):
-    """What the three layers share: torch's own checks and layout of weights, with `scan` in place of its kernels."""
+    """What the three layers share: torch's own checks and layout of weights, with `scan` in place of its kernels.
+
+    They are `torch.nn.RNNBase` and no more: torch.compile refuses every instance of torch's RNN, LSTM and GRU.
+    """
 
     _state: ClassVar[Any]
 
-    def __init__(self, *args: Any, backend: BackendName = "auto", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, mode: str, *args: Any, backend: BackendName, **kwargs: Any) -> None:
+        super().__init__(mode, *args, **kwargs)
         self.backend: BackendName = backend
-        # They say what to compute; the weights are lent to a copy at each call. A list keeps them unregistered.
+        # The cell of each layer and direction says what to compute, with the layer's weights of the moment, which come
+        # from an optimiser, `functional_call` or a parametrisation. A list keeps their own, on "meta", unregistered.
         with torch.device("meta"):
-            self._templates = [self._cell(weights[0].shape[1]) for weights in self.all_weights]
+            self._cells = [self._cell(weights[0].shape[1]) for weights in self.all_weights]
 
     @abstractmethod
     def _cell(self, input_size: int) -> Cell[Any]:
         """The cell of one layer and direction."""
-
-    def _lent(self, index: int) -> Cell[Any]:
-        """The cell of one layer and direction with this layer's weights, whatever they are just now.
-
-        A copy for each call, so that no weight stays behind in the template: threads may share a layer.
-        """
-        template = self._templates[index]
-        weights = [getattr(self, name) for name in self._all_weights[index]]
-        cell = object.__new__(type(template))
-        cell.__dict__ = {
-            **template.__dict__,
-            "_parameters": dict(zip(template._parameters, weights, strict=True)),
-        }
-        return cell
 
     def _as_states(self, hx: Any) -> States:
         return (hx,)
@@ -53,7 +45,7 @@ class DropIn(torch.nn.RNNBase, ABC):
         return states[0]
 
     def forward(
-        self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Tensor | None = None
+        self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Tensor | Sequence[int] | None = None
     ) -> tuple[Any, Any]:
         """As torch's, with `lengths`.
 
@@ -61,15 +53,15 @@ class DropIn(torch.nn.RNNBase, ABC):
             input: ``(time, batch, features)``, ``(batch, time, features)`` with `batch_first`, ``(time, features)``
                 without a batch, or a `PackedSequence`.
             hx: Initial state, ``(layers * directions, batch, size)``; a pair of them for an LSTM. Zeros unless given.
-            lengths: Valid steps of each row of a padded batch, integers ``(batch,)`` between 0 and time; all steps
-                unless given. Outputs past them are zero, final states are those at each row's last valid step, and the
-                reverse direction starts there.
+            lengths: Valid steps of each row of a padded batch, integers ``(batch,)`` between 0 and time, a tensor or a
+                list; all steps unless given. Outputs past them are zero, final states are those at each row's last
+                valid step, and the reverse direction starts there.
 
         Returns:
             The outputs, laid out as the input, and the final state, laid out as `hx`.
 
         Raises:
-            RuntimeError: For shapes that do not fit, as torch.
+            RuntimeError: For shapes that do not fit, no steps, or tensors on several devices, as torch.
             ValueError: For an input of other than 2 or 3 dimensions or another dtype than the weights, as torch; for
                 lengths out of range, or beside an input that is packed or has no batch.
         """
@@ -83,7 +75,7 @@ class DropIn(torch.nn.RNNBase, ABC):
         return y, self._as_hidden(final)
 
     def _forward_packed(
-        self, packed: PackedSequence, hidden: States | None, lengths: Tensor | None
+        self, packed: PackedSequence, hidden: States | None, lengths: Tensor | Sequence[int] | None
     ) -> tuple[PackedSequence, States]:
         if lengths is not None:
             raise ValueError("lengths must not be given with a PackedSequence: it has its own")
@@ -98,12 +90,15 @@ class DropIn(torch.nn.RNNBase, ABC):
             final = tuple(tensor.index_select(1, back) for tensor in final)
         return PackedSequence(repack(y, in_order).data, batch_sizes, order, back), final
 
-    def _forward_padded(self, x: Tensor, hidden: States | None, lengths: Tensor | None) -> tuple[Tensor, States]:
+    def _forward_padded(
+        self, x: Tensor, hidden: States | None, lengths: Tensor | Sequence[int] | None
+    ) -> tuple[Tensor, States]:
         if x.dim() not in (2, 3):
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {x.dim()}D instead")
-        for tensor in hidden or ():
-            if tensor.dim() != x.dim():
-                raise RuntimeError(f"For {x.dim()}-D input, hx should also be {x.dim()}-D but got {tensor.dim()}-D")
+        if hidden is not None and any(tensor.dim() != x.dim() for tensor in hidden):
+            kind, names = "batched" if x.dim() == 3 else "unbatched", "hx and cx" if len(hidden) > 1 else "hx"
+            got = ", ".join(f"{tensor.dim()}-D" for tensor in hidden)
+            raise RuntimeError(f"For {kind} {x.dim()}-D input, {names} should also be {x.dim()}-D but got {got}")
         batch_dim = 0 if self.batch_first else 1
         if x.dim() == 3:
             self._check(x, hidden, None)
@@ -121,10 +116,11 @@ class DropIn(torch.nn.RNNBase, ABC):
         else:
             self.check_forward_args(x, self._as_hidden(hidden), batch_sizes)
 
-    def _run(self, x: Tensor, lengths: Tensor | None, hidden: States | None) -> tuple[Tensor, States]:
+    def _run(self, x: Tensor, lengths: Tensor | Sequence[int] | None, hidden: States | None) -> tuple[Tensor, States]:
         """Runs all layers over ``(batch, time, features)``."""
         if x.shape[1] == 0:
-            raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
+            raise RuntimeError(f"Expected sequence length to be larger than 0 in {type(self).__name__}")
+        lengths = as_lengths(lengths, x)
         directions = 2 if self.bidirectional else 1
         finals: list[States] = []
         for layer in range(self.num_layers):
@@ -133,10 +129,10 @@ class DropIn(torch.nn.RNNBase, ABC):
                 x = F.dropout(x.transpose(0, 1).contiguous(), self.dropout).transpose(0, 1)
             outputs = []
             for index in range(len(finals), len(finals) + directions):
-                cell = self._lent(index)
+                cell, weights = self._cells[index], [getattr(self, name) for name in self._all_weights[index]]
                 state = None if hidden is None else self._state(*(tensor[index] for tensor in hidden))
                 reverse = bool(index % directions)
-                y, final = scan(cell, x, state, lengths=lengths, reverse=reverse, backend=self.backend)
+                y, final = scan(cell, x, state, lengths=lengths, reverse=reverse, backend=self.backend, weights=weights)
                 outputs.append(y)
                 finals.append(final)
             x = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
@@ -145,24 +141,44 @@ class DropIn(torch.nn.RNNBase, ABC):
         )
 
 
-class RNN(DropIn, torch.nn.RNN):
+class RNN(DropIn):
     """`torch.nn.RNN` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:
-        args: As `torch.nn.RNN`: input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout,
-            bidirectional, device, dtype.
+        input_size: Features of one input row.
+        hidden_size: Units of each layer and direction.
+        num_layers: Layers; 1 unless given.
+        nonlinearity: "tanh" (default) or "relu".
+        args: As `torch.nn.RNN`: bias, batch_first, dropout, bidirectional, device, dtype.
         backend: The engine's backend, see `ostinato.engine.scan`.
         kwargs: As `torch.nn.RNN`.
     """
 
     _state: ClassVar = ElmanState
 
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        *args: Any,
+        backend: BackendName = "auto",
+        **kwargs: Any,
+    ) -> None:
+        _refuse_projection(kwargs)
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        self.nonlinearity = nonlinearity
+        mode = f"RNN_{nonlinearity.upper()}"
+        super().__init__(mode, input_size, hidden_size, num_layers, *args, backend=backend, **kwargs)
+
     def _cell(self, input_size: int) -> Cell[Any]:
         activation: Any = self.nonlinearity
         return cells.Elman(input_size, self.hidden_size, activation=activation, bias=self.bias)
 
 
-class GRU(DropIn, torch.nn.GRU):
+class GRU(DropIn):
     """`torch.nn.GRU` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:
@@ -174,11 +190,15 @@ class GRU(DropIn, torch.nn.GRU):
 
     _state: ClassVar = GRUState
 
+    def __init__(self, *args: Any, backend: BackendName = "auto", **kwargs: Any) -> None:
+        _refuse_projection(kwargs)
+        super().__init__("GRU", *args, backend=backend, **kwargs)
+
     def _cell(self, input_size: int) -> Cell[Any]:
         return cells.GRU(input_size, self.hidden_size, bias=self.bias)
 
 
-class LSTM(DropIn, torch.nn.LSTM):
+class LSTM(DropIn):
     """`torch.nn.LSTM` on this engine: a drop-in with `lengths` at the call and the keyword `backend`.
 
     Args:
@@ -190,6 +210,13 @@ class LSTM(DropIn, torch.nn.LSTM):
 
     _state: ClassVar = LSTMState
 
+    get_expected_cell_size = torch.nn.LSTM.get_expected_cell_size
+    check_forward_args = torch.nn.LSTM.check_forward_args  # type: ignore[assignment]  # torch's own override
+    permute_hidden = torch.nn.LSTM.permute_hidden  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, backend: BackendName = "auto", **kwargs: Any) -> None:
+        super().__init__("LSTM", *args, backend=backend, **kwargs)
+
     def _cell(self, input_size: int) -> Cell[Any]:
         return cells.LSTM(input_size, self.hidden_size, bias=self.bias, proj_size=self.proj_size)
 
@@ -200,3 +227,8 @@ class LSTM(DropIn, torch.nn.LSTM):
 
     def _as_hidden(self, states: States) -> Any:
         return states
+
+
+def _refuse_projection(settings: dict[str, Any]) -> None:
+    if "proj_size" in settings:
+        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")

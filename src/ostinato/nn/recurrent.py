@@ -14,7 +14,7 @@ from torch.types import Device
 
 from ostinato.cells import Cell, State, Zoneout
 from ostinato.engine import BackendName, scan
-from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.engine.lengths import as_lengths, cleared, valid_steps
 from ostinato.nn.ragged import repack, unpack
 
 Merge = Literal["concat", "sum"]
@@ -217,7 +217,7 @@ class Recurrent(nn.Module):
 
     @overload
     def forward(
-        self, x: Tensor, state: tuple[State, ...] | None = None, *, lengths: Tensor | None = None
+        self, x: Tensor, state: tuple[State, ...] | None = None, *, lengths: Tensor | Sequence[int] | None = None
     ) -> tuple[Tensor, tuple[State, ...]]: ...
 
     @overload
@@ -226,7 +226,11 @@ class Recurrent(nn.Module):
     ) -> tuple[PackedSequence, tuple[State, ...]]: ...
 
     def forward(
-        self, x: Tensor | PackedSequence, state: tuple[State, ...] | None = None, *, lengths: Tensor | None = None
+        self,
+        x: Tensor | PackedSequence,
+        state: tuple[State, ...] | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[State, ...]]:
         """Runs all layers over time.
 
@@ -235,7 +239,8 @@ class Recurrent(nn.Module):
             state: States before the first step, as `initial_state` gives them, rows in the user's order; that is also
                 what is taken unless given. The final state of a chunk, cut with `ostinato.engine.detach`, is the
                 initial state of the next one.
-            lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time; all steps unless given.
+            lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time, a tensor or a list; all steps
+                unless given.
 
         Returns:
             The outputs ``(batch, time, output_size)``, zero past each row's length (packed as `x` if that is packed),
@@ -253,10 +258,11 @@ class Recurrent(nn.Module):
         return repack(y, x), final
 
     def _run(
-        self, x: Tensor, state: tuple[State, ...] | None, lengths: Tensor | None
+        self, x: Tensor, state: tuple[State, ...] | None, lengths: Tensor | Sequence[int] | None
     ) -> tuple[Tensor, tuple[State, ...]]:
         if x.dim() != 3 or x.shape[2] != self.input_size:
             raise ValueError(f"x must be (batch, time, {self.input_size}), got {tuple(x.shape)}")
+        lengths = as_lengths(lengths, x)
         first = self.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
         if len(first) != len(self.scans):
             raise ValueError(
@@ -272,7 +278,7 @@ class Recurrent(nn.Module):
                 final.append(last)
             x = self._merged(*outputs)
             if self.residual and x.shape == below.shape:
-                x = x + (below if lengths is None else cleared(below, valid_steps(lengths.to(x.device), x.shape[1])))
+                x = x + (below if lengths is None else cleared(below, valid_steps(lengths, x.shape[1])))
         return x, tuple(final)
 
     def _merged(self, forward: Tensor, reverse: Tensor | None = None) -> Tensor:
