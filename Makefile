@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint compilers bench clean
 
 demo: .venv/ready  ## train a forecaster on an embedded series, print its scores, save model and plot under demo/
 	$(BIN)/ostinato demo --out demo
 
 test: lint  ## every check: lint, types, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+compilers:  ## the compilers and the emulator with which tests cover other processors, where missing (Debian)
+	.ci/compilers
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import pytest
 from command import error_of, run
 
 from ostinato.cli.bench import table
-from ostinato.engine import cpp, measure, workload
+from ostinato.engine import cpp, measure, target, workload
 
 SIZES = ["--input=3", "--hidden=5", "--batch=2", "--steps=4"]
 CELL = '''
@@ -131,6 +131,7 @@ def test_the_compiled_backend_is_measured_where_there_is_a_compiler(monkeypatch)
 
     assert ended.code == 0
     assert ("cpp" in rows(ended.out)) != ("\nnot cpp: " in ended.out)
+    assert f"\nprocessor: {target.processor()}; target: {target.chosen().name}\n" in ended.out
 
 
 def test_a_wrong_result_has_no_times_and_the_exit_code_says_so(monkeypatch):

@@ -1,4 +1,4 @@
-"""`ostinato info`: what a saved model is, and what is wrong with a damaged one."""
+"""`ostinato info`: what a saved model is, what is wrong with a damaged one; what cells are compiled with."""
 
 import shutil
 
@@ -7,6 +7,7 @@ from command import error_of, run
 
 from ostinato import Forecaster
 from ostinato.cells import GRU
+from ostinato.engine import build, probe, target
 
 
 class OwnCell(GRU):
@@ -65,3 +66,39 @@ def test_a_changed_manifest_is_told_of(damaged):
     assert "was changed since it was saved" in error_of("info", damaged)
     manifest.write_text("{")
     assert "is not JSON" in error_of("info", damaged)
+
+
+@pytest.fixture
+def tried_anew(monkeypatch):
+    """Whether cells compile is found out again, as in a new process."""
+    monkeypatch.setattr(probe, "_obstacle", probe._obstacle.__wrapped__)
+
+
+def test_what_cells_are_compiled_with_is_told(tmp_path, monkeypatch, tried_anew):
+    monkeypatch.setenv("OSTINATO_CACHE", str(tmp_path))
+    ended = run("info", "--engine")
+    assert (ended.code, ended.err) == (0, "")
+    told = {line[:10].strip(): line[11:] for line in ended.out.splitlines()}
+    toolchain = build.in_use()
+    assert told["processor"] == target.processor()
+    assert told["target"] == toolchain.target.name
+    assert told["compiler"].startswith(toolchain.command[0])
+    assert told["cache"].startswith(f"{tmp_path}, {len(list(tmp_path.glob('*.so')))} libraries")
+    assert told["cells"] == "are compiled"
+
+
+def test_why_cells_are_not_compiled_is_told(tmp_path, monkeypatch, tried_anew):
+    cache = tmp_path / "file"
+    cache.touch()
+    monkeypatch.setenv("OSTINATO_CACHE", str(cache))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    ended = run("info", "--engine")
+    assert ended.code == 0
+    assert "\ncells      are not compiled: CXX is 'no-such-compiler', and there is no program" in ended.out
+    assert f"\ncache      {cache} cannot keep libraries: File exists\n" in ended.out
+    assert "\ntarget" not in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["model", "--engine"], ["--"]])
+def test_info_is_of_one_thing(arguments):
+    assert "give the folder of a model, or --engine" in error_of("info", *arguments)

@@ -1,7 +1,7 @@
 """The core of the engine's numerical tests, for one target: run as a program with OSTINATO_MARCH set.
 
-Every named cell in all layouts: outputs, final states and every gradient against the plain loop in float64, with lengths
-and without, forwards and backwards, for several numbers of rows; single steps; some in float32, some on two threads.
+Every named cell: outputs, final states and every gradient against the plain loop in float64, with lengths and without,
+forwards and backwards, for several numbers of rows; single steps; some in float32, some on two threads.
 """
 
 import sys

@@ -49,6 +49,7 @@ def bench(
     import torch
 
     from ostinato.cli.cell import cell_named
+    from ostinato.engine.ahead import surroundings
     from ostinato.engine.measure import BUSY, WrongResultError, compare, tolerance
     from ostinato.engine.workload import Workload
 
@@ -59,7 +60,7 @@ def bench(
     workload = Workload.drawn(cell_named(cell, input_size, hidden_size), steps, batch)
     with console.status("compiling, checking, measuring"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing can be compiled is told below
-        obstacles = workload.obstacles()
+        obstacles, place = workload.obstacles(), surroundings()
         truth = workload.truth()
         try:
             limit = tolerance(workload, truth)
@@ -70,6 +71,7 @@ def bench(
     console.print(f"{cell}: {sizes}; float32, threads: {torch.get_num_threads()}\n", soft_wrap=True)
     console.print(table(comparison), soft_wrap=True)
     console.print(f"\n{LEGEND.format(repeats=REPEATS)}\n")
+    console.print(f"processor: {place['processor']}; target: {place.get('target', 'none')}", soft_wrap=True)
     for name, why in obstacles.items():
         console.print(f"not {name}: {why}", soft_wrap=True)
     if comparison.swing > BUSY:

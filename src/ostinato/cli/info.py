@@ -1,4 +1,4 @@
-"""`ostinato info`: what a saved model is."""
+"""`ostinato info`: what a saved model is, or what cells are compiled with here."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,13 +6,38 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.screen import screen, show_scores
+from ostinato.errors import OstinatoError
 
 
-def info(model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.")]) -> None:
+def info(
+    model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="Folder of a saved model.")] = None,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Instead: the processor, compiler and cache, and whether cells compile.")
+    ] = False,
+) -> None:
     """Say what a saved model is: its task, size, settings and scores, and what it was made with.
 
-    Example: ostinato info model/
+    Example:
+      ostinato info model/
+      ostinato info --engine
     """
+    if model is not None and not engine:
+        _tell_of_model(model)
+    elif engine and model is None:
+        _tell_of_engine()
+    else:
+        raise OstinatoError("give the folder of a model, or --engine")
+
+
+def _tell_of_engine() -> None:
+    from ostinato.engine.ahead import surroundings
+
+    console = screen()
+    for what, text in surroundings().items():
+        console.print(f"{what:10} {text}", soft_wrap=True)
+
+
+def _tell_of_model(model: Path) -> None:
     from ostinato.bundle import load_bundle
     from ostinato.cells import CELLS
     from ostinato.cli.listing import settings_of

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ostinato.engine.target import BuildError
 from ostinato.engine.toolchain import Toolchain, find_toolchain
 
-__all__ = ["BuildError", "cache_folder", "in_use", "library", "refusal", "stand_in"]
+__all__ = ["BuildError", "cache_folder", "cache_problem", "in_use", "libraries", "library", "refusal", "stand_in"]
 
 _LOG = logging.getLogger("ostinato.engine")
 _DAY = 86400.0  # seconds
@@ -125,6 +125,16 @@ def cache_folder() -> Path:
     return Path(caches, "ostinato")
 
 
+def cache_problem() -> str | None:
+    """Why libraries cannot be added to the cache folder, which is made if need be; None if they can."""
+    folder = cache_folder()
+    try:
+        _make(folder)
+        return refusal(folder) or (None if os.access(folder, os.W_OK) else "it cannot be written")
+    except OSError as error:
+        return str(error.strerror)
+
+
 def _make(folder: Path) -> None:
     if not folder.is_absolute():
         raise FileNotFoundError(0, "the user has no home folder")
@@ -138,7 +148,7 @@ def refusal(folder: Path, stem: str = "") -> str | None:
         folder: The folder; it exists.
         stem: How the names of the libraries begin that are of interest.
     """
-    for file in (folder, *_libraries_in(folder, stem)):
+    for file in (folder, *libraries(folder, stem)):
         with suppress(FileNotFoundError):  # another process has replaced a damaged library
             status = file.stat()
             if status.st_uid != os.geteuid():
@@ -148,7 +158,8 @@ def refusal(folder: Path, stem: str = "") -> str | None:
     return None
 
 
-def _libraries_in(folder: Path, stem: str) -> list[Path]:
+def libraries(folder: Path, stem: str = "") -> list[Path]:
+    """The libraries in a folder whose names begin so."""
     return [folder / name for name in os.listdir(folder) if name.startswith(stem) and name.endswith(".so")]
 
 
@@ -172,7 +183,7 @@ def _remove(folder: Path, owner: int) -> None:
 
 def _cached(folder: Path, stem: str) -> ctypes.CDLL | None:
     """The library that the folder has; what is damaged or cannot be loaded is deleted."""
-    for file in _libraries_in(folder, f"{stem}-"):
+    for file in libraries(folder, f"{stem}-"):
         with suppress(OSError):
             # Its name says its content: loading a truncated library may end the process with a bus error.
             if file.stem == f"{stem}-{_digest(file)}":
