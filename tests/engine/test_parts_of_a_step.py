@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells import Cell
-from ostinato.engine import explain
+from ostinato.engine import explain, scan
 
 
 class Two(NamedTuple):
@@ -81,7 +81,19 @@ def windows(c, x, s):
     return torch.tanh(x + c.conv1(h).flatten(1) + c.conv2(g).flatten(1) + strided + grouped)
 
 
+def truths(c, x, s):
+    a, b = s.h > 0, x > 0
+    either, both = a + b, a * b
+    return torch.tanh(x @ c.w + s.h * (either.to(x.dtype) + 2 * both)) + torch.where(a + b + a, x, s.c)
+
+
+def counted_from_the_last(c, x, s):
+    return torch.tanh(x + s.c + c.w[s.h.argmax(-1) - 2])
+
+
 STEPS = {
+    "sums and products of truths": (truths, {}),
+    "a negative index": (counted_from_the_last, {}),
     "lstm_cell": (lstm, {"cell": lambda: nn.LSTMCell(4, 4)}),
     "gru_cell": (lambda c, x, s: c.cell(x, s.h), {"cell": lambda: nn.GRUCell(4, 4)}),
     "in place": (overwritten, {}),
@@ -129,3 +141,21 @@ def test_a_tensor_that_is_not_registered_is_named():
         "WithParts.every['scale'][1] is neither a parameter nor a buffer: give it to register_buffer"
     )
     assert f"{__file__}:" in told
+
+
+def test_an_index_out_of_range_within_the_loop_gives_no_plausible_number():
+    cell = WithParts(lambda c, x, s: torch.tanh(x + s.c + c.w[(s.h * 0 + 9).long()[:, 0]])).double()
+    x = torch.zeros(2, 3, 4).double()
+
+    with pytest.raises(IndexError):
+        scan(cell, x, backend="reference")
+    if explain(cell, x).backend == "cpp":
+        assert scan(cell, x)[0].isnan().all()
+
+
+def test_gradients_scaled_by_how_often_an_index_comes_are_refused():
+    cell = WithParts(
+        lambda c, x, s: torch.tanh(x + c.table(s.h.argmax(-1)) + s.c),
+        table=nn.Embedding(4, 4, scale_grad_by_freq=True),
+    ).double()
+    assert "scales gradients" in explain(cell, torch.zeros(2, 3, 4).double()).others["cpp"]

@@ -195,6 +195,10 @@ def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str, 
     for node in module.graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise CaptureError(f"{name} draws random numbers inside the step ({where(node)}): masks come in as inputs")
+        if operation(node) == "embedding" and True in node.args[3:4]:
+            raise CaptureError(
+                f"{name} scales gradients by how often an index comes ({where(node)}): rows must be independent"
+            )
         if is_check(node) and operation(node) != "_linalg_check_errors":
             raise CaptureError(f"{name} checks values inside the step ({where(node)})")
         if node.op == "get_attr":

@@ -56,8 +56,8 @@ def _index(x: Tensor, indices: Sequence[Tensor | None]) -> Any:
     if len(given) != 1 or given[0][1].dtype == torch.bool:
         return NotImplemented
     ((dim, index),) = given
-    if dim == 0:
-        return _embedding(x, index)
+    if dim == 0:  # a negative index counts from the last row
+        return _embedding(x, torch.where(index < 0, index + x.shape[0], index))
     chosen = torch.where(_hits(_along(x, index, dim), dim, x.shape[dim]), x.unsqueeze(dim), 0).sum(dim + 1)
     return chosen.view([*x.shape[:dim], *index.shape, *x.shape[dim + 1 :]])
 
@@ -66,7 +66,9 @@ def _embedding(weight: Tensor, index: Tensor, *_: Any) -> Any:
     if index.dim() != 1 or weight.dim() != 2:
         return NotImplemented
     hits = index.view(-1, 1, 1) == torch.arange(weight.shape[0]).view(1, -1, 1)
-    return torch.where(hits, weight, 0).sum(1)
+    inside = ((index >= 0) & (index < weight.shape[0])).view(-1, 1)
+    # The loop cannot raise as torch does: what no row stands for is no number.
+    return torch.where(inside, torch.where(hits, weight, 0).sum(1), float("nan"))
 
 
 def _index_select(x: Tensor, dim: int, index: Tensor) -> Any:

@@ -235,6 +235,17 @@ class _Builder:
     def _pointwise(self, node: fx.Node, op: str, *arguments: Any) -> Value:
         return self._new(node, "pointwise", _OF_BITS.get(op, op), tuple(self._operand(a, node) for a in arguments))
 
+    def _truths(self, node: fx.Node, op: str) -> bool:
+        """Makes a node an operation on truths where that is its type: one and one are one then."""
+        if node.meta["val"].dtype != torch.bool:
+            return False
+        self._pointwise(node, op, *node.args)
+        return True
+
+    def op_mul(self, node: fx.Node) -> None:
+        if not self._truths(node, "logical_and"):
+            self._pointwise(node, "mul", *node.args)
+
     def _then(self, node: fx.Node, op: str, *operands: Any) -> Value:
         """A pointwise operation on values already broadcast to the shape of `node`."""
         return self._new(node, "pointwise", op, tuple(all_of(o) if isinstance(o, Value) else o for o in operands))
@@ -248,6 +259,8 @@ class _Builder:
 
     def op_add(self, node: fx.Node) -> None:
         joined = None if node.kwargs else self._joined(*node.args)
+        if self._truths(node, "logical_or"):
+            return
         if joined:
             self._new(node, "cat", "0", joined)
         else:
