@@ -325,7 +325,7 @@ def test_a_part_that_cannot_be_drawn_anew_is_named():
 
     cell = Leaky(2, 3)
     cell.scale = torch.nn.Sequential(Scale())
-    with pytest.raises(NotImplementedError, match="Scale has parameters, and no reset_parameters"):
+    with pytest.raises(TypeError, match="Scale has parameters, and no reset_parameters"):
         cell.reset_parameters()
 
 

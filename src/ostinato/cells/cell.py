@@ -126,7 +126,7 @@ class Cell(nn.Module, ABC, Generic[S]):
         the order in which they were made and as `matrix` draws them.
 
         Raises:
-            NotImplementedError: For a part that has parameters and no `reset_parameters`.
+            TypeError: For a part that has parameters and no `reset_parameters`.
         """
         for part in self.children():
             _reset(part)
@@ -162,7 +162,7 @@ def _reset(part: nn.Module) -> None:
     if reset := getattr(part, "reset_parameters", None):
         reset()
     elif part._parameters:
-        raise NotImplementedError(f"{type(part).__name__} has parameters, and no reset_parameters to draw them anew")
+        raise TypeError(f"{type(part).__name__} has parameters, and no reset_parameters to draw them anew")
     else:
         for below in part.children():
             _reset(below)
