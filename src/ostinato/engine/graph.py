@@ -25,6 +25,7 @@ from ostinato.engine.views import (
 
 _SAME = {"clone", "_to_copy", "contiguous", "positive"}
 _FILLS = {"full": None, "zeros": 0.0, "ones": 1.0}
+_OF_TRUTHS = {"add": "logical_or", "mul": "logical_and"}
 _OF_BITS = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "ne", "bitwise_not": "logical_not"}
 
 
@@ -233,18 +234,9 @@ class _Builder:
         return without_rows(value, layout.expand(like.meta["val"].shape), row_dimension(like))
 
     def _pointwise(self, node: fx.Node, op: str, *arguments: Any) -> Value:
+        if node.meta["val"].dtype == torch.bool:
+            op = _OF_TRUTHS.get(op, op)
         return self._new(node, "pointwise", _OF_BITS.get(op, op), tuple(self._operand(a, node) for a in arguments))
-
-    def _truths(self, node: fx.Node, op: str) -> bool:
-        """Makes a node an operation on truths where that is its type: one and one are one then."""
-        if node.meta["val"].dtype != torch.bool:
-            return False
-        self._pointwise(node, op, *node.args)
-        return True
-
-    def op_mul(self, node: fx.Node) -> None:
-        if not self._truths(node, "logical_and"):
-            self._pointwise(node, "mul", *node.args)
 
     def _then(self, node: fx.Node, op: str, *operands: Any) -> Value:
         """A pointwise operation on values already broadcast to the shape of `node`."""
@@ -259,10 +251,10 @@ class _Builder:
 
     def op_add(self, node: fx.Node) -> None:
         joined = None if node.kwargs else self._joined(*node.args)
-        if self._truths(node, "logical_or"):
-            return
         if joined:
             self._new(node, "cat", "0", joined)
+        elif node.meta["val"].dtype == torch.bool:
+            self._pointwise(node, "add", *node.args)
         else:
             self._add_scaled(node, "add", *node.args)
 

@@ -1,6 +1,8 @@
 """Whether cells can be compiled here: found out on a small one, once in a process."""
 
 import functools
+import os
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,13 @@ from ostinato.engine.schedule import build_schedule
 from ostinato.engine.toolchain import TIMEOUT, find_toolchain
 
 
+_lock = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A child must not begin in the middle of a capture: what it imports would stay half imported there.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
 def obstacle() -> str | None:
     """Why nothing can be compiled here, found out by building a small cell once in a process; None if it works.
@@ -29,7 +38,8 @@ def obstacle() -> str | None:
 @functools.cache
 def _obstacle() -> str | None:
     try:
-        _try_targets(source())
+        with _lock:
+            _try_targets(source())
     except BuildError as error:
         return str(error)
     return None
