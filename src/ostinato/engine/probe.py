@@ -17,7 +17,6 @@ from ostinato.engine.lower import lower, whole
 from ostinato.engine.schedule import build_schedule
 from ostinato.engine.toolchain import TIMEOUT, find_toolchain
 
-
 _lock = threading.RLock()
 
 if hasattr(os, "register_at_fork"):
