@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scan_scenario import EVERY_CELL, StepCell, compiled, in_double, made_case, reference, results
 
+from ostinato.engine.target import chosen
+
 law = settings(deadline=None, derandomize=True, max_examples=60)
 
 
@@ -106,7 +108,11 @@ def test_nothing_is_rounded_unless_bfloat16_is_allowed():
     assert distance(under("medium", compiled, double), under("highest", compiled, double)) == 0
 
 
-@pytest.mark.skipif(not torch.cpu._is_amx_tile_supported(), reason="this processor has no matrix units")
+@pytest.mark.skipif(
+    not torch.cpu._is_amx_tile_supported() or chosen().name not in ("native", "x86-64-amx"),
+    reason="no matrix units, or compiled for processors that have none: that scans use them, and how near their results"
+    " are, is left unproven",
+)
 def test_the_matrix_units_are_used():
     torch.manual_seed(0)
     case = made_case(EVERY_CELL["lstm"](5, 34), batch=7)
