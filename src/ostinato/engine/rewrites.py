@@ -40,9 +40,14 @@ class Rewriting(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given, named = tree_map_only(Tensor, self._known, (args, kwargs or {}))
-        if func in (Tensor.unbind, torch.unbind) and given[0].dim() and given[0].shape[0] > _MOST_PARTS:
-            raise UnknownTensorError("the step goes through its rows one by one: let one operation work on all")
+        if func in (Tensor.unbind, torch.unbind):
+            dim = given[1] if len(given) > 1 else named.get("dim", 0)
+            self._check_parts(given[0].shape[dim])
         return _REWRITTEN.get(func, func)(*given, **named)
+
+    def _check_parts(self, count: int) -> None:
+        if count > _MOST_PARTS:
+            raise UnknownTensorError("the step goes through its rows one by one: let one operation work on all")
 
     def _known(self, tensor: Tensor) -> Tensor:
         if id(tensor) in self.stand_ins:
