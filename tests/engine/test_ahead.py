@@ -1,13 +1,14 @@
 """Cells compiled ahead of time: nothing is left to compile when they run, and what cannot be compiled is said."""
 
-import doctest
+import subprocess
+import sys
 
 import pytest
 import torch
 from scan_scenario import StepCell
 
 from ostinato.cells import GRU
-from ostinato.engine import ahead, compile, scan
+from ostinato.engine import compile, scan
 
 
 @pytest.fixture
@@ -52,6 +53,10 @@ def test_what_cannot_be_compiled_is_said(arguments, message):
         compile(GRU(3, 4), **arguments)
 
 
+EXAMPLE = "import doctest; from ostinato.engine import ahead; raise SystemExit(doctest.testmod(ahead) != (0, 3))"
+
+
 def test_the_example_runs(cache):
-    assert doctest.testmod(ahead) == (0, 3)
+    # In a process of its own: this one may have loaded the library from elsewhere, and compiles it once.
+    assert subprocess.run([sys.executable, "-c", EXAMPLE]).returncode == 0
     assert list(cache.glob("*.so"))

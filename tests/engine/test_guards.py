@@ -337,6 +337,10 @@ def change_dict(cell):
 LOOKED_FOR = {
     "getattr and a default": (lambda c: getattr(c, "extra", 1.0), lambda c: setattr(c, "extra", 3.0)),
     "hasattr": (lambda c: 2.0 if hasattr(c, "extra") else 1.0, lambda c: setattr(c, "extra", 3.0)),
+    "getattr of an object without attributes": (
+        lambda c: getattr(c.empty, "extra", 1.0),
+        lambda c: setattr(c.empty, "extra", 3.0),
+    ),
     "a number of a class of its own": (lambda c: c.part, lambda c: setattr(c, "part", Own(3.0))),
     "the order of a dict": (lambda c: float("".join(map(str, c.part.values()))), change_dict),
     "a bound method of a dict": (lambda c: c.get("a"), lambda c: c.part.update(a=3.0)),
@@ -351,6 +355,7 @@ def test_what_is_looked_for_in_other_ways_is_seen(x, name):
     part = {"the order of a dict": {"a": 1, "b": 2}, "a bound method of a dict": {"a": 1.0}}.get(name, Own(2.0))
     cell = StepCell(lambda c, x, h: gain(c) * plain(c, x, h), part=Data(1.0) if "replaced" in name else part).double()
     cell.get = part.get if isinstance(part, dict) else None
+    cell.empty = types.SimpleNamespace()
 
     assert_never_wrong(cell, x)
     change(cell)

@@ -1,7 +1,6 @@
 """Programs kept, and found again in microseconds as long as all that their steps were captured from is as it was."""
 
 import itertools
-import os
 import threading
 import warnings
 import weakref
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell
-from ostinato.engine.capture import weights_of
+from ostinato.engine.capture import LOCK, weights_of
 from ostinato.engine.guards import Guards
 from ostinato.engine.observation import Observation, Observer
 from ostinato.engine.program import Failure, Program, made_program
@@ -81,12 +80,7 @@ _Formats = list[tuple[torch.Size, torch.dtype]]
 _kinds: OrderedDict[Any, list[_Kind]] = OrderedDict()
 _held: OrderedDict[_Place, _Held] = OrderedDict()
 _by_key: weakref.WeakValueDictionary[str, Program] = weakref.WeakValueDictionary()
-_lock = threading.RLock()
 _thread = threading.local()
-
-if hasattr(os, "register_at_fork"):
-    # A child must not begin in the middle of a capture: nobody would end it there.
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def program_of(
@@ -107,7 +101,7 @@ def program_of(
         weights = held.weights() if lent is None else lent
         if [(weight.shape, weight.dtype) for weight in weights] == held.formats:
             return held.program, weights
-    with _lock:
+    with LOCK:
         named = weights_of(cell)
         weights = [weight for _, weight in named] if lent is None else lent
         _hold(cell, [name for name, _ in named], features, dtype, weights)
@@ -169,7 +163,7 @@ def _remember(kinds: list[_Kind], kind: _Kind) -> None:
 
 def _slots(cell: Cell[Any]) -> tuple[list[_Slot], list[tuple[Any, str, Any, str]]]:
     """Where a cell's weights are, in the order of `weights_of`; and which are the same tensor twice."""
-    slots: dict[int, _Slot] = {}
+    slots: list[_Slot] = []
     ties = []
     for part in ("_parameters", "_buffers"):
         seen: dict[int, _Slot] = {}
@@ -180,8 +174,8 @@ def _slots(cell: Cell[Any]) -> tuple[list[_Slot], list[tuple[Any, str, Any, str]
                     ties.append((*seen[id(weight)], *slot))
                 elif weight is not None:
                     seen[id(weight)] = slot
-        slots |= {key + (part == "_buffers"): slot for key, slot in seen.items()}
-    return list(slots.values()), ties
+        slots += seen.values()
+    return slots, ties
 
 
 def capturing() -> bool:
@@ -207,15 +201,16 @@ def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence
     observer = Observer()
     with ThreadPoolExecutor(1, initializer=_begin) as thread:
         if any(weight.dtype is not dtype and weight.dtype.is_floating_point for weight in weights):
-            made: Any = ValueError("the weights are of another type than the input")
-            guards = Guards(cell, observer.seen())
-            program: Program | Failure = Failure(str(made))
+            seen = observer.seen()
+            guards = Guards(cell, seen)
+            program: Program | Failure = Failure("the weights are of another type than the input")
         else:
             trial = Trial(cell, features, dtype, weights)
             made = _attempt(thread, partial(trial.together, observer))
-            guards = Guards(cell, observer.seen())
+            seen = observer.seen()
+            guards = Guards(cell, seen)
             program = _program(thread, cell, features, dtype, guards, trial, made)
-    return _Kind(observer.seen(), guards.key, guards.alive, program), guards
+    return _Kind(seen, guards.key, guards.alive, program), guards
 
 
 def _program(

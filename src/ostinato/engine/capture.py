@@ -1,7 +1,9 @@
 """Stage 1, capture: one step of a cell and its gradient as one graph of torch operations."""
 
 import linecache
+import os
 import re
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -31,6 +33,12 @@ ROWS = 1_000_003
 """The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
 _OTHER_ROWS = 7
 """Another, small one: what differs in the graph was made of the number of rows, or chosen by it."""
+
+LOCK = threading.RLock()
+"""Held by who captures, and by who forks: a child must not begin in the middle of a capture, which nobody would end."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 _VIEW_NAMES = """
 view _unsafe_view reshape slice select split split_with_sizes unbind t transpose permute expand unsqueeze squeeze alias

@@ -14,8 +14,6 @@ from ostinato.engine.op import scan_eagerly, scan_op
 from ostinato.engine.program import Failure, Program
 
 _warned: set[str] = set()
-
-
 _PLAIN = (Tensor, torch.nn.Parameter)
 
 
@@ -52,7 +50,7 @@ def prepare(
         return "compiled steps call no hooks, and the cell has some"
     obstacle: str | None = probe.obstacle()
     if obstacle:
-        _warn_once(obstacle)
+        warn_once(f"cells are not compiled, and slow: {obstacle}", stacklevel=3)
         return obstacle
     program, weights = program_of(cell, features, dtype, lent)
     if isinstance(program, Failure):
@@ -61,7 +59,7 @@ def prepare(
         if type(weight) not in _PLAIN and (foreign := foreign_tensor(weight)):
             return foreign
     if failure := program.build_failure:
-        _warn_once(failure)
+        warn_once(f"cells are not compiled, and slow: {failure}", stacklevel=3)
         return failure
     return Ready(program, weights)
 
@@ -73,10 +71,11 @@ def foreign_tensor(tensor: Tensor) -> str | None:
     return f"tensors of a class of their own go through the plain loop, and there is a {type(tensor).__name__}"
 
 
-def _warn_once(message: str) -> None:
+def warn_once(message: str, stacklevel: int) -> None:
+    """Warns as `warnings.warn` would at this place, the first time in a process."""
     if message not in _warned:
         _warned.add(message)
-        warnings.warn(f"cells are not compiled, and slow: {message}", stacklevel=2)
+        warnings.warn(message, stacklevel=stacklevel)
 
 
 def trace(

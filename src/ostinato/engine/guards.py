@@ -1,8 +1,8 @@
 """What a step was captured from, and whether it is still so: the assumptions of a program, checked at each call.
 
 A captured step holds whatever Python computed while it was traced: numbers read from attributes, globals and closures,
-the code that ran, the parts that were there. `observe` notes which code runs in a step; `Guards` follows the names in
-that code to every value it can read, and keeps for each a way to read it again. A check takes some 50 ns, and
+the code that ran, the parts that were there. an `Observer` notes which code runs in a step; `Guards` follows the names
+in that code to every value it can read, and keeps for each a way to read it again. A check takes some 50 ns, and
 compares by identity: an equal number in another object only means that the slow way is taken, which compares by value.
 """
 
@@ -407,7 +407,7 @@ class _Walk:
         for base in (float, int, complex, str, bytes):
             if isinstance(value, base):
                 self.key.append((path, base.__repr__(value)))
-                own, slots = own or {}, [*slots]
+                own = {} if own is None else own
         if isinstance(value, _UNSEEN) or (own is None and not slots and _foreign(type(value))):
             raise UnwatchableError(
                 f"the step reads {path}, of type {type(value).__qualname__}, which cannot be checked at each call; "
@@ -417,8 +417,8 @@ class _Walk:
         if hasattr(value, "__dict__"):
             self._is(partial(getattr, value), "__dict__", own, f"the attributes of {path}")
         for name in self.seen.absent:
-            if not hasattr(value, name):
-                self._absent(own or {}, name, f"{path}.{name}")
+            if own is not None and not hasattr(value, name):
+                self._absent(own, name, f"{path}.{name}")
         self._class(type(value), path, own)
         for name in [name for name in own or {} if self._reads(name)]:
             self._entry(value.__dict__, name, f"{path}.{name}")

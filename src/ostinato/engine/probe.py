@@ -1,8 +1,6 @@
 """Whether cells can be compiled here: found out on a small one, once in a process."""
 
 import functools
-import os
-import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +9,11 @@ import torch
 
 from ostinato.cells import Elman
 from ostinato.engine.build import BuildError, library, stand_in
-from ostinato.engine.capture import capture
+from ostinato.engine.capture import LOCK, capture
 from ostinato.engine.graph import build_graph
 from ostinato.engine.lower import lower, whole
 from ostinato.engine.schedule import build_schedule
 from ostinato.engine.toolchain import TIMEOUT, find_toolchain
-
-_lock = threading.RLock()
-
-if hasattr(os, "register_at_fork"):
-    # A child must not begin in the middle of a capture: what it imports would stay half imported there.
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
@@ -37,7 +29,7 @@ def obstacle() -> str | None:
 @functools.cache
 def _obstacle() -> str | None:
     try:
-        with _lock:
+        with LOCK:
             _try_targets(source())
     except BuildError as error:
         return str(error)

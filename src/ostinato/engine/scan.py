@@ -1,6 +1,5 @@
 """The one door of the engine: a cell over time."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
@@ -18,8 +17,6 @@ from ostinato.engine.watch import watch_of_now, watching
 
 BackendName = Literal["auto", "reference", "aten", "cpp"]
 S = TypeVar("S", bound=State)
-
-_warned: set[str] = set()
 
 
 class Explanation(NamedTuple):
@@ -116,9 +113,8 @@ def scan(
         return cpp.run(choice.ready, cell, x, first, lengths, reverse)  # type: ignore[return-value]
     if choice.backend == "aten":
         return aten.run(cell, given, x, first, lengths, reverse)  # type: ignore[return-value]
-    if backend == "auto" and choice.refused and choice.refused not in _warned:
-        _warned.add(choice.refused)
-        warnings.warn(f"not compiled, and run in the plain loop: {choice.refused}", stacklevel=2)
+    if backend == "auto" and choice.refused:
+        cpp.warn_once(f"not compiled, and run in the plain loop: {choice.refused}", stacklevel=3)
     return reference.run(_lent(cell, weights), x, first, lengths, reverse)  # type: ignore[return-value]
 
 
@@ -195,7 +191,7 @@ def _trace(
     """A scan as torch.compile is to see it: one operation for a compiled cell, else the operations of the backend."""
     kinds = None if weights is None else tuple((tuple(w.shape), w.dtype, w.device) for w in weights)
     name, key = _constant_choice(cell, features, x.dtype, x.device, backend, kinds)
-    given = [weight for _, weight in weights_of(cell)] if weights is None else list(weights)
+    given = _weights(cell, weights)
     if x.shape[1] > 0 and name == "cpp":
         return cpp.trace(key, x, given, first, lengths, reverse)
     if weights is not None and name != "aten":
