@@ -6,6 +6,7 @@ import functools
 import gc
 import os
 import pickle
+import subprocess
 import sys
 import types
 import warnings
@@ -539,6 +540,24 @@ def test_capturing_leaves_random_numbers_alone(x):
     torch.manual_seed(3)
     assert "random" in explain(cell, x).others["cpp"]
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
+
+
+FIRST_SCAN = """
+import torch
+from ostinato.cells import GRU
+from ostinato.engine import scan
+
+cell, x = GRU(3, 4), torch.ones(2, 5, 3)
+torch.manual_seed(1)
+expected = torch.rand(3)
+torch.manual_seed(1)
+scan(cell, x, backend="cpp")[0].sum().backward()
+raise SystemExit(not torch.equal(torch.rand(3), expected))
+"""
+
+
+def test_the_first_scan_of_a_process_leaves_random_numbers_alone():
+    assert subprocess.run([sys.executable, "-c", FIRST_SCAN]).returncode == 0
 
 
 # Weights

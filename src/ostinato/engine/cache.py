@@ -207,6 +207,9 @@ def _apart(cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence
         else:
             trial = Trial(cell, features, dtype, weights)
             made = _attempt(thread, partial(trial.together, observer))
+            if isinstance(made, Exception):  # the weights of the moment may be at fault: a matrix without an inverse
+                trial = Trial(cell, features, dtype, weights, drawn=True)
+                made = _attempt(thread, partial(trial.together, observer))
             seen = observer.seen()
             guards = Guards(cell, seen)
             program = _program(thread, cell, features, dtype, guards, trial, made)

@@ -31,7 +31,7 @@ _HERE = Path(__file__).parent
 
 ROWS = 1_000_003
 """The number of rows in a captured step: a prime that no feature size equals, so that it marks the batch dimension."""
-_OTHER_ROWS = 7
+OTHER_ROWS = 7
 """Another, small one: what differs in the graph was made of the number of rows, or chosen by it."""
 
 LOCK = threading.RLock()
@@ -47,9 +47,6 @@ detach lift_fresh_copy broadcast_in_dim
 VIEWS = frozenset(_VIEW_NAMES.split())
 """Operations that only look at a tensor in another way."""
 
-
-_TAKES_SIZES = VIEWS | {"full", "zeros", "ones", "empty", "new_zeros", "new_ones", "new_full", "new_empty", "arange"}
-"""Operations that may be told the number of rows."""
 
 _FILLS_LIKE = {"full_like": None, "zeros_like": 0, "ones_like": 1}
 
@@ -70,6 +67,7 @@ class Capture(NamedTuple):
         output: Features of y.
         features: Features of x.
         dtype: Floating-point type of everything.
+        alone: The step without its gradient, traced with `ROWS` rows and with `OTHER_ROWS`.
     """
 
     graph: fx.Graph
@@ -79,6 +77,7 @@ class Capture(NamedTuple):
     output: int
     features: int
     dtype: torch.dtype
+    alone: tuple[fx.Graph, fx.Graph]
 
 
 def weights_of(cell: Cell[Any]) -> list[tuple[str, Tensor]]:
@@ -150,15 +149,13 @@ def capture(cell: Cell[Any], features: int, dtype: torch.dtype) -> Capture:
         types = [dtype if weight.is_floating_point() else weight.dtype for weight in weights.values()]
         parameters = [torch.empty(w.shape, dtype=type_) for w, type_ in zip(weights.values(), types, strict=True)]
         inputs = parameters + [torch.empty(ROWS, size, dtype=dtype) for size in (features, *sizes)]
-        others = parameters + [torch.empty(_OTHER_ROWS, size, dtype=dtype) for size in (features, *sizes)]
+        others = parameters + [torch.empty(OTHER_ROWS, size, dtype=dtype) for size in (features, *sizes)]
         given = [torch.empty(ROWS, size, dtype=dtype) for size in (cell.output_size, *sizes)]
         # Some of torch's own cells change what they have just made, and so may a step: then it is traced without that.
         graph = _trace([joint, functionalize(joint)], [*inputs, *given], type(cell).__name__, count, states)
         one, other = (_traced(forward, rows, type(cell).__name__).graph for rows in (inputs, others))
-        _compare(one, other, type(cell).__name__)
-    return Capture(
-        graph, type(cell).__name__, tuple(weights), tuple(s.shape[1] for s in first), cell.output_size, features, dtype
-    )
+    name = type(cell).__name__
+    return Capture(graph, name, tuple(weights), tuple(sizes), cell.output_size, features, dtype, (one, other))
 
 
 def with_weights(cell: Cell[Any], others: Sequence[Tensor]) -> Cell[Any]:
@@ -242,31 +239,6 @@ def _traced(function: Callable[..., Any], inputs: list[Tensor], name: str) -> fx
     except (RuntimeError, TypeError, AssertionError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CaptureError(f"{name} cannot be traced: {reason} ({_line(error)})") from error
-
-
-def _compare(graph: fx.Graph, other: fx.Graph, name: str) -> None:
-    """Refuses a step that computes with the number of rows, of which these graphs have different ones."""
-    nodes, others = list(graph.nodes), list(other.nodes)
-    for node, twin in zip(nodes, others, strict=False):
-        shapes_only = operation(node) in _TAKES_SIZES
-        pairs = zip(_leaves((node.args, node.kwargs)), _leaves((twin.args, twin.kwargs)), strict=False)
-        alike = all(one == two or (shapes_only and _rows_alike(one, two)) for one, two in pairs)
-        if node.target != twin.target or not alike:
-            raise CaptureError(f"{name} computes with the number of rows ({where(node)}): rows must be independent")
-    if len(nodes) != len(others):
-        raise CaptureError(f"{name} computes something else for another number of rows: rows must be independent")
-
-
-def _leaves(arguments: Any) -> list[Any]:
-    found: list[Any] = []
-    fx.node.map_aggregate(arguments, lambda leaf: found.append(leaf.name if isinstance(leaf, fx.Node) else leaf))
-    return found
-
-
-def _rows_alike(one: Any, two: Any) -> bool:
-    """Whether two sizes are as many times the number of rows."""
-    whole = isinstance(one, int) and isinstance(two, int) and one % ROWS == two % _OTHER_ROWS == 0
-    return whole and one // ROWS == two // _OTHER_ROWS
 
 
 def _simplify(graph: fx.Graph, name: str) -> None:

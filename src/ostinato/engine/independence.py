@@ -5,15 +5,18 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ostinato.engine.capture import ROWS, VIEWS, Capture, CaptureError, operation, where
+from ostinato.engine.capture import OTHER_ROWS, ROWS, VIEWS, Capture, CaptureError, operation, where
 
 _MADE_OF_NOTHING = {"full", "zeros", "ones", "empty"}
+_TAKES_SIZES = VIEWS | _MADE_OF_NOTHING | {"new_zeros", "new_ones", "new_full", "new_empty", "arange"}
+"""Operations that may be told the number of rows."""
 
 
 def refuse_mixed_rows(capture: Capture) -> None:
     """Refuses a step in which what is made of one row depends on others, or on how many there are.
 
-    Only what the shapes and arguments of the captured operations tell is seen here.
+    Only what the shapes and arguments of the captured operations tell is seen here: first of each operation, and then
+    from how the step differs when there are other rows.
 
     Raises:
         CaptureError: With the operation and the line.
@@ -23,6 +26,7 @@ def refuse_mixed_rows(capture: Capture) -> None:
     for node in capture.graph.nodes:
         if node in forward and node.op == "call_function" and (how := _mixes(node)):
             raise CaptureError(f"{capture.cell} {how} ({operation(node)}, {where(node)}): rows do not see each other")
+    _compare(*capture.alone, capture.cell)
 
 
 def _ancestors(nodes: list[fx.Node]) -> set[fx.Node]:
@@ -76,3 +80,28 @@ def _tensors(node: fx.Node) -> list[Tensor]:
 
 def _row_dims(tensor: Tensor) -> list[int]:
     return [dim for dim, size in enumerate(tensor.shape) if size and size % ROWS == 0]
+
+
+def _compare(graph: fx.Graph, other: fx.Graph, name: str) -> None:
+    """Refuses a step that computes with the number of rows, of which these graphs have different ones."""
+    nodes, others = list(graph.nodes), list(other.nodes)
+    for node, twin in zip(nodes, others, strict=False):
+        shapes_only = operation(node) in _TAKES_SIZES
+        pairs = zip(_leaves((node.args, node.kwargs)), _leaves((twin.args, twin.kwargs)), strict=False)
+        alike = all(one == two or (shapes_only and _rows_alike(one, two)) for one, two in pairs)
+        if node.target != twin.target or not alike:
+            raise CaptureError(f"{name} computes with the number of rows ({where(node)}): rows must be independent")
+    if len(nodes) != len(others):
+        raise CaptureError(f"{name} computes something else for another number of rows: rows must be independent")
+
+
+def _leaves(arguments: Any) -> list[Any]:
+    found: list[Any] = []
+    fx.node.map_aggregate(arguments, lambda leaf: found.append(leaf.name if isinstance(leaf, fx.Node) else leaf))
+    return found
+
+
+def _rows_alike(one: Any, two: Any) -> bool:
+    """Whether two sizes are as many times the number of rows."""
+    whole = isinstance(one, int) and isinstance(two, int) and one % ROWS == two % OTHER_ROWS == 0
+    return whole and one // ROWS == two // OTHER_ROWS

@@ -24,10 +24,13 @@ class Trial:
 
     parts = (slice(0, 1), slice(1, 3), slice(3, _ROWS))
 
-    def __init__(self, cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor]) -> None:
+    def __init__(
+        self, cell: Cell[Any], features: int, dtype: torch.dtype, weights: Sequence[Tensor], drawn: bool = False
+    ) -> None:
+        """Takes a copy of the weights; random ones where they hold no numbers, and all if they are to be `drawn`."""
         self.name = type(cell).__name__
         random = torch.Generator().manual_seed(0)
-        given = [_real(weight, dtype, random) for weight in weights]
+        given = [_of_trial(weight, dtype, random, drawn) for weight in weights]
         self.cell = with_weights(cell, given)
         # From 0 to 1: logarithms exist, and index 0.
         self.x = torch.rand(_ROWS, features, dtype=dtype, generator=random)
@@ -68,12 +71,13 @@ class Trial:
         return None
 
 
-def _real(weight: Tensor, dtype: torch.dtype, random: torch.Generator) -> Tensor:
+def _of_trial(weight: Tensor, dtype: torch.dtype, random: torch.Generator, drawn: bool) -> Tensor:
     """A weight to try a step with: a copy, for a step may change it; random numbers if it holds none."""
-    if type(weight) in (Tensor, torch.nn.Parameter) and weight.device.type == "cpu":
+    numbers = weight.dtype.is_floating_point
+    if type(weight) in (Tensor, torch.nn.Parameter) and weight.device.type == "cpu" and not (drawn and numbers):
         own: Tensor = weight.detach().clone()
         return own
-    if not weight.dtype.is_floating_point:
+    if not numbers:
         return torch.zeros(weight.shape, dtype=weight.dtype)
     columns = weight.shape[-1] if weight.dim() else 1
     return torch.rand(weight.shape, dtype=dtype, generator=random).div_(max(columns, 1) ** 0.5)
