@@ -85,7 +85,7 @@ def step_seconds(settings: dict[str, Any], parts: Parts, backend: str, steps: in
     def work() -> float:
         network.zero_grad()
         torch.manual_seed(0)
-        loss = network(*batch).nats
+        loss = network(*batch).nats / batch[0].numel()
         loss.backward()
         return loss.item()
 

@@ -58,7 +58,7 @@ def network(make: CellFactory, task: str = "recall", grown: float = 1.0, inputs:
 def look(model: Reader, task: str = "recall", lag: int = LAG) -> Vitals:
     """The doctor's quick look at a network."""
     batch = MEMORY_TASKS[task].batch(32, lag, seed=3)
-    return take_vitals(model, lambda: loss_of(model, batch, None)[0])
+    return take_vitals(model, lambda: loss_of(model, batch, None).mean)
 
 
 def named(flow: GradientFlow, name: str) -> GradientFlow:
@@ -138,7 +138,7 @@ def inside() -> None:
     settings = TrainingSettings(epochs=1, optimizer="adam", learning_rate=1e-2)
     Trainer(model, loss_of, settings).fit(MemoryBatches(task, lag, batch_size=32, length=200, seed=1))
     batch = task.batch(32, lag, seed=3)
-    found = examine(model, lambda: loss_of(model, batch, None)[0])
+    found = examine(model, lambda: loss_of(model, batch, None).mean)
     print(f"An LSTM after 200 steps of recall at lag {lag}: {score_of(model, task.batch(512, lag, seed=2)):.0%} right")
     print("\n".join(f"  {line}" for line in str(found).splitlines()))
     (horizon,) = found.horizons

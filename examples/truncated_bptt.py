@@ -11,13 +11,13 @@ from ostinato.cells import LSTM
 from ostinato.data import StreamBatches
 from ostinato.nn import Recurrent
 from ostinato.topologies import ManyToMany
-from ostinato.training import Trainer, TrainingSettings
+from ostinato.training import LossSum, Trainer, TrainingSettings
 
 
 def loss(model, batch, state):
     x, target = batch
     y, state = model(x, state)
-    return F.mse_loss(y, target), state
+    return LossSum(F.mse_loss(y, target, reduction="sum"), target.numel(), state)
 
 
 def main() -> None:

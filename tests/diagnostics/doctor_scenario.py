@@ -10,7 +10,7 @@ from ostinato.cells import Elman
 from ostinato.data.batches import IndexBatches
 from ostinato.diagnostics import Doctor
 from ostinato.nn import Recurrent
-from ostinato.training import Process, Trainer, TrainingSettings
+from ostinato.training import LossSum, Process, Trainer, TrainingSettings
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
@@ -23,7 +23,9 @@ if __name__ == "__main__":
     settings = TrainingSettings(doctor="fix", doctor_every=5, clip_norm=None, epochs=6, learning_rate=1e-4)
     batches = IndexBatches(16, 4, lambda rows: x[rows], rank=process.rank, world=process.world)
     doctor = Doctor(model, settings)
-    trainer = Trainer(model, lambda model, x, _: (model(x)[0][:, -1].square().mean(), None), settings, onlooker=doctor)
+    trainer = Trainer(
+        model, lambda model, x, _: LossSum(model(x)[0][:, -1].square().mean(), 1), settings, onlooker=doctor
+    )
     trainer.fit(batches)
     weights = [parameter.flatten().tolist() for parameter in model.parameters()]
     Path(sys.argv[1], f"{process.rank}.txt").write_text(f"{doctor.clip_norm}\n{weights}")

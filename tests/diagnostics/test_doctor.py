@@ -15,7 +15,7 @@ from ostinato.data.batches import IndexBatches
 from ostinato.diagnostics import Doctor, autopsy, gradient_flow
 from ostinato.nn import Recurrent
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Interrupted, Report, Trainer, TrainingDiverged, TrainingSettings
+from ostinato.training import Interrupted, LossSum, Report, Trainer, TrainingDiverged, TrainingSettings
 
 ROWS, STEPS = 16, 30
 X = torch.randn(ROWS, STEPS, 2, generator=torch.Generator().manual_seed(0))
@@ -32,7 +32,7 @@ class Reader(nn.Module):
 
 
 def squared(model, batch, state):
-    return (model(X[batch]) - Y[batch]).square().mean(), None
+    return LossSum((model(X[batch]) - Y[batch]).square().sum(), len(batch))
 
 
 def made(cell, scale=1.0, **options):
@@ -127,11 +127,11 @@ def test_a_clipping_threshold_of_a_remedy_clips():
 
 def test_fixing_a_vanishing_gradient_opens_forget_gates_before_anything_is_learned(tmp_path):
     model = made(partial(LSTM, forget_bias=-2.0))
-    before = gradient_flow(model, lambda: squared(model, torch.arange(4), None)[0])[1]
+    before = gradient_flow(model, lambda: squared(model, torch.arange(4), None).mean)[1]
     fit(model, doctor="fix", learning_rate=1e-9, report=Report(tmp_path, progress=False))
     cell = model.layers.cells[0]
     torch.testing.assert_close(cell.bias_ih[8:16] + cell.bias_hh[8:16], torch.full((8,), 3.4), rtol=0, atol=1e-5)
-    after = gradient_flow(model, lambda: squared(model, torch.arange(4), None)[0])[1]
+    after = gradient_flow(model, lambda: squared(model, torch.arange(4), None).mean)[1]
     assert after.rate > before.rate + 1
     said = [words for look in looks(tmp_path) for words in look["said"]]
     assert "fixed: forget gates of 1 cells opened (forget_bias=3.4)" in said

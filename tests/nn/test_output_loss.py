@@ -17,8 +17,9 @@ from ostinato.nn import linear_cross_entropy
     smoothing=st.sampled_from([0.0, 0.1, 0.7]),
     seed=st.integers(0, 9),
     block=st.integers(1, 25),
+    reduction=st.sampled_from(["mean", "sum"]),
 )
-def test_it_is_torchs_cross_entropy_value_and_gradients(rows, units, smoothing, seed, block):
+def test_it_is_torchs_cross_entropy_value_and_gradients(rows, units, smoothing, seed, block, reduction):
     torch.manual_seed(seed)
     output, targets = nn.Linear(3, units).double(), torch.randint(units, (rows,))
     x = torch.randn(rows, 3, dtype=torch.float64, requires_grad=True)
@@ -26,14 +27,16 @@ def test_it_is_torchs_cross_entropy_value_and_gradients(rows, units, smoothing, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ostinato.nn.output_loss.ROWS", 1)
         patch.setattr("ostinato.nn.output_loss.SCORES", block * units)
-        ours = linear_cross_entropy(x, output, targets, smoothing)
-    theirs = F.cross_entropy(output(x), targets, label_smoothing=smoothing)
+        ours = linear_cross_entropy(x, output, targets, smoothing, reduction=reduction)
+    theirs = F.cross_entropy(output(x), targets, label_smoothing=smoothing, reduction=reduction)
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(torch.autograd.grad(3 * ours, inputs), torch.autograd.grad(3 * theirs, inputs))
     with torch.no_grad():
-        torch.testing.assert_close(linear_cross_entropy(x, output, targets, smoothing), theirs.detach())
+        ours = linear_cross_entropy(x, output, targets, smoothing, reduction=reduction)
+        torch.testing.assert_close(ours, theirs.detach())
 
 
-def test_nothing_to_predict_is_torchs_nan():
-    output = nn.Linear(3, 4)
-    assert linear_cross_entropy(torch.zeros(0, 3), output, torch.zeros(0, dtype=torch.int64)).isnan()
+def test_nothing_to_predict_is_torchs_nan_and_its_sum_0():
+    output, x, targets = nn.Linear(3, 4), torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
+    assert linear_cross_entropy(x, output, targets).isnan()
+    assert linear_cross_entropy(x, output, targets, reduction="sum") == 0

@@ -59,7 +59,7 @@ def test_every_wiring_gives_every_output_for_every_step_whatever_the_segment(pan
 @pytest.mark.parametrize("case", [{}, {"wiring": "many_to_one"}], ids=str)
 def test_any_cell_forecasts_and_the_gradient_reaches_every_parameter(panel, cell, case):
     network, batch = network_and_batch(panel, rows=32, cell=cell, num_layers=2, **case)
-    forecast_loss(network.settings, network(batch), batch).backward()
+    forecast_loss(network.settings, network(batch), batch).mean.backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -155,7 +155,7 @@ def test_the_loss_is_the_plain_mean_over_the_observed_targets(panel, seed, outpu
     batch = batch._replace(
         target=torch.tensor(np.where(observed, target, np.nan)), target_observed=torch.tensor(observed)
     )
-    loss = forecast_loss(chosen, forecast, batch)
+    loss = forecast_loss(chosen, forecast, batch).mean
     np.testing.assert_allclose(loss.item(), plain_loss(chosen, forecast.detach().numpy(), target, observed))
     loss.backward()
     assert forecast.grad.isfinite().all()
@@ -164,7 +164,7 @@ def test_the_loss_is_the_plain_mean_over_the_observed_targets(panel, seed, outpu
 
 def test_the_median_alone_has_the_absolute_error_as_its_loss(panel):
     network, batch = network_and_batch(panel, levels=(0.5,))
-    median, point = (forecast_loss(ForecasterSettings(**each), network(batch), batch) for each in (
+    median, point = (forecast_loss(ForecasterSettings(**each), network(batch), batch).mean for each in (
         {"levels": (0.5,)}, {"output": "mae"}
     ))  # fmt: skip
     torch.testing.assert_close(median, point)
@@ -175,4 +175,5 @@ def test_a_batch_without_an_observed_target_has_no_loss(panel):
     nothing = batch._replace(
         target=torch.full_like(batch.target, torch.nan), target_observed=torch.zeros_like(batch.target_observed)
     )
-    assert forecast_loss(network.settings, network(nothing), nothing) == 0
+    loss = forecast_loss(network.settings, network(nothing), nothing)
+    assert (loss.total, loss.weight, loss.mean) == (0, 0, 0)

@@ -36,13 +36,13 @@ def test_probabilities_sum_to_one_and_are_those_of_the_loss(softmax, last_size):
 
 
 @pytest.mark.parametrize("softmax", ["full", "tied", "adaptive"])
-def test_the_mean_is_that_of_each_unit_value_and_gradients(softmax):
+def test_the_sum_is_that_of_each_unit_value_and_gradients(softmax):
     reader, batch = network(softmax=softmax), text()
-    mean, each = reader(*batch).nats, reader(*batch, each=True).nats
-    torch.testing.assert_close(mean, each.mean())
+    together, each = reader(*batch).nats, reader(*batch, each=True).nats
+    torch.testing.assert_close(together, each.sum())
     weights = list(reader.parameters())
-    theirs = torch.autograd.grad(each.mean(), weights)
-    torch.testing.assert_close(torch.autograd.grad(mean, weights), theirs)
+    theirs = torch.autograd.grad(each.sum(), weights)
+    torch.testing.assert_close(torch.autograd.grad(together, weights), theirs)
 
 
 def test_rows_of_different_lengths_are_continued_as_if_alone():

@@ -149,7 +149,8 @@ def test_the_networks_loss_is_the_cross_entropy_of_its_scores_at_valid_steps(var
     net, batch = network(variant).eval(), pair_batch(some_pairs([(3, 4), (5, 0), (0, 2)]))
     loss = net(batch, 0.1)
     rows = [net(pair_batch([pair])) for pair in some_pairs([(3, 4), (5, 0), (0, 2)])]
-    expected = F.cross_entropy(torch.cat(rows), batch.target_out[batch.valid], label_smoothing=0.1)
+    right = batch.target_out[batch.valid]
+    expected = F.cross_entropy(torch.cat(rows), right, label_smoothing=0.1, reduction="sum")
     torch.testing.assert_close(loss, expected)
     loss.backward()
     assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
@@ -160,7 +161,7 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_networks(variant):
     net, batch = ensemble(variant, 3).eval(), pair_batch(some_pairs([(3, 4), (5, 0)]))
     mean = torch.stack([member(batch).softmax(-1) for member in net.members]).mean(0)
     torch.testing.assert_close(net(batch), mean.log())
-    expected = F.nll_loss(mean.log(), batch.target_out[batch.valid])
+    expected = F.nll_loss(mean.log(), batch.target_out[batch.valid], reduction="sum")
     torch.testing.assert_close(net(batch, 0.0), expected)
     ids, read = batch.target_in[:, 0], (batch.source, batch.source_lengths)
     written = torch.stack([member.step(ids, member.encode(*read))[0].exp() for member in net.members]).mean(0)

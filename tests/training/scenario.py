@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
-from ostinato.training import Report, Trainer, TrainingSettings, seed_everything
+from ostinato.training import LossSum, Report, Trainer, TrainingSettings, seed_everything
 
 SHARED = {"epochs": 3, "learning_rate": 0.01, "weight_decay": 0.01, "ema": 0.8, "accumulate": 2, "checkpoint_every": 2}
 SETTINGS = {
@@ -66,7 +66,8 @@ def loss_function(which, kill_at=None):
         x, y = batch
         assert state is None or type(state) is Memory
         prediction, memory = model(x, state)
-        return (prediction - y[:, -1]).square().mean(), memory if which == "streams" else None
+        total = (prediction - y[:, -1]).square().sum()
+        return LossSum(total, prediction.numel(), memory if which == "streams" else None)
 
     return loss
 

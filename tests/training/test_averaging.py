@@ -7,7 +7,7 @@ from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
 from ostinato.errors import OstinatoError
-from ostinato.training import Trainer, TrainingSettings
+from ostinato.training import LossSum, Trainer, TrainingSettings
 from ostinato.training.checkpoint import latest, load_checkpoint
 
 STEPS = 5
@@ -41,7 +41,7 @@ def fit(settings=SETTINGS, folder=None, *, kill_at=None, resume=False, seen=None
             raise Killed
         if seen is not None:
             seen.append({name: parameter.detach().clone() for name, parameter in network.named_parameters()})
-        return (trained(batch[0]) - 1).square().mean(), None
+        return LossSum((trained(batch[0]) - 1).square().mean(), 1)
 
     history = Trainer(network, loss, settings, folder=folder).fit(batches(), lambda _: 1.0, resume=resume)
     return network, history
@@ -86,7 +86,7 @@ def test_patience_counts_anew_from_where_averaging_began():
 
 
 def test_it_needs_a_score():
-    trainer = Trainer(model(), lambda trained, batch, state: (trained(batch[0]).mean(), None), SETTINGS)
+    trainer = Trainer(model(), lambda trained, batch, state: LossSum(trained(batch[0]).mean(), 1), SETTINGS)
     with pytest.raises(OstinatoError, match="averaging_trigger need a validation score"):
         trainer.fit(batches())
 
@@ -118,7 +118,7 @@ def steps_of(source, accumulate=1):
 
     def loss(trained, batch, state):
         places.append(trained.weight.item())
-        return trained.weight.sum(), None
+        return LossSum(trained.weight.sum(), 1)
 
     settings = TrainingSettings(
         epochs=2, optimizer="sgd", momentum=0.0, learning_rate=1.0, clip_norm=None, accumulate=accumulate

@@ -11,10 +11,10 @@ from ostinato.training import Process
 
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):
-    """What two processes leave: plain training, streams, one that was interrupted, resumed, one that diverged."""
+    """What two processes leave: several trainings, of which one was interrupted, resumed, and one diverged."""
     root = tmp_path_factory.mktemp("two")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    kinds = ["plain", "streams", "interrupted", "resumed", "diverged"]
+    kinds = ["plain", "streams", "masked", "interrupted", "resumed", "diverged"]
     program = [distributed_scenario.__file__, str(root), *kinds]
     done = subprocess.run([*launch, *program], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -26,7 +26,7 @@ def weights(root, which, rank):
         return {name: file.get_tensor(name) for name in file.keys()}, float(file.metadata()["score"])  # noqa: SIM118
 
 
-@pytest.mark.parametrize("which", ["plain", "streams"])
+@pytest.mark.parametrize("which", ["plain", "streams", "masked"])
 def test_two_processes_train_to_the_weights_of_one(two_processes, tmp_path, which):
     alone, history = distributed_scenario.train(tmp_path, which)
     for rank in range(2):

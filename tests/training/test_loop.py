@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import signal
@@ -11,7 +12,7 @@ from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
 from ostinato.errors import OstinatoError
-from ostinato.training import Interrupted, Trainer, TrainingDiverged, TrainingSettings, latest
+from ostinato.training import Interrupted, LossSum, Report, Trainer, TrainingDiverged, TrainingSettings, latest
 from ostinato.training.checkpoint import load_checkpoint
 from ostinato.training.interruption import SIGNALS
 
@@ -25,7 +26,8 @@ def linear():
 
 
 def squared(model, batch, state):
-    return (model(X[batch]) - Y[batch]).square().mean(), None
+    errors = (model(X[batch]) - Y[batch]).square()
+    return LossSum(errors.sum(), len(errors))
 
 
 def score(model):
@@ -46,7 +48,7 @@ def fit(settings, *, model=None, loss=squared, data=None, validate=None, folder=
 
 
 def gradients(model, rows):
-    return torch.autograd.grad(squared(model, rows, None)[0], list(model.parameters()))
+    return torch.autograd.grad(squared(model, rows, None).mean, list(model.parameters()))
 
 
 def gradient_step(model, rows, rate=0.1):
@@ -93,6 +95,73 @@ def test_a_last_group_that_is_smaller_is_averaged_by_its_own_size():
     gradient_step(by_hand, slice(0, 9))
     gradient_step(by_hand, slice(9, 12))
     assert_close(model, by_hand)
+
+
+def weighed(weights):
+    """The squared error with a weight for each row."""
+    weights = torch.tensor(weights, dtype=torch.float64)
+
+    def loss(model, batch, state):
+        errors = (model(X[batch]) - Y[batch]).square()[:, 0]
+        return LossSum((weights[batch] * errors).sum(), weights[batch].sum())
+
+    return loss
+
+
+def test_accumulated_batches_of_different_weight_make_the_step_of_one_batch_of_their_rows():
+    loss = weighed([0, 0, 0, 1, 2, 3, 9, 0, 1, 0, 0, 5])
+    whole, history = fit(sgd(epochs=3), loss=loss, data=batches(batch_size=12, shuffle=False))
+    parts, its_history = fit(sgd(epochs=3, accumulate=4), loss=loss, data=batches(batch_size=3, shuffle=False))
+    assert_close(whole, parts)
+    assert [record.loss for record in its_history.epochs] == pytest.approx([record.loss for record in history.epochs])
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_all_that_was_weighed():
+    data = batches(batch_size=5, shuffle=False)
+    _, history = fit(sgd(epochs=1, learning_rate=1e-12), loss=weighed(range(12)), data=data)
+    errors = (linear()(X) - Y).square()[:, 0].detach()
+    expected = (torch.arange(12) * errors).sum() / sum(range(12))
+    assert history.epochs[0].loss == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
+def test_a_step_over_nothing_moves_no_weight_but_the_schedule(optimizer, tmp_path):
+    seen = []
+
+    def loss(model, batch, state):
+        seen.append(model.weight.clone())
+        return weighed([1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1])(model, batch, state)
+
+    settings = TrainingSettings(optimizer=optimizer, epochs=1, schedule="cosine", weight_decay=0.1)
+    report = Report(tmp_path, every=1, progress=False)
+    model = linear()
+    Trainer(model, loss, settings, report=report).fit(batches(batch_size=3, shuffle=False))
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[1], seen[2])  # momentum and decay included
+    assert torch.equal(seen[2], seen[3])
+    assert not torch.equal(seen[3], model.weight)
+    steps = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in steps if line["kind"] == "step"] == [1, 4]
+    rate = 1e-3 * (1 + math.cos(math.pi * 3 / 4)) / 2
+    assert steps[1]["learning_rate"] == pytest.approx(rate)
+
+
+def test_an_epoch_with_nothing_to_learn_from_is_refused():
+    with pytest.raises(OstinatoError, match="nothing to learn from in epoch 1: the losses of 4 batches weigh 0 in all"):
+        fit(sgd(), loss=weighed([0] * 12))
+
+
+@pytest.mark.parametrize("weight", [-3, math.nan, math.inf, 0])
+def test_a_weight_that_makes_no_mean_is_refused(weight):
+    with pytest.raises(
+        OstinatoError, match=rf"step 1 \(epoch 1, batch 1\) add up to .* over a weight of {weight}: give"
+    ):
+        fit(sgd(), loss=lambda model, batch, state: LossSum(squared(model, batch, state).total, weight))
+
+
+def test_a_loss_without_its_weight_is_refused():
+    with pytest.raises(TypeError, match=r"a loss gives LossSum\(total, weight, state\).*; this one gives a tuple"):
+        fit(sgd(), loss=lambda model, batch, state: (squared(model, batch, state).mean, None))
 
 
 def test_gradients_are_clipped_by_value_and_then_by_norm():
@@ -247,7 +316,7 @@ def test_state_is_carried_between_chunks_cut_from_its_graph_and_forgotten_at_the
         assert state is None or (type(state) is Carried and not state.total.requires_grad)
         seen.append(None if state is None else (float(state.total), float(state.pair[0])))
         own = sum(piece.sum() for piece in batch) + 0 * model.weight.sum()
-        return own, Carried(own if state is None else own + state.total, (own * 2, None))
+        return LossSum(own, 1, Carried(own if state is None else own + state.total, (own * 2, None)))
 
     stream = torch.tensor([[1.0, 2, 3, 4, 5]])
     fit(TrainingSettings(epochs=2, accumulate=2), model=model, loss=loss, data=StreamBatches(stream, chunk=2))
@@ -256,7 +325,7 @@ def test_state_is_carried_between_chunks_cut_from_its_graph_and_forgotten_at_the
 
 def test_a_state_of_something_else_is_refused():
     with pytest.raises(TypeError, match="nested tuples of tensors; this one holds a list"):
-        fit(sgd(), loss=lambda model, batch, state: (squared(model, batch, state)[0], [torch.ones(1)]))
+        fit(sgd(), loss=lambda model, batch, state: squared(model, batch, state)._replace(state=[torch.ones(1)]))
 
 
 # What is not finite never reaches the weights.
@@ -269,7 +338,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step():
         nonlocal calls, last
         calls += 1
         last = model.weight.clone()
-        return squared(model, batch, state)[0] * (math.nan if calls == 6 else 1), None
+        return LossSum(squared(model, batch, state).mean * (math.nan if calls == 6 else 1), 1)
 
     model = linear()
     with pytest.raises(TrainingDiverged) as caught:
@@ -284,7 +353,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step():
 
 def test_a_gradient_that_is_not_finite_names_its_parameters():
     def loss(model, batch, state):
-        return squared(model, batch, state)[0] + (model.bias * 0).sqrt().sum(), None
+        return LossSum(squared(model, batch, state).mean + (model.bias * 0).sqrt().sum(), 1)
 
     model = linear()
     with pytest.raises(
@@ -296,7 +365,7 @@ def test_a_gradient_that_is_not_finite_names_its_parameters():
 
 def test_a_gradient_norm_that_overflows_stops_too():
     def loss(model, batch, state):
-        return (model.weight * 1e30).sum(), None
+        return LossSum((model.weight * 1e30).sum(), 1)
 
     with pytest.raises(TrainingDiverged, match=r"the norm of the gradient is too large .*lower clip_norm \(now 1\)"):
         fit(TrainingSettings(), model=nn.Linear(2, 2), loss=loss)

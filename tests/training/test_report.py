@@ -7,7 +7,7 @@ from torch import nn
 
 from ostinato.data.batches import IndexBatches
 from ostinato.errors import OstinatoError
-from ostinato.training import Record, Report, Trainer, TrainingSettings
+from ostinato.training import LossSum, Record, Report, Trainer, TrainingSettings
 
 
 def record(step, epoch, kind="step", score=None):
@@ -22,7 +22,7 @@ def train(report, epochs=2):
     x = torch.randn(8, 2)
 
     def loss(model, batch, state):
-        return model(x[batch]).square().mean(), None
+        return LossSum(model(x[batch]).square().mean(), 1)
 
     batches = IndexBatches(8, 2, torch.from_numpy)
     return Trainer(nn.Linear(2, 1), loss, TrainingSettings(epochs=epochs), report=report).fit(

@@ -44,9 +44,9 @@ class PacedBatches(Protocol):
 class IndexBatches(Generic[B]):
     """Batches of rows chosen by index, shuffled anew each epoch.
 
-    With `world` processes each one takes an equal part of every *global* batch of `batch_size` rows, so that the mean
-    over processes of their mean losses is the mean over the global batch. For that a global batch is trimmed to a
-    multiple of `world` rows: up to `world - 1` rows of a batch are left out of an epoch, other ones each time.
+    With `world` processes each one takes an equal part of every *global* batch of `batch_size` rows. For that a global
+    batch is trimmed to a multiple of `world` rows: up to `world - 1` rows of a batch are left out of an epoch, other
+    ones each time.
 
     Args:
         size: rows there are.

@@ -1,6 +1,6 @@
 """The loss of an output layer over many classes, without holding all of its scores."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,26 +13,35 @@ MULTIPLE = 64
 """Rows are filled up to a multiple of this: libraries compile products in low precision anew for every new shape."""
 
 
-def linear_cross_entropy(x: Tensor, output: nn.Linear, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy (with smoothing: Szegedy et al. 2016, section 7) of ``output(x)``, the mean of all predictions.
+def linear_cross_entropy(
+    x: Tensor,
+    output: nn.Linear,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    *,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> Tensor:
+    """Cross-entropy (with smoothing: Szegedy et al. 2016, section 7) of ``output(x)``.
 
-    Equal to ``F.cross_entropy(output(x), targets, label_smoothing=label_smoothing)``, value and gradients. The scores
-    of all classes for all predictions, by far the largest tensor of a language model's training step, are never held at
-    once: a few rows at a time, their part of the gradients is made on the spot, which takes half the time on a CPU.
+    Equal to ``F.cross_entropy(output(x), targets, label_smoothing=..., reduction=...)``, value and gradients. The
+    scores of all classes for all predictions, by far the largest tensor of a language model's training step, are never
+    held at once: a few rows at a time, their part of the gradients is made on the spot, which takes half the time on a
+    CPU.
 
     Args:
         x: What the output layer reads, ``(predictions, features)``.
         output: The output layer, with a bias.
         targets: The right classes ``(predictions,)``, int64.
         label_smoothing: Probability that the right answer leaves to all classes alike.
+        reduction: The mean of all predictions, or their sum.
 
     Returns:
         A scalar, in nats.
     """
     if not torch.is_grad_enabled() or not len(targets):
-        return F.cross_entropy(output(x), targets, label_smoothing=label_smoothing)
-    loss: Tensor = _LinearCrossEntropy.apply(x, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
-    return loss
+        return F.cross_entropy(output(x), targets, label_smoothing=label_smoothing, reduction=reduction)
+    total: Tensor = _LinearCrossEntropy.apply(x, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    return total / len(targets) if reduction == "mean" else total
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -57,10 +66,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
             of_weight.addmm_(filled.T, read)
             of_bias += error.sum(0)
         ctx.save_for_backward(of_x, of_weight, of_bias)
-        return total / len(x)
+        return total
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        share = gradient / len(ctx.saved_tensors[0])
-        return *(tensor * share for tensor in ctx.saved_tensors), None, None
+        return *(tensor * gradient for tensor in ctx.saved_tensors), None, None

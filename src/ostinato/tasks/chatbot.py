@@ -23,7 +23,7 @@ from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import pair_batch
-from ostinato.tasks.seq2seq.train import train
+from ostinato.tasks.seq2seq.train import pair_loss, train
 from ostinato.tasks.settings import cell_name
 from ostinato.training import Report
 
@@ -264,7 +264,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         fitted = self._need()
         pairs = self._encoded(self._examples(Dialogues.of(data), "given", None), fitted.units, "given").pairs
         batch = pair_batch([pairs[place] for place in evenly(len(pairs))])
-        return fitted.network, lambda: fitted.network(batch, 0.0)
+        return fitted.network, lambda: pair_loss(fitted.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -366,7 +366,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         batch = windows.gather(evenly(len(windows)))
         index = torch.from_numpy(fitted.standardiser.index(panel)).clamp(min=0)
         batch = batch._replace(series=index[batch.series])
-        return fitted.network, lambda: forecast_loss(fitted.settings, fitted.network(batch), batch)
+        return fitted.network, lambda: forecast_loss(fitted.settings, fitted.network(batch), batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -309,7 +309,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             raise OstinatoError("the text is too short to look at: give at least 3 units of it")
         rows = [ids[start : start + steps + 1].long() for start in evenly(len(ids) - steps, 16)]
         chunk = torch.stack(rows)
-        return fitted.network, lambda: fitted.network(chunk[:, :-1], chunk[:, 1:]).nats
+        return fitted.network, lambda: fitted.network(chunk[:, :-1], chunk[:, 1:], each=True).nats.mean()
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -239,7 +239,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
         rows = evenly(len(read))
         batch = gathered([fitted.inputs.steps(read.items[row]) for row in rows], numbered(read, fitted.labels)[rows])
         even = torch.ones(len(fitted.labels))
-        return fitted.network, lambda: classifier_loss(fitted.network(batch), batch.target, even, 0.0)
+        return fitted.network, lambda: classifier_loss(fitted.network(batch), batch.target, even, 0.0).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

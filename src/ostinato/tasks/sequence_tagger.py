@@ -257,7 +257,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         sequences = _read(data, fitted.settings)[0]
         encoded = with_tags(fitted.encoded(sequences), sequences, fitted.tags)
         batch = encoded.gather(evenly(len(encoded)))
-        return fitted.network, lambda: tagging_loss(fitted.network, batch)
+        return fitted.network, lambda: tagging_loss(fitted.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

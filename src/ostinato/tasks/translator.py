@@ -18,7 +18,7 @@ from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch
 from ostinato.tasks.seq2seq.decode import align, search
 from ostinato.tasks.seq2seq.texts import END, SPECIALS
-from ostinato.tasks.seq2seq.train import train
+from ostinato.tasks.seq2seq.train import pair_loss, train
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.translation.fitted import Fitted, Translation
 from ostinato.tasks.translation.nearest import NearestSource
@@ -248,7 +248,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         pairs = Pairs.of(data, self.settings.columns)
         kept = _short(fitted.vocabularies.pairs(pairs), pairs, self.settings, [])
         batch = pair_batch([kept[place] for place in evenly(len(kept))])
-        return fitted.network, lambda: fitted.network(batch, 0.0)
+        return fitted.network, lambda: pair_loss(fitted.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

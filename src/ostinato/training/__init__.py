@@ -4,7 +4,8 @@ from ostinato.training.checkpoint import clear_checkpoints, latest
 from ostinato.training.distributed import Process
 from ostinato.training.gradients import TrainingDiverged
 from ostinato.training.interruption import Interrupted
-from ostinato.training.loop import Loss, Trainer
+from ostinato.training.loop import Trainer
+from ostinato.training.loss import Loss, LossSum
 from ostinato.training.onlooker import Look, Onlooker
 from ostinato.training.progress import History, Record
 from ostinato.training.report import Report
@@ -16,6 +17,7 @@ __all__ = [
     "Interrupted",
     "Look",
     "Loss",
+    "LossSum",
     "Onlooker",
     "Process",
     "Record",

@@ -33,6 +33,13 @@ def gradient_norm(model: nn.Module) -> Tensor:
     return get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
 
 
+def divide_gradients(model: nn.Module, divisor: float) -> None:
+    """Divide the gradients of all parameters, in place."""
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.div_(divisor)
+
+
 def clip_gradients(model: nn.Module, clip_value: float | None, clip_norm: float | None, norm: Tensor) -> None:
     """Clip in place, by value first, where they are given. `norm` is the norm that the gradients have."""
     trained = [parameter for parameter in model.parameters() if parameter.grad is not None]

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,9 @@ from ostinato.errors import OstinatoError
 from ostinato.training.carried import State, storable
 from ostinato.training.checkpoint import checkpoint_path, latest, save_checkpoint
 from ostinato.training.distributed import Process
-from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, gradient_norm
+from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, divide_gradients, gradient_norm
 from ostinato.training.interruption import Interrupted, interruption
+from ostinato.training.loss import Loss, LossSum
 from ostinato.training.onlooker import Onlooker
 from ostinato.training.progress import Clock, History, Progress
 from ostinato.training.report import Report
@@ -29,29 +30,14 @@ STILL = 10
 """Optimiser steps in a row without any gradient after which training stops."""
 
 B = TypeVar("B")
-B_contra = TypeVar("B_contra", contravariant=True)
-
-
-class Loss(Protocol[B_contra]):
-    """The loss of one batch."""
-
-    def __call__(self, model: nn.Module, batch: B_contra, state: State) -> tuple[Tensor, State]:
-        """The loss, a scalar, and the state to carry to the chunk that continues this batch.
-
-        Args:
-            model: the one to call, as `model(...)`: with several processes it is wrapped, and only a call of it
-                averages gradients.
-            batch: as the batches give it.
-            state: what the loss of the chunk before returned, cut from its graph; None at the start of a sequence.
-
-        Returns:
-            The mean loss over the batch, and nested tuples of tensors, or None when nothing is carried.
-        """
-        ...
 
 
 class Trainer(Generic[B]):
     """Trains a model.
+
+    An optimiser step follows the gradient of the mean loss: the sums of all its batches, in all processes, divided once
+    by the sum of their weights. So neither `accumulate` nor the number of processes changes what is minimised. A step
+    whose batches weigh nothing changes no weight.
 
     A run that was interrupted or killed, when resumed, ends with the weights of an uninterrupted one, bit for bit on
     the CPU, provided that model and loss draw their randomness from PyTorch's global generators and the batches draw
@@ -59,7 +45,7 @@ class Trainer(Generic[B]):
 
     Args:
         model: trained in place, on the device it is on.
-        loss: the loss of a batch.
+        loss: the loss of a batch, as a sum and a weight.
         settings: how to train; batch_size is the business of whoever makes the batches.
         folder: where checkpoints are kept; None for none.
         report: shows and writes down how training goes; None for silence.
@@ -107,7 +93,8 @@ class Trainer(Generic[B]):
             TrainingDiverged: a loss, gradient or score is not finite.
             Interrupted: Ctrl-C or SIGTERM; a checkpoint was written when there is a folder.
             OstinatoError: settings that ask for a score without `validate`, nothing to resume from or a checkpoint that
-                does not fit, or a new run where checkpoints are.
+                does not fit, a new run where checkpoints are, losses without a valid weight, or an epoch of none.
+            TypeError: a loss that is no `LossSum`, or a state that is no nested tuples of tensors.
         """
         settings = self.settings
         checkpoint = self._checkpoint(validate, resume)
@@ -165,23 +152,21 @@ class Trainer(Generic[B]):
         while progress.batch < len(batches):
             group = min(settings.accumulate, len(batches) - progress.batch)
             pace = _pace(batches, progress.epoch, range(progress.batch, progress.batch + group))
-            own_loss, again = self._accumulate_gradients(run, batches, stream, group)
+            own_total, own_weight, again = self._accumulate_gradients(run, batches, stream, group)
             # One exchange a step: what any process saw or was asked, all know.
-            total, asks, late = self.process.total(own_loss, asked.is_set(), clock.overtime)
-            loss = total / self.process.world
-            norm, rate = gradient_norm(self.model), run.learning_rate
-            size = norm.item()
-            if not math.isfinite(loss) or not math.isfinite(size):
-                found = self._cause(again)
-                raise diverged(self.model, settings, loss, rate, progress.step + 1, progress.place(group), found)
-            self._check_moving(progress, size, again)
-            clip_gradients(self.model, settings.clip_value, run.clip_norm, norm)
-            run.step(pace)
-            progress.count_step(group, loss, size)
-            self.report.record(clock.record("step", loss, None, rate, size))
-            if self.onlooker is not None:
-                look = self.onlooker.look(progress.step, size, rate, again)
-                self.report.looked(progress.step, progress.epoch + 1, look)
+            total, weight, asks, late = self.process.total(own_total, own_weight, asked.is_set(), clock.overtime)
+            place = progress.place(group)
+            if not (0 < weight < math.inf or weight == total == 0):
+                raise OstinatoError(
+                    f"the losses of optimiser step {progress.step + 1} ({place}) add up to {total:g} over a weight of "
+                    f"{weight:g}: give a weight above 0, or 0 where there is nothing to learn and the sum is 0 too"
+                )
+            if weight:
+                self._step(run, clock, total, weight, pace, place, again)
+            else:
+                self.model.zero_grad()  # optimisers pass over what has no gradient: no decay, no momentum
+                run.step(pace)
+                progress.step += 1
             every = settings.checkpoint_every
             due = every is not None and progress.step % every == 0
             path = self._save(run) if due or asks or late else None
@@ -190,6 +175,42 @@ class Trainer(Generic[B]):
             if late:
                 return True
         return False
+
+    def _step(
+        self,
+        run: Run,
+        clock: Clock,
+        total: float,
+        weight: float,
+        pace: float,
+        place: str,
+        again: Callable[[], Tensor],
+    ) -> None:
+        """Take an optimiser step down the gradient of the mean loss.
+
+        Args:
+            run: with the gradients of the sum of the losses.
+            clock: of the training.
+            total: that sum, of all processes.
+            weight: what to divide it by.
+            pace: what the learning rate is multiplied by.
+            place: where in the data, in words.
+            again: takes the mean loss of a batch of this process again.
+        """
+        progress = run.progress
+        divide_gradients(self.model, weight / self.process.world)  # several processes have averaged theirs
+        loss, norm, rate = total / weight, gradient_norm(self.model), run.learning_rate
+        size = norm.item()
+        if not math.isfinite(loss) or not math.isfinite(size):
+            raise diverged(self.model, self.settings, loss, rate, progress.step + 1, place, self._cause(again))
+        self._check_moving(progress, size, again)
+        clip_gradients(self.model, self.settings.clip_value, run.clip_norm, norm)
+        run.step(pace)
+        progress.count_step(total, weight, size)
+        self.report.record(clock.record("step", loss, None, rate, size))
+        if self.onlooker is not None:
+            look = self.onlooker.look(progress.step, size, rate, again)
+            self.report.looked(progress.step, progress.epoch + 1, look)
 
     def _cause(self, again: Callable[[], Tensor]) -> str:
         """Why the loss of a batch or its gradient left its bounds, where somebody knows."""
@@ -210,36 +231,56 @@ class Trainer(Generic[B]):
 
     def _accumulate_gradients(
         self, run: Run, batches: Batches[B], stream: Iterator[B], group: int
-    ) -> tuple[float, Callable[[], Tensor]]:
-        """Add up the gradients of the mean loss over the next `group` batches.
+    ) -> tuple[float, float, Callable[[], Tensor]]:
+        """Add up the gradients of the losses of the next `group` batches.
 
         Returns:
-            That loss, and what takes the loss of the last of these batches again, on whatever the weights are then.
+            The sum of those losses, that of their weights, and what takes the mean loss of the last batch that weighs
+            anything again, on whatever the weights of the model are then.
         """
-        total = torch.zeros((), device=run.device)
+        total, weight = torch.zeros((), device=run.device), 0.0
+        weighed: tuple[B, State] | None = None
         for remaining in reversed(range(group)):
             before = run.carried if batches.continues(run.progress.batch) else None
             batch = next(stream)
             with self.process.withheld(run.wrapped) if remaining else nullcontext():
-                loss, state = self.loss(run.wrapped, batch, before)
-                (loss / group).backward()  # type: ignore[no-untyped-call]
-            total = total + loss.detach() / group
-            run.carried = detach(storable(state))
+                found = self._loss_of(run.wrapped, batch, before)
+                found.total.backward()  # type: ignore[no-untyped-call]
+            total, weight = total + found.total.detach(), weight + float(found.weight)
+            weighed = (batch, before) if found.weight or weighed is None else weighed
+            run.carried = detach(storable(found.state))
             run.progress.batch += 1
-        return total.item(), lambda: self.loss(run.model, batch, before)[0]
+        assert weighed is not None  # a group has a batch at least
+        batch, before = weighed
+        return total.item(), weight, lambda: self._loss_of(run.model, batch, before).mean
+
+    def _loss_of(self, model: nn.Module, batch: B, state: State) -> LossSum:
+        """The loss of a batch, refused when it is none of which batches can be put together."""
+        found = self.loss(model, batch, state)
+        if not isinstance(found, LossSum):
+            raise TypeError(
+                f"a loss gives LossSum(total, weight, state), the sum over a batch and what makes it a mean; this one "
+                f"gives a {type(found).__name__}"
+            )
+        return found
 
     def _end_epoch(
         self, run: Run, validate: Callable[[nn.Module], float] | None, clock: Clock, asked: threading.Event
     ) -> bool:
         """Score, record and count the epoch; whether a process was asked to stop meanwhile."""
         progress = run.progress
+        if not progress.weight_sum:
+            raise OstinatoError(
+                f"nothing to learn from in epoch {progress.epoch + 1}: the losses of {progress.batch} batches weigh "
+                "0 in all. Look for targets that are all missing or masked"
+            )
         own = self._score(run, validate) if validate is not None and self.process.main else 0.0
         total, asks = self.process.total(own, asked.is_set())
         score = total if validate is not None else None
         if score is not None and math.isnan(score):
             message = f"the validation score is nan after epoch {progress.epoch + 1} (optimiser step {progress.step})"
             raise TrainingDiverged(f"{message}: look for such values in the validation data", progress.step)
-        loss = progress.loss_sum / max(progress.batch, 1)
+        loss = progress.loss_sum / progress.weight_sum
         rate, norm = run.learning_rate, progress.norm_sum / max(progress.norms, 1)
         record = clock.record("epoch", loss, score, rate, norm)
         if progress.count_epoch(record):

@@ -13,7 +13,7 @@ class Record:
         kind: which of the two.
         step: optimiser steps done.
         epoch: counted from 1.
-        loss: training loss, of the step or the mean over the batches of the epoch.
+        loss: mean training loss, of the step or the epoch.
         score: validation score at the end of an epoch, lower is better; None without validation.
         learning_rate: at the step, or at the last step of the epoch.
         gradient_norm: before clipping, of the step or the mean over the steps of the epoch.
@@ -58,6 +58,7 @@ class Progress:
         batch: batches done of the epoch under way.
         step: optimiser steps done.
         loss_sum: of the batches of the epoch under way.
+        weight_sum: what makes that a mean.
         norm_sum: of the gradient norms of its optimiser steps.
         norms: the number of these.
         seconds: of training.
@@ -72,6 +73,7 @@ class Progress:
     batch: int = 0
     step: int = 0
     loss_sum: float = 0.0
+    weight_sum: float = 0.0
     norm_sum: float = 0.0
     norms: int = 0
     seconds: float = 0.0
@@ -95,10 +97,11 @@ class Progress:
         where = f"batch {self.batch}" if batches == 1 else f"batches {self.batch - batches + 1} to {self.batch}"
         return f"epoch {self.epoch + 1}, {where}"
 
-    def count_step(self, batches: int, loss: float, norm: float) -> None:
-        """Count an optimiser step over this many batches of this mean loss and gradient norm."""
+    def count_step(self, total: float, weight: float, norm: float) -> None:
+        """Count an optimiser step of this sum of losses, its weight, and the norm of the gradient of their mean."""
         self.step += 1
-        self.loss_sum += batches * loss
+        self.loss_sum += total
+        self.weight_sum += weight
         self.norm_sum += norm
         self.norms += 1
 
@@ -111,7 +114,7 @@ class Progress:
             self.stale += 1
         self.records.append(record)
         self.epoch += 1
-        self.batch, self.loss_sum, self.norm_sum, self.norms = 0, 0.0, 0.0, 0
+        self.batch, self.loss_sum, self.weight_sum, self.norm_sum, self.norms = 0, 0.0, 0.0, 0.0, 0
         return better
 
 

@@ -49,7 +49,7 @@ class TrainingSettings(BaseModel):
         "float32; medium lets processors with bfloat16 units round what is multiplied to 8 bits, high GPUs to 11 (also "
         "inside compiled recurrences); sums stay in float32. None for as torch is set, which is highest unless told.",
     )
-    accumulate: int = Field(default=1, ge=1, description="Batches whose gradients are averaged for one optimiser step.")
+    accumulate: int = Field(default=1, ge=1, description="Batches that make one optimiser step, as if they were one.")
     ema: float | None = Field(
         default=None,
         gt=0,

@@ -15,7 +15,7 @@ from ostinato.tasks.classification.inputs import Batch, Inputs, TextInputs, gath
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.fitting import fit_network
-from ostinato.training import Process, Report, seed_everything
+from ostinato.training import LossSum, Process, Report, seed_everything
 
 BATCH = 256
 """Validation rows read at once."""
@@ -70,9 +70,9 @@ def train(
     )
     importance = torch.tensor(weights, dtype=torch.float32, device=process.device)
 
-    def loss(model: nn.Module, batch: Batch, state: None) -> tuple[Tensor, None]:
+    def loss(model: nn.Module, batch: Batch, state: None) -> LossSum:
         batch = Batch(*(tensor.to(process.device) for tensor in batch))
-        return classifier_loss(model(batch), batch.target, importance, settings.label_smoothing), None
+        return classifier_loss(model(batch), batch.target, importance, settings.label_smoothing)
 
     def score(model: nn.Module) -> float:
         parts = []
@@ -88,8 +88,8 @@ def train(
     return network
 
 
-def classifier_loss(scores: Tensor, target: Tensor, weights: Tensor, smoothing: float) -> Tensor:
-    """The mean cross-entropy of each network, summed over them, so that each learns as it would alone.
+def classifier_loss(scores: Tensor, target: Tensor, weights: Tensor, smoothing: float) -> LossSum:
+    """The cross-entropy of each network, added up over them, so that each learns as it would alone.
 
     Args:
         scores: ``(networks, batch, labels)``.
@@ -97,5 +97,5 @@ def classifier_loss(scores: Tensor, target: Tensor, weights: Tensor, smoothing: 
         weights: Of each label, ``(labels,)``; the mean is over the weights of the rows.
         smoothing: Share of the target spread over all labels (Szegedy et al. 2016, section 7).
     """
-    each = (F.cross_entropy(one, target, weights, label_smoothing=smoothing) for one in scores)
-    return torch.stack(tuple(each)).sum()
+    each = (F.cross_entropy(one, target, weights, label_smoothing=smoothing, reduction="sum") for one in scores)
+    return LossSum(torch.stack(tuple(each)).sum(), weights[target].sum())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from ostinato.data import IndexBatches, WindowBatch, Windows
 from ostinato.tasks.fitting import fit_network
@@ -11,7 +11,7 @@ from ostinato.tasks.forecasting.backtest import batches
 from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import Process, Report, seed_everything
+from ostinato.training import LossSum, Process, Report, seed_everything
 
 CALIBRATION_WINDOWS = 2048
 """Training windows on which a network's input and output scales are measured."""
@@ -45,15 +45,13 @@ def train(
         limit=settings.batches_per_epoch,
     )
 
-    def loss(model: nn.Module, batch: WindowBatch, state: None) -> tuple[Tensor, None]:
+    def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
         batch = WindowBatch(*(tensor.to(process.device) for tensor in batch))
-        return forecast_loss(settings, model(batch), batch), None
+        return forecast_loss(settings, model(batch), batch)
 
     def score(model: nn.Module) -> float:
-        losses = [
-            (float(loss(model, batch, None)[0]), int(batch.target_observed.sum())) for batch in batches(validating)
-        ]
-        return sum(value * count for value, count in losses) / sum(count for _, count in losses)
+        losses = [loss(model, batch, None) for batch in batches(validating)]
+        return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
     fit_network(network, loss, order, score, settings, folder, resume, report)
     return network

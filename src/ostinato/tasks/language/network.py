@@ -21,7 +21,7 @@ class Reading(NamedTuple):
     """What the network makes of a chunk.
 
     Attributes:
-        nats: Of every unit ``(batch, time)``, or the mean of all.
+        nats: Of every unit ``(batch, time)``, or the sum of all.
         outputs: Of the last layer ``(batch, time, features)``.
         dropped: The same as the softmax reads them.
         state: After the last step.
@@ -101,18 +101,19 @@ class LanguageNetwork(nn.Module):
             ids: Units ``(batch, time)``, of any integer type.
             following: The unit after each ``(batch, time)``.
             state: After the chunk before; None at the start of a text.
-            each: Whether the nats of each unit are asked for, or their mean alone, which takes less.
+            each: Whether the nats of each unit are asked for, or their sum alone, which takes less.
         """
         outputs, state = self._outputs(ids, state)
         dropped = self.write(outputs)
         features, targets = self.narrow(dropped).flatten(0, 1), following.flatten().long()
         if isinstance(self.softmax, nn.Linear):
             if not each:
-                return Reading(linear_cross_entropy(features, self.softmax, targets), outputs, dropped, state)
+                nats = linear_cross_entropy(features, self.softmax, targets, reduction="sum")
+                return Reading(nats, outputs, dropped, state)
             nats = F.cross_entropy(self.softmax(features), targets, reduction="none")
         else:
             nats = -self.softmax(features, targets).output
-        return Reading(nats.view(following.shape) if each else nats.mean(), outputs, dropped, state)
+        return Reading(nats.view(following.shape) if each else nats.sum(), outputs, dropped, state)
 
     def following(
         self, ids: Tensor, state: tuple[State, ...] | None = None, *, lengths: Tensor | None = None

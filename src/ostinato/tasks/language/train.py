@@ -11,7 +11,7 @@ from ostinato.data.corpus import Corpus
 from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.language.network import LanguageNetwork, Reading
 from ostinato.tasks.language.settings import LanguageSettings
-from ostinato.training import Process, Report, seed_everything
+from ostinato.training import LossSum, Process, Report, seed_everything
 
 Chunk = tuple[Tensor, ...]
 
@@ -44,9 +44,8 @@ def train(
     rows = min(settings.batch_size, len(validating) // 2)
     tested = StreamBatches(*validating.streams(rows), chunk=settings.chunk)
 
-    def loss(model: nn.Module, batch: Chunk, state: tuple[State, ...] | None) -> tuple[Tensor, tuple[State, ...]]:
-        reading: Reading = model(*(part.to(process.device) for part in batch), state)
-        return reading.nats + activation_loss(settings, reading), reading.state
+    def loss(model: nn.Module, batch: Chunk, state: tuple[State, ...] | None) -> LossSum:
+        return language_loss(settings, model(*(part.to(process.device) for part in batch), state))
 
     def score(model: nn.Module) -> float:
         total, state = 0.0, None
@@ -57,6 +56,12 @@ def train(
 
     fit_network(network, loss, order, score, settings, folder, resume, report)
     return network
+
+
+def language_loss(settings: LanguageSettings, reading: Reading) -> LossSum:
+    """The nats of the units of a chunk, each with its share of the regularisation, and the state to carry on."""
+    units = reading.outputs.shape[:2].numel()
+    return LossSum(reading.nats + units * activation_loss(settings, reading), units, reading.state)
 
 
 def activation_loss(settings: LanguageSettings, reading: Reading) -> Tensor:

@@ -14,7 +14,7 @@ from ostinato.data.memory_tasks import MemoryBatch, MemoryBatches, MemoryTask
 from ostinato.diagnostics import GradientFlow, gradient_flow
 from ostinato.nn import Recurrent
 from ostinato.tasks.memory.starts import STARTS
-from ostinato.training import Trainer, TrainingDiverged, TrainingSettings
+from ostinato.training import LossSum, Trainer, TrainingDiverged, TrainingSettings
 from ostinato.training.carried import State
 
 SOLVED = 0.95
@@ -204,12 +204,14 @@ def _train(model: Reader, task: MemoryTask, lag: int, budget: Budget, seed: int)
     return looks * budget.check_every
 
 
-def loss_of(model: nn.Module, batch: MemoryBatch, state: State) -> tuple[Tensor, State]:
+def loss_of(model: nn.Module, batch: MemoryBatch, state: State) -> LossSum:
     """Cross-entropy of classes, squared error of numbers, over all answers; nothing is carried."""
     outputs = model(batch.x, batch.target.shape[1])
     if batch.target.is_floating_point():
-        return F.mse_loss(outputs[..., 0], batch.target), None
-    return F.cross_entropy(outputs.flatten(0, 1), batch.target.flatten()), None
+        total = F.mse_loss(outputs[..., 0], batch.target, reduction="sum")
+    else:
+        total = F.cross_entropy(outputs.flatten(0, 1), batch.target.flatten(), reduction="sum")
+    return LossSum(total, batch.target.numel())
 
 
 @torch.no_grad()
@@ -224,6 +226,6 @@ def score_of(model: Callable[[Tensor, int], Tensor], batch: MemoryBatch) -> floa
 
 def _flow(model: Reader, batch: MemoryBatch) -> GradientFlow:
     """The gradient that comes back to the state as a whole, all its tensors together."""
-    flows = gradient_flow(model, lambda: loss_of(model, batch, None)[0])
+    flows = gradient_flow(model, lambda: loss_of(model, batch, None).mean)
     norms = torch.stack([flow.norms for flow in flows]).square().sum(0).sqrt()
     return GradientFlow(flows[0].layer, ", ".join(flow.state for flow in flows), norms)

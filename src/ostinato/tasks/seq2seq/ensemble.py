@@ -41,15 +41,16 @@ class Ensemble(nn.Module):
 
         Returns:
             Log-probabilities of the units at the valid steps of the targets, row by row ``(valid steps, units)``; or
-            the loss: in training the sum of the networks' own, so that each learns as it would alone, else that of
-            their mean.
+            the loss, summed over these steps: in training the sum of the networks' own, so that each learns as it would
+            alone, else that of their mean.
         """
         if label_smoothing is not None and (self.training or len(self.members) == 1):
             return torch.stack([member(batch, label_smoothing) for member in self.members]).sum()
         together = _mean([member(batch).log_softmax(-1) for member in self.members])
         if label_smoothing is None:
             return together
-        return F.cross_entropy(together, batch.target_out[batch.valid], label_smoothing=label_smoothing)
+        right = batch.target_out[batch.valid]
+        return F.cross_entropy(together, right, label_smoothing=label_smoothing, reduction="sum")
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Memories:
         """Reads sources ``(batch, time)`` of these lengths ``(batch,)``; what each decoder needs of them."""

@@ -93,7 +93,7 @@ class Seq2SeqNetwork(nn.Module):
 
         Returns:
             Scores of the units (logits) at the valid steps of the targets, row by row ``(valid steps, units)``; or
-            their `linear_cross_entropy`, which takes less than making the scores first.
+            the sum of their `linear_cross_entropy`, which takes less than making the scores first.
         """
         memory = self.encode(batch.source, batch.source_lengths)
         sampling = self.sampling if self.training else 0.0
@@ -106,7 +106,8 @@ class Seq2SeqNetwork(nn.Module):
         read = self._output_input(states[batch.valid])
         if label_smoothing is None:
             return self.output(read)  # type: ignore[no-any-return]
-        return linear_cross_entropy(read, self.output, batch.target_out[batch.valid], label_smoothing)
+        right = batch.target_out[batch.valid]
+        return linear_cross_entropy(read, self.output, right, label_smoothing, reduction="sum")
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Memory:
         """Reads sources.

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch, pair_batches
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.training import Process, Report, seed_everything
+from ostinato.training import LossSum, Process, Report, seed_everything
 
 SCORED = 128
 """Validation pairs of a batch."""
@@ -44,13 +44,18 @@ def train(
     longest_last = sorted(validating, key=lambda pair: (len(pair[1]), len(pair[0])))
     scored = [pair_batch(longest_last[first : first + SCORED]) for first in range(0, len(longest_last), SCORED)]
 
-    def loss(model: nn.Module, batch: PairBatch, state: None) -> tuple[Tensor, None]:
-        return model(batch.to(device), settings.label_smoothing), None
+    def loss(model: nn.Module, batch: PairBatch, state: None) -> LossSum:
+        return pair_loss(model, batch.to(device), settings.label_smoothing)
 
     def score(model: nn.Module) -> float:
-        losses = [(float(model(batch.to(device), 0.0)), int(batch.target_lengths.sum())) for batch in scored]
-        return sum(loss * units for loss, units in losses) / sum(units for _, units in losses)
+        losses = [pair_loss(model, batch.to(device)) for batch in scored]
+        return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
     order = pair_batches(training, settings.batch_size, settings.seed)
     fit_network(network, loss, order, score, settings, folder, resume, report)
     return network
+
+
+def pair_loss(model: nn.Module, batch: PairBatch, smoothing: float = 0.0) -> LossSum:
+    """The cross-entropy of the targets of a batch, over all their units; see `Ensemble` for several networks."""
+    return LossSum(model(batch, smoothing), batch.target_lengths.sum())

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from ostinato.data import BucketBatches
 from ostinato.tasks.fitting import fit_network
@@ -13,7 +13,7 @@ from ostinato.tasks.tagging.fitted import decoded
 from ostinato.tasks.tagging.network import TaggingNetwork
 from ostinato.tasks.tagging.scores import error
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.training import Process, Report
+from ostinato.training import LossSum, Process, Report
 
 
 def train(
@@ -51,8 +51,8 @@ def train(
         world=process.world,
     )
 
-    def loss(model: nn.Module, batch: TagBatch, state: None) -> tuple[Tensor, None]:
-        return tagging_loss(model, batch.to(process.device)), None
+    def loss(model: nn.Module, batch: TagBatch, state: None) -> LossSum:
+        return tagging_loss(model, batch.to(process.device))
 
     def score(model: nn.Module) -> float:
         numbers, _ = decoded(cast(TaggingNetwork, model), validating)
@@ -62,7 +62,6 @@ def train(
     fit_network(network, loss, order, score, settings, folder, resume, report)
 
 
-def tagging_loss(model: nn.Module, batch: TagBatch) -> Tensor:
-    """The mean negative log-likelihood of a step's tag, over all steps of a batch."""
-    loss: Tensor = -model(batch).sum() / batch.lengths.sum().clamp(min=1)
-    return loss
+def tagging_loss(model: nn.Module, batch: TagBatch) -> LossSum:
+    """The negative log-likelihood of the tags of a batch, over all its steps."""
+    return LossSum(-model(batch).sum(), batch.lengths.sum())
