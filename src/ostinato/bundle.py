@@ -12,7 +12,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
+from ostinato import __version__
 from ostinato.errors import OstinatoError
 from ostinato.storage import misfits, remove_leftovers, sync_folder, tensor_bytes, write_durably
 
@@ -148,7 +148,7 @@ def save_bundle(
         "extras": extras or {},
         "metrics": metrics or {},
         "versions": {
-            "ostinato": version("ostinato"),
+            "ostinato": __version__,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
         },
