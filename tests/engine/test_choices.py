@@ -48,7 +48,17 @@ def with_buffers(step):
     return cell.double()
 
 
-@pytest.mark.parametrize("step", [by_buffers, by_value, in_order])
+def one_place_twice(c, x, h):
+    z = F.linear(x, c.w) + h
+    y = z * 1
+    y[:, c.twice] = h  # the last is kept
+    sent = z.scatter(1, (h > 0).long(), x @ c.w.T).scatter(
+        1, h.argmax(-1, keepdim=True), c.v.detach().expand(len(x), 4)
+    )
+    return torch.tanh(sent + y + h.scatter_add(1, (h > 0).long(), z))
+
+
+@pytest.mark.parametrize("step", [by_buffers, by_value, in_order, one_place_twice])
 def test_a_step_may_choose(step):
     torch.manual_seed(0)
     cell = with_buffers(step)
@@ -73,3 +83,15 @@ def test_an_index_out_of_range_is_told():
     cell.order[1] = 4
     with pytest.raises(IndexError, match=r"between -4 and 3, got \[2, 4, 1, 3\]"):
         scan(cell, x)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("gather", lambda h: h.gather(2, h[:, :1].argmax(-1, keepdim=True))),
+        ("scatter", lambda h: h.scatter(2, h[:, :1].argmax(-1, keepdim=True), 0.7)),
+    ],
+)
+def test_an_index_of_some_of_the_features_is_refused(name, step):
+    cell = with_buffers(lambda c, x, h: torch.tanh(F.linear(x, c.w) + h + step(h.view(-1, 2, 2)).flatten(1)[:, :1]))
+    assert f"{name} cannot run inside the loop" in explain(cell, torch.zeros(2, 3, 3).double()).others["cpp"]

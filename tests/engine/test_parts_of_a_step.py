@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ostinato.cells import Cell
 from ostinato.engine import explain, scan
+from ostinato.engine.capture import capture
 
 
 class Two(NamedTuple):
@@ -143,13 +144,129 @@ def test_a_tensor_that_is_not_registered_is_named():
     assert f"{__file__}:" in told
 
 
-def test_an_index_out_of_range_within_the_loop_gives_no_plausible_number():
-    cell = WithParts(lambda c, x, s: torch.tanh(x + s.c + c.w[(s.h > 60).sum(-1) * 9])).double()
-    x, first = torch.zeros(2, 3, 4).double(), Two(*(torch.full((2, 4), 100.0).double() for _ in range(2)))
+def out(s):
+    """An index that is out of range for large numbers."""
+    return 4 * (s.h > 60).any(-1, keepdim=True)
 
-    with pytest.raises(IndexError):
-        scan(cell, x, first, backend="reference")
-    assert scan(cell, x, first, backend="cpp")[0][:, 0].isnan().all()
+
+BY_INDEX = {
+    "a row of a parameter": lambda c, x, s: x + c.w[out(s)[:, 0]],
+    "an embedding of whole numbers": lambda c, x, s: x + F.embedding(out(s)[:, 0], c.numbers) * s.c,
+    "whole numbers": lambda c, x, s: x + s.h.argsort(-1).gather(1, out(s)) * s.c,
+    "a test of what is one-hot": lambda c, x, s: x + torch.where(F.one_hot(out(s)[:, 0], 4) > 0, s.h, s.c),
+    "one-hot of the data": lambda c, x, s: x + F.one_hot(4 * (x[:, 0] > 60), 4) * s.h,
+    "a value sent": lambda c, x, s: x + s.h.scatter(1, out(s), 0.5),
+    "features sent": lambda c, x, s: x + s.h.scatter(1, out(s).expand(-1, 4), s.c),
+    "features added": lambda c, x, s: x + s.h.scatter_add(1, -out(s).expand(-1, 4), s.c),
+}
+
+
+def is_loud(run):
+    try:
+        return all(result.isnan().any() for result in run())
+    except (IndexError, RuntimeError) as error:
+        return "out of bounds" in str(error)
+
+
+@pytest.mark.parametrize("name", BY_INDEX)
+def test_an_index_out_of_range_is_loud(name):
+    """An error as torch's where torch runs it, NaN in all results of a loop, and in gradients."""
+    cell = WithParts(lambda c, x, s: torch.tanh(BY_INDEX[name](c, x, s)))
+    cell.register_buffer("numbers", torch.arange(16).view(4, 4))
+    cell = cell.double()
+    x = torch.full((2, 3, 4), 100.0).double()
+    state = Two(*(torch.full((2, 4), 100.0).double().requires_grad_() for _ in range(2)))
+
+    with pytest.raises((IndexError, RuntimeError)):
+        scan(cell, x, state, backend="reference")
+
+    def run():
+        y, final = scan(cell, x, state, backend="cpp")
+        return y, *final
+
+    assert is_loud(run)
+    assert is_loud(lambda: torch.autograd.grad(run()[0].sum(), state))
+    with torch.no_grad():
+        assert is_loud(run)
+
+
+def test_only_the_row_with_the_index_out_of_range_is_lost():
+    cell = WithParts(lambda c, x, s: torch.tanh(x + s.h.gather(1, 4 * (s.h > 60)))).double()
+    state = Two(*(torch.tensor([[0.5] * 4, [100.0] * 4]).double() for _ in range(2)))
+    x = torch.randn(2, 3, 4).double()
+
+    found, expected = (scan(cell, x, state, backend="cpp")[0], scan(cell, x[:1], Two(*(s[:1] for s in state)))[0])
+    assert found[1].isnan().all()
+    torch.testing.assert_close(found[:1], expected)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        lambda s: s.h.argmax(-1),
+        lambda s: s.h.min(-1).indices,
+        lambda s: s.h.topk(2, -1).indices[:, 1],
+        lambda s: s.h.argsort(-1)[:, 2],
+    ],
+)
+def test_an_index_that_the_step_has_found_among_as_many_costs_nothing(index):
+    cell = WithParts(lambda c, x, s: torch.tanh(x + c.w[index(s)])).double()
+    assert "(nan," not in str(capture(cell, 4, torch.float64).graph)
+
+    small = WithParts(lambda c, x, s: torch.tanh(x + c.w[:3][index(s)])).double()
+    assert "(nan," in str(capture(small, 4, torch.float64).graph)
+
+
+def counted(s):
+    return (s.h > 0).sum(-1, keepdim=True)
+
+
+UNDEFINED = {
+    "div of whole numbers by what may be 0": [
+        lambda s: 4 // (counted(s) + 1),
+        lambda s: counted(s) // (counted(s) + 1),
+    ],
+    "remainder of whole numbers by what may be 0": [
+        lambda s: 4 % (counted(s) + 1),
+        lambda s: counted(s) % (counted(s) + 1),
+    ],
+    "fmod of whole numbers by what may be 0": [lambda s: torch.fmod(counted(s), counted(s) + 1)],
+    "pow of whole numbers by an exponent that may be negative": [
+        lambda s: (counted(s) + 2) ** -counted(s),
+        lambda s: 2 ** counted(s),
+    ],
+    "mm of whole numbers": [lambda s: counted(s) @ torch.ones(1, 4, dtype=torch.int64)],
+    "exp in torch.float32": [lambda s: torch.exp(counted(s))],
+    "mean in torch.float32": [lambda s: (0.1 * (s.h > 0)).mean(-1, keepdim=True)],
+}
+
+
+@pytest.mark.parametrize(("told", "step"), [(told, step) for told, steps in UNDEFINED.items() for step in steps])
+def test_whole_numbers_are_refused_where_a_loop_would_compute_something_else(told, step):
+    cell = WithParts(lambda c, x, s: torch.tanh(x + s.c * step(s))).double()
+
+    reason = explain(cell, torch.zeros(2, 3, 4).double()).others["cpp"]
+    assert f"WithParts: {told} cannot run inside the loop ({__file__}:" in reason
+    with pytest.raises(ValueError, match=told):
+        scan(cell, torch.zeros(2, 3, 4).double(), backend="cpp")
+
+
+def fractions(c, x, s):
+    parts = [
+        s.h.argmax(-1, keepdim=True) / 3,
+        (s.h > 0) * 0.1,
+        0.7 - (counted(s) + 0.1) / 7,
+        counted(s) * 0.1 > 0.3,
+        (s.h > 0).float() * 0.3 + (s.h.argmin(-1, keepdim=True) / 7).to(x.dtype),
+        torch.where(s.h > 0, torch.full((1, 4), 0.1), torch.full((1, 4), 0.3)),
+        counted(s) // 2 + counted(s) % 3 - counted(s) ** 3 // -2 + torch.fmod(counted(s), 3),
+    ]
+    return torch.tanh(x + sum(part * s.c * c.v for part in parts) - 0.3 * s.h)
+
+
+def test_whole_numbers_and_their_fractions_are_rounded_as_torch_does():
+    torch.manual_seed(0)
+    assert_compiled(made_case(WithParts(fractions).double()))
 
 
 def test_gradients_scaled_by_how_often_an_index_comes_are_refused():

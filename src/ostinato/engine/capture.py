@@ -217,7 +217,7 @@ def _trace(ways: Sequence[Callable[..., Any]], inputs: list[Tensor], name: str, 
     if joins_rows(module.graph, ROWS) or any(operation(node) in IN_STEP for node in stepwise):
         module.recompile()
         with preserve_node_meta():
-            module = _traced(Separation(module, ROWS, stepwise).run, inputs, name)
+            module = _traced(Separation(module, ROWS, stepwise, 1 + states).run, inputs, name)
         _simplify(module.graph, name)
         module.graph.eliminate_dead_code()
     return module.graph

@@ -39,10 +39,14 @@ def _gather(x: Tensor, dim: int, index: Tensor, sparse_grad: bool = False) -> An
     if x.dim() != index.dim() or x.dtype == torch.bool:
         return NotImplemented
     dim %= x.dim()
-    hits = _hits(index, dim, x.shape[dim])
-    chosen = torch.where(hits, x.unsqueeze(dim), 0).sum(dim + 1)
-    outside = (index < 0) | (index >= x.shape[dim])
-    return torch.where(outside, torch.nan, chosen) if x.is_floating_point() else chosen
+    if not _as_wide(x, dim, index):
+        return NotImplemented
+    return torch.where(_hits(index, dim, x.shape[dim]), x.unsqueeze(dim), 0).sum(dim + 1)
+
+
+def _as_wide(x: Tensor, dim: int, index: Tensor) -> bool:
+    """Whether an index along one dimension covers all the others."""
+    return all(d == dim or index.shape[d] == size for d, size in enumerate(x.shape))
 
 
 def _along(x: Tensor, index: Tensor, dim: int) -> Tensor:
@@ -66,9 +70,7 @@ def _embedding(weight: Tensor, index: Tensor, *_: Any) -> Any:
     if index.dim() != 1 or weight.dim() != 2:
         return NotImplemented
     hits = index.view(-1, 1, 1) == torch.arange(weight.shape[0]).view(1, -1, 1)
-    inside = ((index >= 0) & (index < weight.shape[0])).view(-1, 1)
-    # The loop cannot raise as torch does: what no row stands for is no number.
-    return torch.where(inside, torch.where(hits, weight, 0).sum(1), float("nan"))
+    return torch.where(hits, weight, 0).sum(1)
 
 
 def _index_select(x: Tensor, dim: int, index: Tensor) -> Any:
@@ -77,8 +79,16 @@ def _index_select(x: Tensor, dim: int, index: Tensor) -> Any:
 
 def _added(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """What an index sends to each feature of x, added up."""
+    return torch.where(_hits(index, dim, x.shape[dim]), source.unsqueeze(dim + 1), 0).sum(dim)
+
+
+def _put(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """Puts what an index sends in the place of features of x: the last of what is sent to one."""
     hits = _hits(index, dim, x.shape[dim])
-    return torch.where(hits, source.unsqueeze(dim + 1), 0).sum(dim)
+    if index.shape[dim] > 1:
+        order = _places(hits, dim, index.shape[dim])
+        hits = hits & (order == torch.where(hits, order, -1).amax(dim, True))
+    return torch.where(hits.any(dim), torch.where(hits, source.unsqueeze(dim + 1), 0).sum(dim), x)
 
 
 def _index_put(x: Tensor, indices: Sequence[Tensor | None], source: Tensor, accumulate: bool = False) -> Any:
@@ -88,10 +98,7 @@ def _index_put(x: Tensor, indices: Sequence[Tensor | None], source: Tensor, accu
     ((dim, index),) = given
     index = _along(x, index, dim)
     source = source.expand([*x.shape[:dim], index.numel(), *x.shape[dim + 1 :]])
-    added = _added(x, dim, index, source)
-    if accumulate:
-        return x + added
-    return torch.where(_hits(index, dim, x.shape[dim]).any(dim), added, x)
+    return x + _added(x, dim, index, source) if accumulate else _put(x, dim, index, source)
 
 
 def _index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: float = 1) -> Any:
@@ -100,14 +107,25 @@ def _index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: float 
     return x + alpha * _added(x, dim % x.dim(), _along(x, index, dim % x.dim()), source)
 
 
+def _sent(index: Tensor, source: Tensor) -> Tensor:
+    """The part of a source that an index sends."""
+    for dim, size in enumerate(index.shape):
+        source = source.narrow(dim, 0, size) if size < source.shape[dim] else source
+    return source
+
+
 def _scatter_add(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Any:
-    return x + _added(x, dim % x.dim(), index, source)
+    dim %= x.dim()
+    return x + _added(x, dim, index, _sent(index, source)) if _as_wide(x, dim, index) else NotImplemented
 
 
 def _scatter(x: Tensor, dim: int, index: Tensor, source: Tensor | float) -> Any:
     dim %= x.dim()
-    hit = _hits(index, dim, x.shape[dim]).any(dim)
-    return torch.where(hit, _added(x, dim, index, source) if isinstance(source, Tensor) else source, x)
+    if not _as_wide(x, dim, index):
+        return NotImplemented
+    if isinstance(source, Tensor):
+        return _put(x, dim, index, _sent(index, source))
+    return torch.where(_hits(index, dim, x.shape[dim]).any(dim), source, x)
 
 
 def _argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, greatest: bool = True) -> Any:
@@ -197,3 +215,20 @@ IN_STEP: dict[str, Callable[..., Any]] = {
     "roll": _roll,
 }
 """What is written so where a loop needs it, by the name of torch's operation."""
+
+
+def chosen_by(name: str, args: Sequence[Any]) -> tuple[Any, int, int] | None:
+    """The index by which an operation chooses, if only its values say whether it is in range, and the range.
+
+    Args:
+        name: Of torch's operation.
+        args: What it is given: tensors, or the nodes that stand for them, but for the first.
+    """
+    if name in ("gather", "scatter", "scatter_add"):
+        x, dim, index = args[:3]
+        return index, 0, x.shape[dim]
+    if name == "embedding":
+        return args[1], 0, args[0].shape[0]
+    if name in ("index", "_unsafe_index") and args[1][0] is not None:
+        return args[1][0], -args[0].shape[0], args[0].shape[0]
+    return None

@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from ostinato.engine.capture import VIEWS, Capture, is_check, operation
 from ostinato.engine.independence import refuse_mixed_rows
 from ostinato.engine.operations import POINTWISE, REDUCTIONS
+from ostinato.engine.precision import is_rounded, keeps_numbers, number, refusal
 from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
 from ostinato.engine.views import (
     grouped,
@@ -174,16 +175,21 @@ class _Builder:
         elif name in _SAME and self._keeps_type(node):
             self._same(node)
         elif name in _FILLS:
-            fill = _FILLS[name]
-            self._new(node, "pointwise", "copy", (float(node.args[1]) if fill is None else fill,))  # type: ignore[arg-type]
+            fill: Any = node.args[1] if _FILLS[name] is None else _FILLS[name]
+            self._new(node, "pointwise", "copy", (number(fill, node),))
+        elif why := refusal(node, self.capture.dtype):
+            self._new(node, "outside", f"{name} {why}", ())
         elif rule := getattr(self, f"op_{name}", None):
             rule(node)
-        elif name in POINTWISE or (name in _OF_BITS and node.meta["val"].dtype == torch.bool):
+        elif (name in POINTWISE and not node.kwargs) or (name in _OF_BITS and node.meta["val"].dtype == torch.bool):
             self._pointwise(node, name, *node.args)
         elif name in REDUCTIONS:
             self._reduce(node, name)
         else:
             self._other(node)
+        made, _ = self.layouts[node]
+        if made.kind in ("pointwise", "cat") and is_rounded(node, self.capture.dtype):
+            self._then(node, "single", made)
 
     def _other(self, node: fx.Node) -> None:
         self._new(node, "outside", operation(node), ())
@@ -193,8 +199,8 @@ class _Builder:
         return value.kind == "outside" and (value.batch is None or not has_plain_rows(node))
 
     def _keeps_type(self, node: fx.Node) -> bool:
-        before, after = node.args[0].meta["val"].dtype, node.meta["val"].dtype  # type: ignore[union-attr]
-        return bool(after == before or (not before.is_floating_point and after in (self.capture.dtype, torch.int64)))
+        before: Any = node.args[0]
+        return keeps_numbers(before.meta["val"].dtype, node.meta["val"].dtype, self.capture.dtype)
 
     def _same(self, node: fx.Node) -> None:
         source = node.args[0]
@@ -229,7 +235,7 @@ class _Builder:
     def _operand(self, argument: Any, like: fx.Node) -> Ref | float:
         """An argument of a pointwise operation, broadcast to the shape of its result."""
         if not isinstance(argument, fx.Node):
-            return float(argument)
+            return number(argument, like)
         value, layout = self.layouts[argument]
         return without_rows(value, layout.expand(like.meta["val"].shape), row_dimension(like))
 

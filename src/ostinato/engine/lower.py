@@ -15,6 +15,7 @@ _OVER_TIME = ("given", "previous", "stream")
 _AT_ONCE = ("initial", "start", "final", "total", "constant")
 _WRITTEN = ("stream", "final", "total")
 """Arrays of a call (see `ostinato.engine.layout.Call`): those of all steps, the others, and which the pass writes."""
+_CONVERSIONS = {"copy": "{0}", "single": "real(float({0}))"}
 
 Index = dict[str, int]
 """An index into features: a number of features for each loop variable, and for "" the constant part."""
@@ -382,7 +383,7 @@ class _NestWriter:
 
     def _expression(self, value: Value, operands: Iterable[str | float]) -> str:
         texts = [self.writer.number(o) if isinstance(o, float) else o for o in operands]
-        return texts[0] if value.op == "copy" else POINTWISE[value.op].cpp.format(*texts)
+        return (_CONVERSIONS.get(value.op) or POINTWISE[value.op].cpp).format(*texts)
 
     def _indices(self, shape: tuple[int, ...]) -> list[Index]:
         """The index along each dimension of a shape that is the nest's, with dimensions of size 1."""

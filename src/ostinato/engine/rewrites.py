@@ -151,7 +151,8 @@ def _group_norm(
 def _one_hot(index: Tensor, classes: int = -1) -> Tensor:
     if classes < 0:  # as many as the data has
         return F.one_hot(index)
-    return (index.unsqueeze(-1) == torch.arange(classes)).long()
+    # Unlike a comparison, this raises where an index is out of range.
+    return index.new_zeros(*index.shape, classes, dtype=torch.int64).scatter(-1, index.unsqueeze(-1), 1)
 
 
 def _pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:

@@ -6,14 +6,14 @@ such dimension kept as three: what stands outside the rows, the rows, what stand
 """
 
 from collections.abc import Callable, Collection, Sequence
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
 from torch.utils._pytree import tree_map_only
 
-from ostinato.engine.expansions import IN_STEP
+from ostinato.engine.expansions import IN_STEP, chosen_by
 
 
 class Split(NamedTuple):
@@ -85,24 +85,53 @@ def needed_in_loop(graph: fx.Graph, weights: int, results: int) -> set[fx.Node]:
     return after & before
 
 
+_SAME_NUMBERS = frozenset(["view", "unsqueeze", "squeeze", "expand", "slice", "select", "permute", "clone", "alias"])
+
+
+def _name(node: fx.Node) -> str:
+    return str(getattr(getattr(node.target, "overloadpacket", node.target), "__name__", ""))
+
+
+def _found_among(index: Any) -> float:
+    """Among how many features the step has itself found what an index says, the greatest or the next in order."""
+    while _name(index) in _SAME_NUMBERS:
+        index = index.args[0]
+    alone = _name(index) != "getitem"
+    if not alone and index.args[1] == 1:  # beside the values
+        index = index.args[0]
+    if _name(index) not in (["argmax", "argmin"] if alone else ["max", "min", "topk", "sort"]):
+        return inf
+    given = dict(zip((argument.name for argument in index.target._schema.arguments), index.args, strict=False))
+    dim = (given | index.kwargs).get("dim", -1)
+    return inf if dim is None else float(given["self"].meta["val"].shape[dim])
+
+
 class Separation(fx.Interpreter):
     """Runs a captured graph; what it makes has rows in a dimension of their own wherever that can be.
 
     Args:
         module: The graph.
         rows: The number of rows, by which their dimension is recognised.
-        stepwise: The nodes that a loop needs: what only torch has is written there in simpler operations.
+        stepwise: The nodes that a loop needs: what only torch has is written there in simpler operations. A row in
+            which an index of theirs is out of range, for which torch raises and a loop cannot, is NaN in all results.
+        results: How many outputs a step has: y and the new state.
     """
 
-    def __init__(self, module: fx.GraphModule, rows: int, stepwise: Collection[fx.Node]) -> None:
+    def __init__(self, module: fx.GraphModule, rows: int, stepwise: Collection[fx.Node], results: int) -> None:
         super().__init__(module)
         self.rows = rows
         self.stepwise = stepwise
-        self.now: fx.Node | None = None
+        self.results = results
+        self.now: Any = None
+        self.gradients = [node for node in module.graph.nodes if node.op == "placeholder"][-results:]
+        self.outside: Tensor | None = None
 
     def run_node(self, n: fx.Node) -> Any:
-        """One node, remembered."""
+        """One node, remembered. With the first that takes a gradient the step itself is done."""
         self.now = n
+        if any(source in self.gradients for source in n.all_input_nodes):
+            self.env |= {node: self._without_numbers(self.env[node]) for node in self.gradients}
+            self.gradients = []
         return super().run_node(n)
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -115,15 +144,38 @@ class Separation(fx.Interpreter):
                 pass
         args, kwargs = tree_map_only(Split, Split.joined, (args, kwargs), is_leaf=lambda x: isinstance(x, Split))
         if self.now in self.stepwise and isinstance(target, torch._ops.OpOverload):
-            expansion = IN_STEP.get(str(target.overloadpacket.__name__))
-            made = NotImplemented if expansion is None else expansion(*args, **kwargs)
-            if made is not NotImplemented:
+            name = str(target.overloadpacket.__name__)
+            made = IN_STEP[name](*args, **kwargs) if name in IN_STEP and self._in_range(name, args) else NotImplemented
+            type_ = made.dtype if isinstance(made, Tensor) else None
+            if made is not NotImplemented and type_ in (None, getattr(self.now.meta["val"], "dtype", None)):
                 return made
         return super().call_function(target, args, kwargs)
 
     def output(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The results, joined as they were."""
-        return tree_map_only(Split, Split.joined, args[0], is_leaf=lambda x: isinstance(x, Split))
+        made = tree_map_only(Split, Split.joined, args[0], is_leaf=lambda x: isinstance(x, Split))
+        return [*map(self._without_numbers, made[: self.results]), *made[self.results :]]
+
+    def _without_numbers(self, result: Tensor) -> Tensor:
+        """NaN for the rows in which an index was out of range."""
+        return result if self.outside is None else torch.where(self.outside, torch.nan, result)
+
+    def _in_range(self, name: str, args: tuple[Any, ...]) -> bool:
+        """Whether an index is in range, or the rows in which it is not are noted."""
+        chosen = chosen_by(name, args)
+        if chosen is None or not self.gradients:
+            return True
+        index, first, end = chosen
+        node, _, _ = chosen_by(name, (args[0], *self.now.args[1:]))  # type: ignore[misc]
+        if _found_among(node) <= end:
+            return True
+        if [size for size in index.shape if size % self.rows == 0] != [self.rows]:
+            return False
+        outside = (index < first) | (index >= end)
+        around = [dim for dim, size in enumerate(index.shape) if size != self.rows]
+        outside = (outside.any(around) if around else outside).view(-1, 1)
+        self.outside = outside if self.outside is None else self.outside | outside
+        return True
 
     def _rule(self, target: Any, args: tuple[Any, ...]) -> Callable[..., Any] | None:
         name = target.overloadpacket.__name__ if isinstance(target, torch._ops.OpOverload) else ""
