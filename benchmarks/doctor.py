@@ -1,4 +1,4 @@
-"""What the doctor's look costs in training: `take_vitals` every so many steps, beside the steps themselves.
+"""What the doctor's look costs in training: `quick_check` every so many steps, beside the steps themselves.
 
     python benchmarks/doctor.py --every 50
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells import CELLS
-from ostinato.diagnostics import gradient_flow, take_vitals
+from ostinato.diagnostics import gradient_flow, quick_check
 from ostinato.engine import BackendName
 from ostinato.engine.measure import BUSY, LIMIT, swing, turns
 from ostinato.nn import Recurrent
@@ -91,7 +91,7 @@ def measure(case: Case, every: int, repeats: int) -> str:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
 
-    seconds = turns({"step": step, "look": lambda: take_vitals(model, loss)}, repeats)
+    seconds = turns({"step": step, "look": lambda: quick_check(model, loss)}, repeats)
     train, look = (sorted(times)[len(times) // 2] for times in (seconds["step"], seconds["look"]))
     busy = "~" if max(map(swing, seconds.values())) > BUSY else " "
     return f"{train * 1e3:10.1f}{look * 1e3:10.1f}{look / train:9.2f}{look / train / every:10.1%}{busy}{error:9.0e}"

@@ -25,7 +25,7 @@ from ostinato.data.units import UNITS
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.recipes import BENCHMARKS
 from ostinato.tasks.language.settings import LanguageSettings
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 PROMPT = {"tinyshakespeare": "ROMEO:\n", "ptb": " the company said "}
 TYPED = ["the ", "the co", "he said that ", "in the la", "and ", "a good m", "of th", "we have n", "for ", "to be "]
@@ -133,8 +133,8 @@ def main() -> None:
         settings["max_seconds"] = 60 * arguments.max_minutes
     print(f"{dataset}, recipe {recipe}, {arguments.threads} threads: {settings}", flush=True)
     began = time.perf_counter()
-    report = None if arguments.out is None else Report(arguments.out)
-    model = LanguageModel(**settings).fit(parts.train, parts.validation, folder=arguments.out, report=report)
+    logger = None if arguments.out is None else TrainingLogger(arguments.out)
+    model = LanguageModel(**settings).fit(parts.train, parts.validation, folder=arguments.out, logger=logger)
     print(f"{model.summary()} Trained in {time.perf_counter() - began:.0f} s.", flush=True)
     if arguments.out is not None:
         model.save(arguments.out)

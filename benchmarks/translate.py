@@ -25,7 +25,7 @@ from ostinato.data.pairs import Pairs
 from ostinato.tasks import Translator
 from ostinato.tasks.translation.recipes import BENCHMARKS
 from ostinato.tasks.translation.scores import translation_scores
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 
 def pairs(folder: Path, name: str) -> Pairs:
@@ -72,9 +72,9 @@ def main() -> None:
     settings |= merged({}, arguments.set)
     print(f"multi30k de-en, {arguments.threads} threads: {settings}", flush=True)
     began = time.perf_counter()
-    report = Report(arguments.out, progress=False)
+    logger = TrainingLogger(arguments.out, progress=False)
     training = pairs(folder, "train")
-    translator = Translator(**settings).fit(training, pairs(folder, "val"), report=report)
+    translator = Translator(**settings).fit(training, pairs(folder, "val"), logger=logger)
     print(f"{translator.summary()} Trained in {time.perf_counter() - began:.0f} s.", flush=True)
     if arguments.out is not None:
         translator.save(arguments.out)

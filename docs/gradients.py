@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 
 from ostinato.cells import CELLS, LSTM, CellFactory
 from ostinato.data.memory_tasks import MEMORY_TASKS, MemoryBatches
-from ostinato.diagnostics import Doctor, GradientFlow, Vitals, examine, take_vitals
+from ostinato.diagnostics import Doctor, GradientFlow, QuickCheck, examine, quick_check
 from ostinato.diagnostics.plot import plot_activity, plot_flow, plot_memory, plot_steps
 from ostinato.tasks.memory.starts import open_lstm
 from ostinato.tasks.memory.trial import Reader, loss_of, score_of
-from ostinato.training import Report, Trainer, TrainingDiverged, TrainingSettings
+from ostinato.training import Trainer, TrainingDiverged, TrainingLogger, TrainingSettings
 
 IMAGES = Path(__file__).parent / "images"
 LAG, UNITS = 100, 32
@@ -55,10 +55,10 @@ def network(make: CellFactory, task: str = "recall", grown: float = 1.0, inputs:
     return model
 
 
-def look(model: Reader, task: str = "recall", lag: int = LAG) -> Vitals:
+def look(model: Reader, task: str = "recall", lag: int = LAG) -> QuickCheck:
     """The doctor's quick look at a network."""
     batch = MEMORY_TASKS[task].batch(32, lag, seed=3)
-    return take_vitals(model, lambda: loss_of(model, batch, None).mean)
+    return quick_check(model, lambda: loss_of(model, batch, None).mean)
 
 
 def named(flow: GradientFlow, name: str) -> GradientFlow:
@@ -121,9 +121,9 @@ def trained(model: Reader, lag: int, clip: float | None) -> tuple[list[dict[str,
     settings = TrainingSettings(epochs=1, optimizer="sgd", learning_rate=1e-3, clip_norm=clip)
     batches = MemoryBatches(task, lag, batch_size=32, length=300, seed=1)
     with TemporaryDirectory() as folder:
-        report = Report(Path(folder), every=1, progress=False)
+        logger = TrainingLogger(Path(folder), every=1, progress=False)
         try:
-            Trainer(model, loss_of, settings, report=report, onlooker=Doctor(model, settings)).fit(batches)
+            Trainer(model, loss_of, settings, logger=logger, monitor=Doctor(model, settings)).fit(batches)
             end = f"trained to the end, score {score_of(model, task.batch(512, lag, seed=2)):.2f}"
         except TrainingDiverged as diverged:
             end = str(diverged)
@@ -141,9 +141,9 @@ def inside() -> None:
     found = examine(model, lambda: loss_of(model, batch, None).mean)
     print(f"An LSTM after 200 steps of recall at lag {lag}: {score_of(model, task.batch(512, lag, seed=2)):.0%} right")
     print("\n".join(f"  {line}" for line in str(found).splitlines()))
-    (horizon,) = found.horizons
-    print(f"  horizon {horizon.horizon_perturbation} by perturbation, {horizon.horizon_gradient} by gradient")
-    save(plot_memory(horizon), "horizon")
+    (span,) = found.memory_spans
+    print(f"  span {span.span_by_perturbation} by perturbation, {span.span_by_gradient} by gradient")
+    save(plot_memory(span), "memory_span")
     save(plot_activity(found.gates, found.units), "activity")
     save(plot_steps(found.steps, found.exponents), "dynamics")
 

@@ -13,7 +13,7 @@ import pytest
 from command import TINY, run
 
 from ostinato.cli.train import program
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 SETTINGS = [*TINY[:-1], "--set=epochs=60"]
 
@@ -25,7 +25,7 @@ def weights(folder):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_training_saves_a_checkpoint_and_says_how_to_go_on(number, sales, tmp_path, monkeypatch):
-    record = Report.record
+    record = TrainingLogger.record
 
     def interrupting(self, line):
         record(self, line)
@@ -35,7 +35,7 @@ def test_a_signal_during_training_saves_a_checkpoint_and_says_how_to_go_on(numbe
     out = tmp_path / "a model"
     command = ["fit", "forecaster", sales, "--out", out, *TINY]
     with monkeypatch.context() as patch:
-        patch.setattr(Report, "record", interrupting)
+        patch.setattr(TrainingLogger, "record", interrupting)
         ended = run(*command)
     told = "interrupted after optimiser step 4; a checkpoint is saved\ngo on with: "
     assert (ended.code, ended.out) == (130, "")

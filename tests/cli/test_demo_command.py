@@ -9,7 +9,7 @@ from command import error_of, run
 from ostinato.cli import demo
 from ostinato.data import EMBEDDED
 from ostinato.tasks.forecasting.recipes import DEMOS
-from ostinato.training import Process
+from ostinato.training import DistributedContext
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,6 @@ def test_a_foreign_folder_is_refused(tmp_path):
 
 
 def test_only_the_first_process_prints_and_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr(Process, "main", False)
+    monkeypatch.setattr(DistributedContext, "main", False)
     assert run("demo", "sunspots", "--out", tmp_path / "demo") == (0, "", "")
     assert not (tmp_path / "demo" / "forecast.png").exists()

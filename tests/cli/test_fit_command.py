@@ -11,7 +11,7 @@ from ostinato import Forecaster
 from ostinato.cells import CELLS
 from ostinato.cli.tasks.forecaster import NAMED
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import Process
+from ostinato.training import DistributedContext
 
 
 def fit(data, out, *more):
@@ -105,7 +105,7 @@ def test_columns_and_covariates_are_named_by_options_and_notes_are_told(tmp_path
 
 
 def test_only_the_first_process_prints_and_writes(sales, tmp_path, monkeypatch):
-    monkeypatch.setattr(Process, "main", False)
+    monkeypatch.setattr(DistributedContext, "main", False)
     assert fit(sales, tmp_path / "model") == (0, "", "")
     assert not (tmp_path / "model" / "bundle.json").exists()
 

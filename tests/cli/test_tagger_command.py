@@ -14,7 +14,7 @@ from ostinato.data.conll import write_conll
 from ostinato.data.name_sentences import name_sentences
 from ostinato.tasks.tagging import recipes
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.training import Process
+from ostinato.training import DistributedContext
 
 TINY = ["--set=hidden_size=8", "--set=epochs=2", "--set=char_hidden_size=4"]
 
@@ -115,7 +115,7 @@ def test_a_table_of_numbers_is_tagged_step_by_step(tmp_path):
 
 
 def test_only_the_first_process_prints_and_writes(names, tmp_path, monkeypatch):
-    monkeypatch.setattr(Process, "main", False)
+    monkeypatch.setattr(DistributedContext, "main", False)
     assert fit(names, tmp_path / "model") == (0, "", "")
     assert not (tmp_path / "model" / "bundle.json").exists()
 

@@ -48,15 +48,17 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else():
     assert list(IndexBatches(50, 8, rows, seed=2).epoch(3)) != first
 
 
-@given(size=st.integers(4, 40), batch_size=st.integers(4, 12), world=st.integers(1, 4))
-def test_processes_take_equal_parts_of_every_global_batch(size, batch_size, world):
+@given(size=st.integers(4, 40), batch_size=st.integers(4, 12), world_size=st.integers(1, 4))
+def test_processes_take_equal_parts_of_every_global_batch(size, batch_size, world_size):
     alone = list(IndexBatches(size, batch_size, rows).epoch(2))
-    shares = [list(IndexBatches(size, batch_size, rows, rank=r, world=world).epoch(2)) for r in range(world)]
-    assert all(len(share) == len(IndexBatches(size, batch_size, rows, world=world)) for share in shares)
+    shares = [
+        list(IndexBatches(size, batch_size, rows, rank=r, world_size=world_size).epoch(2)) for r in range(world_size)
+    ]
+    assert all(len(share) == len(IndexBatches(size, batch_size, rows, world_size=world_size)) for share in shares)
     for whole, *parts in zip(alone, *shares, strict=False):
         assert len({len(part) for part in parts}) == 1
         assert parts[0]
-        assert joined(parts) == whole[: len(whole) // world * world]
+        assert joined(parts) == whole[: len(whole) // world_size * world_size]
 
 
 def test_a_limit_takes_a_random_part_of_the_rows_each_epoch():
@@ -73,7 +75,7 @@ def test_too_few_rows_for_the_processes_are_refused():
     with pytest.raises(OstinatoError, match="0 rows"):
         IndexBatches(0, 4, rows)
     with pytest.raises(OstinatoError, match="batch_size=1"):
-        IndexBatches(10, 1, rows, world=2)
+        IndexBatches(10, 1, rows, world_size=2)
 
 
 # BucketBatches
@@ -127,15 +129,18 @@ def test_the_order_of_buckets_depends_on_seed_and_epoch_and_on_nothing_else():
     assert [lengths[batch].max() for batch in first] != sorted(lengths[batch].max() for batch in first)
 
 
-@given(lengths=lengths, batch_size=st.integers(4, 12), world=st.integers(1, 4))
-def test_processes_take_equal_parts_of_every_global_bucket(lengths, batch_size, world):
-    if len(lengths) < world:
+@given(lengths=lengths, batch_size=st.integers(4, 12), world_size=st.integers(1, 4))
+def test_processes_take_equal_parts_of_every_global_bucket(lengths, batch_size, world_size):
+    if len(lengths) < world_size:
         return
-    shares = [list(BucketBatches(lengths, batch_size, rows, rank=r, world=world).epoch(2)) for r in range(world)]
-    assert all(len(share) == len(BucketBatches(lengths, batch_size, rows, world=world)) for share in shares)
+    shares = [
+        list(BucketBatches(lengths, batch_size, rows, rank=r, world_size=world_size).epoch(2))
+        for r in range(world_size)
+    ]
+    assert all(len(share) == len(BucketBatches(lengths, batch_size, rows, world_size=world_size)) for share in shares)
     seen = [row for share in shares for row in joined(share)]
     assert len(seen) == len(set(seen))
-    assert len(lengths) - len(seen) <= (world - 1) * -(-len(lengths) // batch_size)
+    assert len(lengths) - len(seen) <= (world_size - 1) * -(-len(lengths) // batch_size)
     for parts in zip(*shares, strict=True):
         assert len({len(part) for part in parts}) == 1
         assert parts[0]
@@ -146,7 +151,7 @@ def test_no_bucket_continues_another_and_too_few_rows_are_refused():
     with pytest.raises(OstinatoError, match="0 rows"):
         BucketBatches(np.zeros(0), 4, rows)
     with pytest.raises(OstinatoError, match="batch_size=1"):
-        BucketBatches(np.ones(10), 1, rows, world=2)
+        BucketBatches(np.ones(10), 1, rows, world_size=2)
 
 
 # StreamBatches
@@ -172,7 +177,9 @@ def test_jittered_chunks_join_to_the_stream_and_are_as_many_in_every_epoch(steps
     assert len(pieces) == len(batches) == -(-steps // chunk)
     assert torch.equal(torch.cat(pieces), x[0])
     assert all(len(piece) for piece in pieces)
-    assert [batches.pace(number, index) for index in range(len(batches))] == [len(piece) / chunk for piece in pieces]
+    assert [batches.lr_scale(number, index) for index in range(len(batches))] == [
+        len(piece) / chunk for piece in pieces
+    ]
     start = data.draw(st.integers(0, len(batches)))
     rest = [piece[0] for (piece,) in batches.epoch(number, start)]
     assert all(torch.equal(a, b) for a, b in zip(rest, pieces[start:], strict=True))
@@ -206,7 +213,7 @@ def test_shifted_epochs_begin_in_different_places(steps, chunk, jitter, number):
 
 def test_processes_take_different_streams():
     x = torch.arange(5)[:, None].expand(5, 4)
-    seen = [next(StreamBatches(x, chunk=2, rank=rank, world=2).epoch(0))[0][:, 0].tolist() for rank in range(2)]
+    seen = [next(StreamBatches(x, chunk=2, rank=rank, world_size=2).epoch(0))[0][:, 0].tolist() for rank in range(2)]
     assert seen == [[0, 1], [2, 3]]
 
 

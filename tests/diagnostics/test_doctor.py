@@ -12,10 +12,10 @@ from torch import nn
 from ostinato import OstinatoError
 from ostinato.cells import LSTM, Elman
 from ostinato.data.batches import IndexBatches
-from ostinato.diagnostics import Doctor, autopsy, gradient_flow
+from ostinato.diagnostics import Doctor, explain_divergence, gradient_flow
 from ostinato.nn import Recurrent
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Interrupted, LossSum, Report, Trainer, TrainingDiverged, TrainingSettings
+from ostinato.training import Interrupted, LossSum, Trainer, TrainingDiverged, TrainingLogger, TrainingSettings
 
 ROWS, STEPS = 16, 30
 X = torch.randn(ROWS, STEPS, 2, generator=torch.Generator().manual_seed(0))
@@ -44,11 +44,11 @@ def made(cell, scale=1.0, **options):
     return model
 
 
-def fit(model, folder=None, resume=False, report=None, batches=None, **settings):
+def fit(model, folder=None, resume=False, logger=None, batches=None, **settings):
     often = {"doctor_every": 5} if settings.get("doctor") else {}
     settings = TrainingSettings(**{"epochs": 6, "learning_rate": 1e-3} | often | settings)
     batches = batches or IndexBatches(ROWS, 4, torch.from_numpy, seed=1)
-    trainer = Trainer(model, squared, settings, folder=folder, report=report, onlooker=Doctor(model, settings))
+    trainer = Trainer(model, squared, settings, folder=folder, logger=logger, monitor=Doctor(model, settings))
     return trainer.fit(batches, resume=resume)
 
 
@@ -76,7 +76,7 @@ def test_watching_changes_no_weight():
 
 
 def test_a_look_at_the_first_step_and_then_every_few_is_written_down(tmp_path):
-    fit(made(LSTM), doctor="watch", report=Report(tmp_path, progress=False))
+    fit(made(LSTM), doctor="watch", logger=TrainingLogger(tmp_path, progress=False))
     seen = looks(tmp_path)
     assert [look["step"] for look in seen] == [1, 5, 10, 15, 20]
     layer = seen[0]["layers"]["layers"]
@@ -86,7 +86,7 @@ def test_a_look_at_the_first_step_and_then_every_few_is_written_down(tmp_path):
 
 
 def test_tensorboard_gets_the_figures_of_each_look(tmp_path):
-    fit(made(LSTM), doctor="watch", report=Report(tmp_path, progress=False, tensorboard=True))
+    fit(made(LSTM), doctor="watch", logger=TrainingLogger(tmp_path, progress=False, tensorboard=True))
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     rates = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("doctor/layers/rate")
@@ -96,12 +96,12 @@ def test_tensorboard_gets_the_figures_of_each_look(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("scale", "ailment"), [(1.3, "exploding"), (0.5, "vanishing")])
-def test_it_says_what_is_wrong_with_the_figure_and_what_helps(scale, ailment, tmp_path, capsys):
-    fit(made(LINEAR, scale), doctor="watch", learning_rate=1e-6, report=Report(tmp_path))
+@pytest.mark.parametrize(("scale", "issue"), [(1.3, "exploding"), (0.5, "vanishing")])
+def test_it_says_what_is_wrong_with_the_figure_and_what_helps(scale, issue, tmp_path, capsys):
+    fit(made(LINEAR, scale), doctor="watch", learning_rate=1e-6, logger=TrainingLogger(tmp_path))
     said = [words for look in looks(tmp_path) for words in look["said"]]
-    assert sum(ailment in words for words in said) == 1  # once is enough
-    assert said[0].startswith(f"{ailment}: layers: the gradient ")
+    assert sum(issue in words for words in said) == 1  # once is enough
+    assert said[0].startswith(f"{issue}: layers: the gradient ")
     assert f"a factor of {scale:.3g} a step" in said[0]
     assert "What helps most: " in said[0]
     assert f"doctor, step 1: {said[0]}" in capsys.readouterr().err
@@ -109,7 +109,13 @@ def test_it_says_what_is_wrong_with_the_figure_and_what_helps(scale, ailment, tm
 
 def test_fixing_an_exploding_gradient_sets_a_clipping_threshold_from_the_norms_seen(tmp_path):
     model = made(LINEAR, 1.2)
-    fit(model, doctor="fix", clip_norm=None, learning_rate=1e-9, report=Report(tmp_path, every=1, progress=False))
+    fit(
+        model,
+        doctor="fix",
+        clip_norm=None,
+        learning_rate=1e-9,
+        logger=TrainingLogger(tmp_path, every=1, progress=False),
+    )
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     norms = [line["gradient_norm"] for line in lines if line["kind"] == "step"][:10]
     (fixed,) = [words for look in looks(tmp_path) for words in look["said"] if words.startswith("fixed")]
@@ -128,7 +134,7 @@ def test_a_clipping_threshold_of_a_remedy_clips():
 def test_fixing_a_vanishing_gradient_opens_forget_gates_before_anything_is_learned(tmp_path):
     model = made(partial(LSTM, forget_bias=-2.0))
     before = gradient_flow(model, lambda: squared(model, torch.arange(4), None).mean)[1]
-    fit(model, doctor="fix", learning_rate=1e-9, report=Report(tmp_path, progress=False))
+    fit(model, doctor="fix", learning_rate=1e-9, logger=TrainingLogger(tmp_path, progress=False))
     cell = model.layers.cells[0]
     torch.testing.assert_close(cell.bias_ih[8:16] + cell.bias_hh[8:16], torch.full((8,), 3.4), rtol=0, atol=1e-5)
     after = gradient_flow(model, lambda: squared(model, torch.arange(4), None).mean)[1]
@@ -140,8 +146,8 @@ def test_fixing_a_vanishing_gradient_opens_forget_gates_before_anything_is_learn
 def test_fixing_leaves_gates_that_were_set_to_begin_more_open(tmp_path):
     model = made(partial(LSTM, forget_bias=-2.0))  # vanishes, whatever the settings say
     settings = NetworkSettings(cell="lstm", forget_bias=5.0, doctor="fix", learning_rate=1e-9, epochs=1)
-    report = Report(tmp_path, progress=False)
-    trainer = Trainer(model, squared, settings, report=report, onlooker=Doctor(model, settings))
+    logger = TrainingLogger(tmp_path, progress=False)
+    trainer = Trainer(model, squared, settings, logger=logger, monitor=Doctor(model, settings))
     trainer.fit(IndexBatches(ROWS, 4, torch.from_numpy, seed=1))
     said = [words for look in looks(tmp_path) for words in look["said"]]
     assert said
@@ -195,7 +201,7 @@ def test_a_gradient_that_overflows_is_traced_to_its_layer_and_lag():
     with torch.no_grad():
         for bias in (model.layers.cells[0].bias_ih, model.layers.cells[0].bias_hh):
             bias.zero_()
-    found = autopsy(model, lambda: model(x).sum())
+    found = explain_divergence(model, lambda: model(x).sum())
     assert found.startswith("the gradient of state h of layers overflows at lag 14")
     assert "a factor of 1e+03 a step" in found
 
@@ -203,14 +209,14 @@ def test_a_gradient_that_overflows_is_traced_to_its_layer_and_lag():
 def test_what_is_wrong_with_the_data_is_not_blamed_on_the_network():
     model, x = made(LINEAR), X.clone()
     x[1, 4] = math.nan
-    found = autopsy(model, lambda: model(x).sum())
+    found = explain_divergence(model, lambda: model(x).sum())
     assert "state h of layers is not finite (step 5 of 30, lag 25 from the end, row 2 of the batch)" in found
     assert "look at the data" in found
 
 
-def test_a_healthy_network_has_no_autopsy():
+def test_a_healthy_network_has_no_divergence_to_explain():
     model = made(LSTM)
-    assert autopsy(model, lambda: model(X).sum()) == ""
+    assert explain_divergence(model, lambda: model(X).sum()) == ""
 
 
 def test_gradients_that_stay_zero_stop_training_and_name_the_layer():
@@ -226,5 +232,5 @@ def test_gradients_that_stay_zero_stop_training_and_name_the_layer():
 
 
 def test_a_doctor_that_nobody_is_there_to_be_is_refused():
-    with pytest.raises(OstinatoError, match=r"doctor='watch' needs somebody to look: Trainer\(..., onlooker=Doctor"):
+    with pytest.raises(OstinatoError, match=r"doctor='watch' needs somebody to look: Trainer\(..., monitor=Doctor"):
         Trainer(made(LSTM), squared, TrainingSettings(doctor="watch"))

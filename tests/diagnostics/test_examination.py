@@ -10,7 +10,7 @@ from torch import nn
 import ostinato.nn
 from ostinato import OstinatoError
 from ostinato.cells import GRU, LSTM, Elman
-from ostinato.diagnostics import Circumstances, examine
+from ostinato.diagnostics import TrainingContext, examine
 from ostinato.diagnostics.page import page, write_page
 from ostinato.nn import Recurrent
 
@@ -51,15 +51,15 @@ def test_everything_is_measured_for_every_layer_and_direction():
     found = looked_at(LSTM, num_layers=2, bidirectional=True)
     layers = ["layers layer 1", "layers layer 1 reverse", "layers layer 2", "layers layer 2 reverse"]
     assert [str(flow) for flow in found.flows] == [f"{layer}, {state}" for layer in layers for state in "hc"]
-    assert [str(flow) for flow in found.vitals.flows] == [f"{layer}, h and c" for layer in layers]
+    assert [str(flow) for flow in found.quick_check.flows] == [f"{layer}, h and c" for layer in layers]
     assert [(str(gate.layer), gate.name) for gate in found.gates][:3] == [
         (layers[0], n) for n in ("forget", "input", "output")
     ]
     assert len(found.units) == 8
     for each in (found.weights, found.steps, found.exponents):
         assert [str(layer) for layer in each] == layers
-    (horizon,) = found.horizons
-    assert horizon.stack == "layers"
+    (span,) = found.memory_spans
+    assert span.stack == "layers"
     json.dumps(found.to_dict())
 
 
@@ -71,13 +71,13 @@ def test_one_rate_is_told_by_gradients_exponents_and_weights():
 
 
 def test_scores_that_beat_no_baseline_count_as_not_learning():
-    found = looked_at(GRU, around=Circumstances(beaten="ostinato loses to naive", needed=3))
+    found = looked_at(GRU, around=TrainingContext(beaten="ostinato loses to naive", needed=3))
     assert found.verdict == "not learning"
 
 
 def test_torchs_layers_on_this_engine_are_examined_too():
     layers, x = ostinato.nn.GRU(2, 5, batch_first=True), torch.randn(3, 12, 2)
-    found = examine(layers, lambda: layers(x)[0].square().mean(), Circumstances(needed=3))
+    found = examine(layers, lambda: layers(x)[0].square().mean(), TrainingContext(needed=3))
     assert found.verdict == "healthy"
     assert [gate.name for gate in found.gates] == ["reset", "update"]
 

@@ -35,7 +35,7 @@ from ostinato.tasks.tagging.network import TaggingNetwork
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_loss
 from ostinato.tasks.translation.settings import TranslatorSettings
-from ostinato.training import Process, Trainer, TrainingSettings
+from ostinato.training import DistributedContext, Trainer, TrainingSettings
 
 PARTS = [np.arange(0, 1), np.arange(1, 4), np.arange(4, 6), np.arange(6, 8)]
 """Rows of batches that weigh differently: by their number, and by the lengths, gaps and labels in them."""
@@ -163,6 +163,6 @@ def step(case, parts):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    rank = Process.from_environment().rank
+    rank = DistributedContext.from_environment().rank
     for case in CASES:
         save_file(step(case, PARTS[2 * rank : 2 * rank + 2]), Path(sys.argv[1]) / f"{case}-{rank}.safetensors")

@@ -8,7 +8,7 @@ import torch
 
 from ostinato import SequenceClassifier
 from ostinato.data import load_reviews
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 TINY = {"hidden_size": 8, "embedding_size": 8, "epochs": 2, "batch_size": 64}
 
@@ -31,7 +31,7 @@ def waves(count=160, seed=0):
     return arrays, labels
 
 
-class _Killer(Report):
+class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 
     def __init__(self, step):
@@ -51,4 +51,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed after step 8 of 22, in mid-epoch; a checkpoint is there from step 6."""
     torch.set_num_threads(1)
-    interruptible().fit(reviews(), folder=folder, report=_Killer(8))
+    interruptible().fit(reviews(), folder=folder, logger=_Killer(8))

@@ -11,7 +11,7 @@ from torch import nn
 
 from ostinato import Forecaster
 from ostinato.cells import Cell
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 TINY = {
     "horizon": 5,
@@ -97,7 +97,7 @@ def ahead(frame, horizon, seed=1):
     return pd.concat(frames, ignore_index=True)
 
 
-class _Killer(Report):
+class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 
     def __init__(self, step):
@@ -117,4 +117,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed after step 7 of 12, in mid-epoch; a checkpoint is there from step 6."""
     torch.set_num_threads(1)
-    interruptible().fit(long(), holdout=0.2, folder=folder, report=_Killer(7))
+    interruptible().fit(long(), holdout=0.2, folder=folder, logger=_Killer(7))

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 
 from ostinato import LanguageModel
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 SUBJECTS = ["the sailor", "the captain", "an old man", "the sea", "a grey gull", "the wind"]
 VERBS = ["sings to", "waits for", "remembers", "follows", "looks at", "never forgets"]
@@ -46,7 +46,7 @@ def same_numbers(one, other):
     return all(torch.equal(tensor, theirs[name]) for name, tensor in one._fitted.tensors().items())
 
 
-class _Killer(Report):
+class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 
     def __init__(self, step):
@@ -82,4 +82,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed in its second epoch; a checkpoint of a step or two before is there."""
     torch.set_num_threads(1)
-    interruptible().fit([verses(60)], folder=folder, report=_Killer(43))
+    interruptible().fit([verses(60)], folder=folder, logger=_Killer(43))

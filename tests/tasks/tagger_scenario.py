@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ostinato import SequenceTagger
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 TINY = {
     "hidden_size": 8,
@@ -56,7 +56,7 @@ def moves(lengths=(30, 25, 40, 1, 35, 28), seed=0):
     return pd.concat(frames, ignore_index=True)
 
 
-class _Killer(Report):
+class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 
     def __init__(self, step):
@@ -76,4 +76,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed after step 7 of 15, in mid-epoch; a checkpoint is there from step 6."""
     torch.set_num_threads(1)
-    interruptible().fit(sentences(40), sentences(10, 1), folder=folder, report=_Killer(7))
+    interruptible().fit(sentences(40), sentences(10, 1), folder=folder, logger=_Killer(7))

@@ -13,7 +13,7 @@ from ostinato.data import Dialogues
 from ostinato.tasks.dialogue import scores as dialogue_scores
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.writing import log_likelihoods
-from ostinato.training import Interrupted, Report
+from ostinato.training import Interrupted, TrainingLogger
 
 HISTORY = ["Hello.", "Hello, how can I help you?", "How much is a cello?"]
 TINY = SMALL | {"hidden_size": 4, "embedding_size": 4, "epochs": 2}
@@ -233,7 +233,7 @@ def test_other_units_cells_and_ensembles_train_and_reply(other):
     assert isinstance(bot.reply(["Hello."]).text, str)
 
 
-class Stopping(Report):
+class Stopping(TrainingLogger):
     """Interrupts after some steps, as Ctrl-C would."""
 
     def record(self, record):
@@ -246,7 +246,7 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_model(tmp_path):
     settings = TINY | {"speaker": None, "batch_size": 8, "checkpoint_every": 2, "dropout": 0.3}
     whole = Chatbot(**settings).fit(FEW, folder=tmp_path / "whole")
     with pytest.raises((Interrupted, KeyboardInterrupt)):
-        Chatbot(**settings).fit(FEW, folder=tmp_path / "model", report=Stopping(progress=False))
+        Chatbot(**settings).fit(FEW, folder=tmp_path / "model", logger=Stopping(progress=False))
     resumed = Chatbot(**settings).fit(FEW, folder=tmp_path / "model", resume=True)
     ours, theirs = (bot._fitted.tensors() for bot in (resumed, whole))
     assert ours.keys() == theirs.keys()

@@ -21,7 +21,7 @@ from ostinato import (
     Translator,
 )
 from ostinato.cells import GRU, LSTM, Chain, Elman, Zoneout
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 CASES = {
     "forecaster": (Forecaster, {"horizon": 5}, lambda: wide(90)),
@@ -40,12 +40,12 @@ CASES = {
 def test_it_is_examined_while_it_trains_and_after(case, tmp_path):
     kind, settings, data = CASES[case]
     quick = {"hidden_size": 6, "epochs": 1, "max_seconds": 1e-9, "doctor": "watch"}
-    model = kind(**quick | settings).fit(data(), report=Report(tmp_path, progress=False))
+    model = kind(**quick | settings).fit(data(), logger=TrainingLogger(tmp_path, progress=False))
     (look,) = [line for line in map(json.loads, (tmp_path / "metrics.jsonl").open()) if line["kind"] == "doctor"]
     found, again = model.examine(data()), model.examine(data())
-    assert set(look["layers"]) == {str(flow.layer) for flow in found.vitals.flows}
+    assert set(look["layers"]) == {str(flow.layer) for flow in found.quick_check.flows}
     assert found.to_dict() == again.to_dict()
-    assert all(flow.reach >= 1 for flow in found.vitals.flows)
+    assert all(flow.reach >= 1 for flow in found.quick_check.flows)
     assert found.verdict in str(found)
 
 

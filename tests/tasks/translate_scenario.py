@@ -8,7 +8,7 @@ from functools import cache
 import torch
 
 from ostinato import Translator
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SMALL = {
@@ -53,7 +53,7 @@ def unseen(count=100):
     return [pair for pair in numbers(2 * count, 1) if pair[0] not in known][:count]
 
 
-class _Killer(Report):
+class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 
     def __init__(self, step):
@@ -73,4 +73,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed in mid-epoch after step 7; a checkpoint is there from step 4."""
     torch.set_num_threads(1)
-    interruptible().fit(numbers(150), folder=folder, report=_Killer(7))
+    interruptible().fit(numbers(150), folder=folder, logger=_Killer(7))

@@ -9,25 +9,33 @@ import torch
 from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
-from ostinato.training import Interrupted, LossSum, Process, Report, Trainer, TrainingDiverged, TrainingSettings
+from ostinato.training import (
+    DistributedContext,
+    Interrupted,
+    LossSum,
+    Trainer,
+    TrainingDiverged,
+    TrainingLogger,
+    TrainingSettings,
+)
 
 
 def train(folder, which="plain", process=None):
-    process = process or Process.from_environment()
+    process = process or DistributedContext.from_environment()
     torch.manual_seed(0)
     x = torch.randn(20, 6, 3, dtype=torch.float64)
     torch.manual_seed(process.rank)  # other first weights in every process: those of the first one count
     model = nn.GRU(3, 4, batch_first=True).double()
-    accumulate, shared = 2, {"rank": process.rank, "world": process.world}
+    accumulate, shared = 2, {"rank": process.rank, "world_size": process.world_size}
     calls, weights = 0, []
 
     def loss(model, batch, state):
         nonlocal calls
         calls += 1
-        if process.rank == process.world - 1 and calls == 5 and which == "interrupted":
+        if process.rank == process.world_size - 1 and calls == 5 and which == "interrupted":
             os.kill(os.getpid(), signal.SIGINT)
         y, hidden = model(batch, state)
-        broken = which == "diverged" and calls == 5 and process.rank == process.world - 1
+        broken = which == "diverged" and calls == 5 and process.rank == process.world_size - 1
         errors = (y - 1).square() * (float("nan") if broken else 1.0)
         if which == "masked":  # few rows count: in some batches none of one process, in some none at all
             errors = errors[batch[:, 0, 0] > 1]
@@ -41,9 +49,9 @@ def train(folder, which="plain", process=None):
         data = IndexBatches(20, 8, lambda rows: x[rows], **shared)
     settings = TrainingSettings(epochs=3, accumulate=accumulate, ema=0.5, learning_rate=0.05, schedule="cosine")
     resume = which == "resumed"
-    trainer = Trainer(model, loss, settings, folder=folder, report=Report(folder))
+    trainer = Trainer(model, loss, settings, folder=folder, logger=TrainingLogger(folder))
     history = trainer.fit(data, lambda model: float((model(x)[0] - 1).square().mean()), resume=resume)
-    assert which != "masked" or process.world == 1 or 0 in weights
+    assert which != "masked" or process.world_size == 1 or 0 in weights
     return model, history
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
-from ostinato.training import LossSum, Report, Trainer, TrainingSettings, seed_everything
+from ostinato.training import LossSum, Trainer, TrainingLogger, TrainingSettings, seed_everything
 
 SHARED = {"epochs": 3, "learning_rate": 0.01, "weight_decay": 0.01, "ema": 0.8, "accumulate": 2, "checkpoint_every": 2}
 SETTINGS = {
@@ -76,8 +76,8 @@ def train(which, folder=None, *, resume=False, kill_at=None, metrics=None):
     torch.set_num_threads(1)
     seed_everything(11)
     model = Model()
-    report = None if metrics is None else Report(metrics, every=1, progress=False)
-    trainer = Trainer(model, loss_function(which, kill_at), SETTINGS[which], folder=folder, report=report)
+    logger = None if metrics is None else TrainingLogger(metrics, every=1, progress=False)
+    trainer = Trainer(model, loss_function(which, kill_at), SETTINGS[which], folder=folder, logger=logger)
     return model, trainer.fit(batches(which), validation, resume=resume)
 
 

@@ -131,7 +131,7 @@ def steps_of(source, accumulate=1):
 
 def test_the_learning_rate_follows_the_length_of_a_chunk():
     source = batches()
-    expected = [source.pace(epoch, index) for epoch in range(2) for index in range(STEPS)]
+    expected = [source.lr_scale(epoch, index) for epoch in range(2) for index in range(STEPS)]
     assert len(set(expected)) > 1
     torch.testing.assert_close(steps_of(source), torch.tensor(expected))
 
@@ -139,7 +139,7 @@ def test_the_learning_rate_follows_the_length_of_a_chunk():
 def test_accumulated_chunks_take_their_mean():
     source = batches()
     moved = steps_of(source, accumulate=STEPS)
-    expected = [sum(source.pace(epoch, index) for index in range(STEPS)) / STEPS for epoch in range(2)]
+    expected = [sum(source.lr_scale(epoch, index) for index in range(STEPS)) / STEPS for epoch in range(2)]
     torch.testing.assert_close(moved[moved != 0], torch.tensor(expected))
 
 

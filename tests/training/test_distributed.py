@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ostinato.training import Process
+from ostinato.training import DistributedContext
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_only_one_process_writes(two_processes):
 
 
 def test_a_process_knows_itself_from_the_environment(monkeypatch):
-    assert Process.from_environment() == Process(0, 1, 0)
+    assert DistributedContext.from_environment() == DistributedContext(0, 1, 0)
     for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert Process.from_environment() == Process(3, 4, 1)
-    assert not Process.from_environment().main
+    assert DistributedContext.from_environment() == DistributedContext(3, 4, 1)
+    assert not DistributedContext.from_environment().main

@@ -12,7 +12,7 @@ from torch import nn
 
 from ostinato.data.batches import IndexBatches, StreamBatches
 from ostinato.errors import OstinatoError
-from ostinato.training import Interrupted, LossSum, Report, Trainer, TrainingDiverged, TrainingSettings, latest
+from ostinato.training import Interrupted, LossSum, Trainer, TrainingDiverged, TrainingLogger, TrainingSettings, latest
 from ostinato.training.checkpoint import load_checkpoint
 from ostinato.training.interruption import SIGNALS
 
@@ -133,9 +133,9 @@ def test_a_step_over_nothing_moves_no_weight_but_the_schedule(optimizer, tmp_pat
         return weighed([1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1])(model, batch, state)
 
     settings = TrainingSettings(optimizer=optimizer, epochs=1, schedule="cosine", weight_decay=0.1)
-    report = Report(tmp_path, every=1, progress=False)
+    logger = TrainingLogger(tmp_path, every=1, progress=False)
     model = linear()
-    Trainer(model, loss, settings, report=report).fit(batches(batch_size=3, shuffle=False))
+    Trainer(model, loss, settings, logger=logger).fit(batches(batch_size=3, shuffle=False))
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], seen[2])  # momentum and decay included
     assert torch.equal(seen[2], seen[3])

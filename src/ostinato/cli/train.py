@@ -17,13 +17,13 @@ from ostinato.errors import OstinatoError
 from ostinato.tasks import Estimator
 from ostinato.tasks.fitting import checkpoints_of
 from ostinato.tasks.score_table import ScoreTable
-from ostinato.training import Interrupted, Process, Report, latest
+from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
 
 
 def train(
     model: Estimator[Any, Any],
     out: Path,
-    fit: Callable[[Report], object],
+    fit: Callable[[TrainingLogger], object],
     score: Callable[[], ScoreTable] | None,
     *,
     scored_on: str,
@@ -35,7 +35,7 @@ def train(
     Args:
         model: what is fitted.
         out: the folder to save it in.
-        fit: fits it, and shows progress on the report it is given.
+        fit: fits it, and shows progress on the logger it is given.
         score: scores it on data that it has not seen; None where there are none.
         scored_on: what data those are, in words.
         resume: whether `fit` goes on with a training that was interrupted.
@@ -48,12 +48,12 @@ def train(
     check_folder(out)
     refuse_foreign(out)
     _check_checkpoints(out, resume)
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     console = screen(quiet=not process.main)
     began = perf_counter()
-    report = Report(out, tensorboard=tensorboard)
+    logger = TrainingLogger(out, tensorboard=tensorboard)
     try:
-        fit(report)
+        fit(logger)
     except Interrupted as interrupted:
         if process.main:
             typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)
@@ -92,7 +92,7 @@ def train_and_score(
     train(
         model,
         out,
-        lambda report: model.fit(data, validation, folder=out, resume=resume, report=report),
+        lambda logger: model.fit(data, validation, folder=out, resume=resume, logger=logger),
         None if unseen is None else lambda: model.evaluate(unseen),
         scored_on=scored_on,
         resume=resume,
@@ -113,8 +113,8 @@ def program(*arguments: str | Path) -> str:
     return shlex.join([*words, *map(str, arguments)])
 
 
-def _resuming(process: Process) -> str:
-    if process.world > 1:
+def _resuming(process: DistributedContext) -> str:
+    if process.world_size > 1:
         return "the same torchrun command and --resume"
     return program(*(argument for argument in sys.argv[1:] if argument != "--resume"), "--resume")
 

@@ -33,10 +33,10 @@ class Batches(Protocol[B_co]):
 
 
 @runtime_checkable
-class PacedBatches(Protocol):
+class ScalesLearningRate(Protocol):
     """Batches of different lengths, which the learning rate follows."""
 
-    def pace(self, number: int, index: int) -> float:
+    def lr_scale(self, number: int, index: int) -> float:
         """What the learning rate is multiplied by at batch `index` of epoch `number`."""
         ...
 
@@ -44,9 +44,9 @@ class PacedBatches(Protocol):
 class IndexBatches(Generic[B]):
     """Batches of rows chosen by index, shuffled anew each epoch.
 
-    With `world` processes each one takes an equal part of every *global* batch of `batch_size` rows. For that a global
-    batch is trimmed to a multiple of `world` rows: up to `world - 1` rows of a batch are left out of an epoch, other
-    ones each time.
+    With `world_size` processes each one takes an equal part of every *global* batch of `batch_size` rows. For that a
+    global batch is trimmed to a multiple of `world_size` rows: up to `world_size - 1` rows of a batch are left out of
+    an epoch, other ones each time.
 
     Args:
         size: rows there are.
@@ -55,7 +55,7 @@ class IndexBatches(Generic[B]):
         shuffle: whether to draw the rows of an epoch in random order.
         seed: of the order.
         rank: number of this process.
-        world: number of processes.
+        world_size: number of processes.
         limit: at most this many batches an epoch (a random subset of the rows when shuffled); None for all.
 
     Raises:
@@ -71,14 +71,14 @@ class IndexBatches(Generic[B]):
         shuffle: bool = True,
         seed: int = 0,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
         limit: int | None = None,
     ) -> None:
-        _check_sizes(size, batch_size, world)
+        _check_sizes(size, batch_size, world_size)
         self.size, self.batch_size, self.gather = size, batch_size, gather
-        self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
+        self.shuffle, self.seed, self.rank, self.world_size = shuffle, seed, rank, world_size
         full, rest = divmod(size, batch_size)
-        whole = full + (rest >= world)
+        whole = full + (rest >= world_size)
         self._length = whole if limit is None else min(whole, limit)
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class IndexBatches(Generic[B]):
         )
         for index in range(start, len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-            part = len(rows) // self.world
+            part = len(rows) // self.world_size
             yield self.gather(rows[self.rank * part : (self.rank + 1) * part])
 
     def continues(self, index: int) -> bool:
@@ -99,18 +99,18 @@ class IndexBatches(Generic[B]):
         return False
 
 
-def _check_sizes(size: int, batch_size: int, world: int) -> None:
-    if size < world:
-        raise OstinatoError(f"{size} rows to train on for {world} processes: each needs at least one row")
-    if batch_size < world:
-        raise OstinatoError(f"batch_size={batch_size} is less than the number of processes, {world}: raise it")
+def _check_sizes(size: int, batch_size: int, world_size: int) -> None:
+    if size < world_size:
+        raise OstinatoError(f"{size} rows to train on for {world_size} processes: each needs at least one row")
+    if batch_size < world_size:
+        raise OstinatoError(f"batch_size={batch_size} is less than the number of processes, {world_size}: raise it")
 
 
 class BucketBatches(Generic[B]):
     """Batches of rows of like length, so that little is padded; shuffled anew each epoch.
 
     The rows of an epoch are shuffled, sorted by length within pools of many batches, cut into batches, and the batches
-    shuffled. With `world` processes each takes an equal part of every global batch, as in `IndexBatches`.
+    shuffled. With `world_size` processes each takes an equal part of every global batch, as in `IndexBatches`.
 
     Args:
         lengths: of each row, int64 ``(rows,)``.
@@ -118,7 +118,7 @@ class BucketBatches(Generic[B]):
         gather: makes the batch of the given row indices, an int64 array.
         seed: of the order.
         rank: number of this process.
-        world: number of processes.
+        world_size: number of processes.
         pool: batches sorted together.
 
     Raises:
@@ -133,12 +133,12 @@ class BucketBatches(Generic[B]):
         *,
         seed: int = 0,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
         pool: int = 50,
     ) -> None:
-        _check_sizes(len(lengths), batch_size, world)
+        _check_sizes(len(lengths), batch_size, world_size)
         self.lengths, self.batch_size, self.gather = np.asarray(lengths), batch_size, gather
-        self.seed, self.rank, self.world, self.pool = seed, rank, world, pool
+        self.seed, self.rank, self.world_size, self.pool = seed, rank, world_size, pool
 
     def __len__(self) -> int:
         return len(self._cuts())
@@ -147,7 +147,7 @@ class BucketBatches(Generic[B]):
         """Where each batch lies among the rows in the order of an epoch."""
         size, most = len(self.lengths), self.batch_size
         cuts = [slice(start, min(start + most, size)) for start in range(0, size, most)]
-        return [cut for cut in cuts if cut.stop - cut.start >= self.world]
+        return [cut for cut in cuts if cut.stop - cut.start >= self.world_size]
 
     def epoch(self, number: int, start: int = 0) -> Iterator[B]:
         """The batches of an epoch from index `start` on."""
@@ -159,7 +159,7 @@ class BucketBatches(Generic[B]):
         cuts = self._cuts()
         for index in random.permutation(len(cuts))[start:]:
             rows = order[cuts[index]]
-            part = len(rows) // self.world
+            part = len(rows) // self.world_size
             yield self.gather(rows[self.rank * part : (self.rank + 1) * part])
 
     def continues(self, index: int) -> bool:
@@ -170,8 +170,8 @@ class BucketBatches(Generic[B]):
 class StreamBatches:
     """Truncated backpropagation through time over parallel streams: consecutive chunks, each continuing the last.
 
-    Every epoch runs through the streams from their beginning. With `world` processes each takes an equal number of
-    streams; up to `world - 1` streams are left out.
+    Every epoch runs through the streams from their beginning. With `world_size` processes each takes an equal number of
+    streams; up to `world_size - 1` streams are left out.
 
     With `jitter` the chunks end elsewhere in every epoch, their number stays: lengths are drawn around `chunk`, one in
     twenty around half of it, and the learning rate follows them (Merity et al. 2018, section 5); they are then
@@ -185,7 +185,7 @@ class StreamBatches:
         shift: whether epochs begin in different places.
         seed: of the lengths and places.
         rank: number of this process.
-        world: number of processes.
+        world_size: number of processes.
 
     Raises:
         OstinatoError: the tensors differ in batch or time, hold nothing, or there are fewer streams than processes.
@@ -199,15 +199,17 @@ class StreamBatches:
         shift: bool = False,
         seed: int = 0,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
     ) -> None:
         shapes = {tuple(tensor.shape[:2]) for tensor in tensors}
         if len(shapes) != 1:
             raise OstinatoError(f"streams must agree in (batch, time), these have {sorted(shapes)}")
         streams, self.steps = shapes.pop()
-        if streams < world or not self.steps:
-            raise OstinatoError(f"{streams} streams of {self.steps} steps for {world} processes: too few to train on")
-        part = streams // world
+        if streams < world_size or not self.steps:
+            raise OstinatoError(
+                f"{streams} streams of {self.steps} steps for {world_size} processes: too few to train on"
+            )
+        part = streams // world_size
         self.tensors = tuple(tensor[rank * part : (rank + 1) * part] for tensor in tensors)
         self.chunk, self.jitter, self.shift, self.seed = chunk, jitter, shift, seed
 
@@ -224,7 +226,7 @@ class StreamBatches:
         """All but the first of an epoch."""
         return index > 0
 
-    def pace(self, number: int, index: int) -> float:
+    def lr_scale(self, number: int, index: int) -> float:
         """The length of a chunk over `chunk`; without `jitter` always 1."""
         if not self.jitter:
             return 1.0

@@ -14,7 +14,7 @@ GROWS = 1.05
 """States that grow by more than this factor a step before they overflow are said to run away."""
 
 
-def autopsy(model: nn.Module, loss: Callable[[], Tensor]) -> str:
+def explain_divergence(model: nn.Module, loss: Callable[[], Tensor]) -> str:
     """Says where the forward or backward pass of a batch first leaves the finite numbers, and the likely cause.
 
     Run in evaluation mode, so that what only dropout brings about is not seen again.

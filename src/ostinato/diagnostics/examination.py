@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from ostinato.diagnostics.activity import Gate, Units, gates, units
 from ostinato.diagnostics.flow import GradientFlow, flows
-from ostinato.diagnostics.horizon import Horizon, memory_horizon
 from ostinato.diagnostics.lags import DataLags
 from ostinato.diagnostics.layers import Layer
 from ostinato.diagnostics.lyapunov import track_exponents
+from ostinato.diagnostics.memory_span import MemorySpan, memory_span
 from ostinato.diagnostics.probe import Recording, at_rest, record
+from ostinato.diagnostics.quick_check import QuickCheck, lags_of, quick_check_of
 from ostinato.diagnostics.spectrum import Spectrum, StepSpectrum, step_spectra, weight_spectra
-from ostinato.diagnostics.verdict import Circumstances, Finding, all_well, findings_of, of_activity, of_score
-from ostinato.diagnostics.vitals import Vitals, lags_of, vitals_of
+from ostinato.diagnostics.verdict import Finding, TrainingContext, all_well, findings_of, of_activity, of_score
 
 
 @dataclass(frozen=True)
@@ -23,40 +23,40 @@ class Examination:
     """What a thorough look at a network finds. `print` it.
 
     Attributes:
-        vitals: Loss, steps, gradients to the whole state of each layer, largest states.
+        quick_check: Loss, steps, gradients to the whole state of each layer, largest states.
         flows: Gradients to each tensor of the state of each layer and direction.
         gates: Of each layer.
         units: Of each tensor of the state of each layer.
         weights: Spectra of the recurrent weights of each layer.
         steps: Spectra of one step of each layer, as the data drive it.
         exponents: Largest Lyapunov exponents of each layer, in nats a step.
-        horizons: How far back the input still changes the output, for each recurrent module.
+        memory_spans: How far back the input still changes the output, for each recurrent module.
         lags: How far back the data tell something.
         findings: What is wrong, the worst first; empty for a healthy network.
     """
 
-    vitals: Vitals
+    quick_check: QuickCheck
     flows: list[GradientFlow]
     gates: list[Gate]
     units: list[Units]
     weights: dict[Layer, list[Spectrum]]
     steps: dict[Layer, StepSpectrum]
     exponents: dict[Layer, Tensor]
-    horizons: list[Horizon]
+    memory_spans: list[MemorySpan]
     lags: DataLags | None
     findings: list[Finding]
 
     @property
     def verdict(self) -> str:
-        """One word or two: healthy, or the worst ailment."""
-        return self.findings[0].ailment if self.findings else "healthy"
+        """One word or two: healthy, or the worst issue."""
+        return self.findings[0].issue if self.findings else "healthy"
 
     @property
     def reason(self) -> str:
         """The figures that say so, in a sentence."""
         if self.findings:
             return self.findings[0].reason
-        words = all_well(self.vitals)
+        words = all_well(self.quick_check)
         needed = None if self.lags is None else self.lags.needed
         return words if needed is None else f"{words}; what is read tells something over {needed} steps"
 
@@ -80,16 +80,16 @@ class Examination:
             "verdict": self.verdict,
             "reason": self.reason,
             "findings": [
-                {"ailment": each.ailment, "layer": each.layer, "reason": each.reason, "remedies": list(each.remedies)}
+                {"issue": each.issue, "layer": each.layer, "reason": each.reason, "remedies": list(each.remedies)}
                 for each in self.findings
             ],
-            **self.vitals.to_dict(),
+            **self.quick_check.to_dict(),
             "needed_lag": None if self.lags is None else self.lags.needed,
             "exponents": {str(layer): values.tolist() for layer, values in self.exponents.items()},
         }
 
 
-def examine(model: nn.Module, loss: Callable[[], Tensor], around: Circumstances | None = None) -> Examination:
+def examine(model: nn.Module, loss: Callable[[], Tensor], around: TrainingContext | None = None) -> Examination:
     """Takes a thorough look at a model on one batch. It changes nothing and draws nothing random from torch.
 
     Example:
@@ -104,13 +104,13 @@ def examine(model: nn.Module, loss: Callable[[], Tensor], around: Circumstances 
         OstinatoError: The model ran no recurrent layer, or the loss does not depend on any.
     """
     with at_rest(model):
-        return _examined(record(model, loss), around or Circumstances())
+        return _examined(record(model, loss), around or TrainingContext())
 
 
-def _examined(recording: Recording, around: Circumstances) -> Examination:
+def _examined(recording: Recording, around: TrainingContext) -> Examination:
     tracks = recording.tracks
     measured = flows(recording)
-    seen = vitals_of(recording, measured)
+    seen = quick_check_of(recording, measured)
     lags = lags_of(recording)
     if around.needed is None and lags is not None:
         around = replace(around, needed=lags.needed)
@@ -120,14 +120,14 @@ def _examined(recording: Recording, around: Circumstances) -> Examination:
     exponents = {track.layer: found for track in tracks if (found := track_exponents(track)) is not None}
     findings = findings_of(seen, around) + of_activity(its_gates, its_units, around) + of_score(around)
     return Examination(
-        vitals=seen,
+        quick_check=seen,
         flows=measured,
         gates=its_gates,
         units=its_units,
         weights={track.layer: weight_spectra(track.calls[0].cell) for track in tracks},
         steps=steps,
         exponents=exponents,
-        horizons=memory_horizon(recording),
+        memory_spans=memory_span(recording),
         lags=lags,
         findings=sorted(findings, key=Finding.order),
     )

@@ -66,18 +66,18 @@ def sections(examination: Examination) -> str:
 def _sections(seen: Examination) -> Iterator[str]:
     yield f'<div class="verdict"><strong>{escape(seen.verdict)}</strong><p>{_sentence(seen.reason)}</p></div>'
     for finding in seen.findings[1:]:
-        yield f"<p>Also <b>{escape(finding.ailment)}</b>: {_sentence(finding.reason)}</p>"
+        yield f"<p>Also <b>{escape(finding.issue)}</b>: {_sentence(finding.reason)}</p>"
     if seen.findings:
         remedies = "".join(f"<li>{escape(remedy)}</li>" for remedy in seen.findings[0].remedies)
         yield f"<h2>What helps, the strongest first</h2><ol>{remedies}</ol>"
     yield "<h2>Gradients through time</h2>"
     needed = None if seen.lags is None else seen.lags.needed
     yield _figure(
-        plot_flow(seen.vitals.flows, needed),
+        plot_flow(seen.quick_check.flows, needed),
         "Median over the rows of the batch; the band holds the middle 80 % of them. A straight line falls or rises by "
         "the same factor at every step.",
     )
-    if len(seen.flows) > len(seen.vitals.flows):
+    if len(seen.flows) > len(seen.quick_check.flows):
         yield _figure(plot_flow(seen.flows, needed), "The same for each tensor of a layer's state by itself.")
     yield _table(
         ("layer", "factor a step", "reaches back", "last / first lag", "largest state"),
@@ -87,17 +87,17 @@ def _sections(seen: Examination) -> Iterator[str]:
                 _number(math.exp(flow.rate)),
                 f"{flow.reach} steps",
                 _number(flow.growth),
-                _number(seen.vitals.largest[flow.layer]),
+                _number(seen.quick_check.largest[flow.layer]),
             )
-            for flow in seen.vitals.flows
+            for flow in seen.quick_check.flows
         ],
     )
-    if seen.horizons:
+    if seen.memory_spans:
         yield "<h2>Memory</h2>"
-        for horizon in seen.horizons:
-            words = f"{horizon.stack or 'the layers'}: what the last output still depends on"
-            reads_data = horizon.stack == seen.vitals.flows[0].layer.stack  # whose input the lags are those of
-            yield _figure(plot_memory(horizon, seen.lags if reads_data else None), words)
+        for span in seen.memory_spans:
+            words = f"{span.stack or 'the layers'}: what the last output still depends on"
+            reads_data = span.stack == seen.quick_check.flows[0].layer.stack  # whose input the lags are those of
+            yield _figure(plot_memory(span, seen.lags if reads_data else None), words)
     yield "<h2>Gates and units</h2>"
     yield _figure(plot_activity(seen.gates, seen.units), "Open gates let pass, shut ones hold back.")
     if seen.steps:
@@ -120,7 +120,8 @@ def _sections(seen: Examination) -> Iterator[str]:
                 for one in spectra
             ],
         )
-    yield f'<p class="note">Loss of the batch {_number(seen.vitals.loss)}; sequences of {seen.vitals.steps} steps.</p>'
+    quick = seen.quick_check
+    yield f'<p class="note">Loss of the batch {_number(quick.loss)}; sequences of {quick.steps} steps.</p>'
 
 
 def _figure(figure: Figure, caption: str) -> str:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ostinato.diagnostics.activity import Gate, Units
 from ostinato.diagnostics.flow import SHARE, GradientFlow
-from ostinato.diagnostics.horizon import Horizon
 from ostinato.diagnostics.lags import DataLags
 from ostinato.diagnostics.layers import Layer
+from ostinato.diagnostics.memory_span import MemorySpan
 from ostinato.diagnostics.spectrum import StepSpectrum
 from ostinato.palette import BLUE, DARK, GREEN, GREY, LINES, ORANGE
 
@@ -68,17 +68,17 @@ def plot_flow(flows: Sequence[GradientFlow], needed: int | None = None) -> Figur
     return made
 
 
-def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
+def plot_memory(span: MemorySpan, lags: DataLags | None = None) -> Figure:
     """How far back the input still changes the output, beside how far back the data tell something.
 
     Args:
-        horizon: Of a recurrent module.
+        span: Of a recurrent module.
         lags: Of the data.
     """
     made, axes = figure()
     for found, effect, (colour, dashes), name in (
-        (horizon.lags, horizon.by_perturbation, LINES[0], "output changed by another input"),
-        (horizon.gradient_lags, horizon.by_gradient, LINES[1], "gradient of the output"),
+        (span.lags, span.by_perturbation, LINES[0], "output changed by another input"),
+        (span.gradient_lags, span.by_gradient, LINES[1], "gradient of the output"),
     ):
         shown = _shown(_numbers(effect), 1.0)
         axes.plot(_numbers(found), shown, color=colour, linestyle=dashes, lw=1.8, label=name)
@@ -91,10 +91,10 @@ def plot_memory(horizon: Horizon, lags: DataLags | None = None) -> Figure:
             axes.plot(there, told[stands_out] / top, ".", color=GREEN, ms=6, label=_of_data(top))
         if lags.needed is not None:
             _mark(axes, lags.needed, f"the data need {lags.needed}")
-    axes.axhline(horizon.share, color=GREY, lw=1, linestyle=(0, (2, 2)))
+    axes.axhline(span.share, color=GREY, lw=1, linestyle=(0, (2, 2)))
     axes.set_yscale("log")
-    axes.set_ylim(bottom=min(horizon.share / 10, 1e-4), top=2)
-    axes.set_xlim(left=0, right=max(1.0, float(horizon.gradient_lags[-1])))
+    axes.set_ylim(bottom=min(span.share / 10, 1e-4), top=2)
+    axes.set_xlim(left=0, right=max(1.0, float(span.gradient_lags[-1])))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("lag (steps before the last)")
     axes.set_ylabel("share of the largest effect")

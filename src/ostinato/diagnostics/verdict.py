@@ -10,10 +10,10 @@ import numpy as np
 
 from ostinato.diagnostics.activity import Gate, Units
 from ostinato.diagnostics.flow import SHARE, GradientFlow
-from ostinato.diagnostics.vitals import Vitals
+from ostinato.diagnostics.quick_check import QuickCheck
 from ostinato.training import TrainingSettings
 
-Ailment = Literal["not learning", "exploding", "dead", "saturated", "vanishing"]
+Issue = Literal["not learning", "exploding", "dead", "saturated", "vanishing"]
 
 EXPLODES = 10.0
 """Times the gradient at lag 1 that the gradient at the longest lag is when it explodes."""
@@ -45,27 +45,27 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        ailment: What it is.
+        issue: What it is.
         layer: Where; empty for the whole model.
         reason: The figure that says so, in a sentence.
         remedies: What helps, the one with the largest expected effect first.
     """
 
-    ailment: Ailment
+    issue: Issue
     layer: str
     reason: str
     remedies: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.ailment}: {self.reason}"
+        return f"{self.issue}: {self.reason}"
 
     def order(self) -> int:
         """Its place among others, the worst first."""
-        return get_args(Ailment).index(self.ailment)
+        return get_args(Issue).index(self.issue)
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class TrainingContext:
     """What is known of the training, for advice that fits.
 
     Attributes:
@@ -106,13 +106,13 @@ def clip_threshold(norms: Sequence[float]) -> float | None:
     return float(f"{np.median(seen):.2g}")
 
 
-def findings_of(seen: Vitals, around: Circumstances) -> list[Finding]:
+def findings_of(seen: QuickCheck, around: TrainingContext) -> list[Finding]:
     """What a quick look finds, the worst first."""
     found = [finding for flow in seen.flows if (finding := of_flow(flow, around)) is not None]
     return sorted(found, key=Finding.order)
 
 
-def all_well(seen: Vitals) -> str:
+def all_well(seen: QuickCheck) -> str:
     """What to say of a network that nothing is found wrong with: how far its gradients come, where they come least."""
     flow = min(seen.flows, key=lambda flow: flow.reach / len(flow.typical))
     return (
@@ -121,7 +121,7 @@ def all_well(seen: Vitals) -> str:
     )
 
 
-def of_activity(gates: Sequence[Gate], units: Sequence[Units], around: Circumstances) -> list[Finding]:
+def of_activity(gates: Sequence[Gate], units: Sequence[Units], around: TrainingContext) -> list[Finding]:
     """What gates and units say: saturated, dead, or nothing."""
     found = []
     for gate in gates:
@@ -141,7 +141,7 @@ def of_activity(gates: Sequence[Gate], units: Sequence[Units], around: Circumsta
     return found
 
 
-def of_losses(losses: Sequence[float], around: Circumstances) -> list[Finding]:
+def of_losses(losses: Sequence[float], around: TrainingContext) -> list[Finding]:
     """What the losses say that were seen while a network trained: it learns, or it does not.
 
     Args:
@@ -157,14 +157,14 @@ def of_losses(losses: Sequence[float], around: Circumstances) -> list[Finding]:
     return [Finding("not learning", "", reason, against_failure(around))]
 
 
-def of_score(around: Circumstances) -> list[Finding]:
+def of_score(around: TrainingContext) -> list[Finding]:
     """What the model's scores say."""
     if not around.beaten:
         return []
     return [Finding("not learning", "", around.beaten, against_failure(around))]
 
 
-def of_flow(flow: GradientFlow, around: Circumstances) -> Finding | None:
+def of_flow(flow: GradientFlow, around: TrainingContext) -> Finding | None:
     """What a layer's gradient through time says: it explodes, it vanishes before it has come far enough, or neither.
 
     Far enough is a quarter of the longest lag that the data need where that is known, else of the whole sequence; and
@@ -196,7 +196,7 @@ def _fades(flow: GradientFlow, needed: int) -> bool:
     return float(typical[needed - 1]) < SHARE * float(typical[flow.reach])
 
 
-def lags_needed(flow: GradientFlow, around: Circumstances) -> tuple[int, str]:
+def lags_needed(flow: GradientFlow, around: TrainingContext) -> tuple[int, str]:
     """The lags that a gradient should bridge, and what says so."""
     steps = len(flow.typical)
     return min(
@@ -212,7 +212,7 @@ def open_bias(lag: int) -> float:
     return round(math.log(max(lag, 3)), 1)
 
 
-def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
+def against_exploding(flow: GradientFlow, around: TrainingContext) -> tuple[str, ...]:
     """Remedies for gradients that explode."""
     remedies = []
     threshold = clip_threshold(around.gradient_norms)
@@ -234,7 +234,7 @@ def against_exploding(flow: GradientFlow, around: Circumstances) -> tuple[str, .
     return tuple(remedies)
 
 
-def against_vanishing(flow: GradientFlow, around: Circumstances) -> tuple[str, ...]:
+def against_vanishing(flow: GradientFlow, around: TrainingContext) -> tuple[str, ...]:
     """Remedies for gradients that vanish."""
     remedies = []
     cell, needed = flow.layer.cell, lags_needed(flow, around)[0]
@@ -263,7 +263,7 @@ def against_silence() -> tuple[str, ...]:
     )
 
 
-def against_failure(around: Circumstances) -> tuple[str, ...]:
+def against_failure(around: TrainingContext) -> tuple[str, ...]:
     """Remedies for a network that learns, but nothing that a baseline does not know."""
     rate = (
         "" if around.learning_rate is None else f" (now {around.learning_rate:g}: try a third of it, and three times)"
@@ -276,7 +276,7 @@ def against_failure(around: Circumstances) -> tuple[str, ...]:
     )
 
 
-def against_saturation(around: Circumstances) -> tuple[str, ...]:
+def against_saturation(around: TrainingContext) -> tuple[str, ...]:
     """Remedies for units and gates at the ends of their range."""
     lower = "a third of it" if around.learning_rate is None else f"learning_rate={around.learning_rate / 3:.2g}"
     return (

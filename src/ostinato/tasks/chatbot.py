@@ -25,7 +25,7 @@ from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import pair_batch
 from ostinato.tasks.seq2seq.train import pair_loss, train
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 
 class Chatbot(Estimator[ChatbotSettings, Fitted]):
@@ -66,7 +66,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains the network, calibrates its confidence, and learns the baselines.
 
@@ -76,7 +76,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
                 `validation_share` of `data`, whole dialogues drawn at random.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This chatbot, with the best weights found.
@@ -106,7 +106,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
             validating.pairs,
             folder,
             resume,
-            report,
+            logger,
         )
         known = KnownWords.learn(text for example in training.examples for text in (*example.context, example.reply))
         with settings.on_threads():

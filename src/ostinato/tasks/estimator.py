@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
-from ostinato.diagnostics import Circumstances, Examination, examine
+from ostinato.diagnostics import Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 
 class Trained(Protocol):
@@ -70,7 +70,7 @@ class Estimator(ABC, Generic[M, F]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains on a file or an in-memory object; returns the estimator itself.
 
@@ -79,7 +79,7 @@ class Estimator(ABC, Generic[M, F]):
             validation: To choose when to stop; a part of `data` unless given.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
         """
 
     @abstractmethod
@@ -104,12 +104,12 @@ class Estimator(ABC, Generic[M, F]):
         """
         network, loss = self._case(data)
         with self.settings.on_threads():
-            return examine(network, loss, self._circumstances())
+            return examine(network, loss, self._training_context())
 
-    def _circumstances(self) -> Circumstances:
+    def _training_context(self) -> TrainingContext:
         """What advice depends on."""
         beaten = "" if self.metrics is None or self.metrics.beats else self.metrics.verdict()
-        return Circumstances.of(self.settings, beaten=beaten)
+        return TrainingContext.of(self.settings, beaten=beaten)
 
     @abstractmethod
     def _case(self, data: Any) -> tuple[nn.Module, Callable[[], Tensor]]:

@@ -11,7 +11,7 @@ from torch import nn
 from ostinato.data.batches import Batches
 from ostinato.diagnostics import Doctor
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Loss, Process, Report, Trainer, clear_checkpoints
+from ostinato.training import DistributedContext, Loss, Trainer, TrainingLogger, clear_checkpoints
 
 B = TypeVar("B")
 
@@ -24,7 +24,7 @@ def fit_network(
     settings: NetworkSettings,
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> None:
     """Trains a network in place; it has the best weights then, is in evaluation mode and on the CPU.
 
@@ -36,7 +36,7 @@ def fit_network(
         settings: How, and on how many threads.
         folder: Where ``checkpoints/`` are written while training goes on; None for nowhere.
         resume: Go on from the newest checkpoint there.
-        report: Shows progress; None for silence.
+        logger: Shows progress; None for silence.
 
     Raises:
         TrainingDiverged: The loss, a gradient or the score is not finite.
@@ -46,7 +46,7 @@ def fit_network(
     checkpoints = None if folder is None else checkpoints_of(folder)
     doctor = Doctor(network, settings)
     with settings.on_threads():
-        trainer = Trainer(network, loss, settings, folder=checkpoints, report=report, onlooker=doctor)
+        trainer = Trainer(network, loss, settings, folder=checkpoints, logger=logger, monitor=doctor)
         trainer.fit(batches, score, resume=resume)
     network.cpu()
 
@@ -63,5 +63,5 @@ def checkpoints_of(folder: str | Path) -> Path:
 
 def drop_checkpoints(folder: str | Path | None) -> None:
     """Removes the checkpoints of a training that is over; under `torchrun` the first process does."""
-    if folder is not None and Process.from_environment().main:
+    if folder is not None and DistributedContext.from_environment().main:
         clear_checkpoints(checkpoints_of(folder))

@@ -29,7 +29,7 @@ from ostinato.tasks.forecasting.train import train
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report
+from ostinato.training import DistributedContext, TrainingLogger
 
 Array = npt.NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         holdout: float = 0.0,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains the network and fits the baselines.
 
@@ -88,7 +88,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
             holdout: Share of each series' end that training never sees, for `evaluate`. Not with `validation`.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This forecaster, with the best weights found.
@@ -110,9 +110,9 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
             if not len(part):
                 raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
         if "batch_size" not in self._given.model_fields_set:
-            fewer = max(len(training) // EPOCH_BATCHES, Process.from_environment().world)
+            fewer = max(len(training) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
             settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
-        network = train(settings, training, validating, folder, resume, report)
+        network = train(settings, training, validating, folder, resume, logger)
         baselines = fit_baselines(
             BaselineBatches(training, standardiser.scales),
             BaselineBatches(validating, standardiser.scales),

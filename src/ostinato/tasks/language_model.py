@@ -26,7 +26,7 @@ from ostinato.tasks.language.suggest import Suggester, Suggestion
 from ostinato.tasks.language.train import train
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Process, Report
+from ostinato.training import DistributedContext, TrainingLogger
 
 EXAMINED = 4
 """Chunks that the doctor reads at a time: gradients are followed back beyond the truncation of training."""
@@ -70,7 +70,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Learns the vocabulary, trains the network and counts the baselines.
 
@@ -80,7 +80,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
                 which nothing is learned, the vocabulary neither.
             folder: Where checkpoints are written while training goes on, and the ids of a long text; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This model, with the best weights found.
@@ -107,7 +107,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         validating = Corpus.encode(cased(last, settings), units, reverse=settings.reverse, folder=place)
         settings = self._fitting(passage, training, last, validating)
         ngrams = Ngrams.count(training.ids, len(units))
-        network = train(settings, ngrams.frequency, training, validating, folder, resume, report)
+        network = train(settings, ngrams.frequency, training, validating, folder, resume, logger)
         self._fitted = Fitted(settings, network, units, ngrams, training.counted)
         self.settings, self.notes, self.metrics = settings, _notes(settings, units, training, validating), None
         drop_checkpoints(folder)
@@ -116,12 +116,12 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
     def _fitting(self, passage: Passage, training: Corpus, last: Passage, validating: Corpus) -> LanguageSettings:
         """The settings with streams that are not shorter than a chunk, unless their number was asked for."""
         settings = self._given
-        world = Process.from_environment().world
+        world_size = DistributedContext.from_environment().world_size
         for text, corpus, name in ((passage, training, "training"), (last, validating, "validation")):
             if len(corpus) < 2:
                 raise OstinatoError(f"{text.text.origin}: the {name} text is empty or one unit long: give more text")
         if "batch_size" not in settings.model_fields_set:
-            fewer = max((len(training) - 1) // settings.chunk, world)
+            fewer = max((len(training) - 1) // settings.chunk, world_size)
             settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
         if len(training) <= settings.batch_size:
             raise OstinatoError(

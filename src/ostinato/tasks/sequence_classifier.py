@@ -29,7 +29,7 @@ from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 
 class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
@@ -78,7 +78,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains the network and fits the linear part, the calibration and the baselines.
 
@@ -88,7 +88,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
                 each label of `data`.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This classifier, with the best weights found.
@@ -127,7 +127,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Fitted]):
             vectors,
             folder,
             resume,
-            report,
+            logger,
         )
         baselines = Baselines.fit(training, targets, len(labels), settings.cut)
         fitted = Fitted(settings, labels, inputs, network, linear, Mix(), baselines)

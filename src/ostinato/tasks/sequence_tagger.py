@@ -27,7 +27,7 @@ from ostinato.tasks.tagging.network import Sizes
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_loss, train
-from ostinato.training import Report, seed_everything
+from ostinato.training import TrainingLogger, seed_everything
 
 TaggedSource = str | Path | pd.DataFrame | Table | Tagged | Sequence[Any]
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
@@ -74,7 +74,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains the network and fits the baselines.
 
@@ -83,7 +83,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
             validation: Like `data`, to choose when to stop; by default a random `validation_share` of `data`.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This tagger, with the best weights found.
@@ -116,7 +116,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         encoded = with_tags(encoding.encode(training), training, tags)
         baselines = Baselines.fit(training, encoded, tags)
         truth: list[Tags] = list(validating.require_tags())
-        train(network, settings, encoded, encoding.encode(validating), truth, tags, folder, resume, report)
+        train(network, settings, encoded, encoding.encode(validating), truth, tags, folder, resume, logger)
         self._fitted = Fitted(settings, tags, constrained, encoding, network, baselines)
         self.settings, self.metrics = settings, None
         self.notes = (*notes, *_unseen(encoding, validating, tags))

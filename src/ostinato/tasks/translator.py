@@ -26,7 +26,7 @@ from ostinato.tasks.translation.plot import Attention, plot_attention
 from ostinato.tasks.translation.scores import check_scorer, translation_scores
 from ostinato.tasks.translation.settings import TranslatorSettings
 from ostinato.tasks.translation.vocabularies import Vocabularies
-from ostinato.training import Report
+from ostinato.training import TrainingLogger
 
 
 class Translator(Estimator[TranslatorSettings, Fitted]):
@@ -62,7 +62,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
-        report: Report | None = None,
+        logger: TrainingLogger | None = None,
     ) -> Self:
         """Trains the network and fits the baselines.
 
@@ -72,7 +72,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             validation: Pairs that choose when to stop; by default a random `validation_share` of `data` does.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
-            report: Shows progress; None for silence.
+            logger: Shows progress; None for silence.
 
         Returns:
             This translator, with the best weights found.
@@ -98,7 +98,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             _short(vocabularies.pairs(validating), validating, settings, notes),
             folder,
             resume,
-            report,
+            logger,
         )
         self._fitted = Fitted(settings, network, vocabularies, NearestSource.fit(training, settings.seed))
         self.notes, self.metrics = tuple(notes), None

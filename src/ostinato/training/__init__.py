@@ -1,29 +1,29 @@
 """Training: backpropagation through time, whole or truncated, that can be stopped, killed and resumed."""
 
 from ostinato.training.checkpoint import clear_checkpoints, latest
-from ostinato.training.distributed import Process
+from ostinato.training.distributed import DistributedContext
 from ostinato.training.gradients import TrainingDiverged
 from ostinato.training.interruption import Interrupted
+from ostinato.training.logger import TrainingLogger
 from ostinato.training.loop import Trainer
 from ostinato.training.loss import Loss, LossSum
-from ostinato.training.onlooker import Look, Onlooker
-from ostinato.training.progress import History, Record
-from ostinato.training.report import Report
+from ostinato.training.monitor import Monitor, Observation
+from ostinato.training.progress import History, MetricsRecord
 from ostinato.training.seeds import seed_everything
 from ostinato.training.settings import TrainingSettings
 
 __all__ = [
+    "DistributedContext",
     "History",
     "Interrupted",
-    "Look",
     "Loss",
     "LossSum",
-    "Onlooker",
-    "Process",
-    "Record",
-    "Report",
+    "MetricsRecord",
+    "Monitor",
+    "Observation",
     "Trainer",
     "TrainingDiverged",
+    "TrainingLogger",
     "TrainingSettings",
     "clear_checkpoints",
     "latest",

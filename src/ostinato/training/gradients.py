@@ -62,7 +62,7 @@ def diverged(
         rate: learning rate of the step.
         step: number of the step, from 1.
         place: where in the data, in words.
-        found: what an autopsy of the batch found, in words; may be empty.
+        found: what was found in the batch, in words; may be empty.
     """
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     broken = tuple(name for name, gradient in gradients.items() if not torch.isfinite(gradient).all())

@@ -10,23 +10,23 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batches import Batches, PacedBatches
+from ostinato.data.batches import Batches, ScalesLearningRate
 from ostinato.engine import detach
 from ostinato.errors import OstinatoError
 from ostinato.training.carried import State, storable
 from ostinato.training.checkpoint import checkpoint_path, latest, save_checkpoint
-from ostinato.training.distributed import Process
+from ostinato.training.distributed import DistributedContext
 from ostinato.training.gradients import TrainingDiverged, clip_gradients, diverged, divide_gradients, gradient_norm
 from ostinato.training.interruption import Interrupted, interruption
+from ostinato.training.logger import TrainingLogger
 from ostinato.training.loss import Loss, LossSum
-from ostinato.training.onlooker import Onlooker
+from ostinato.training.monitor import Monitor
 from ostinato.training.progress import Clock, History, Progress
-from ostinato.training.report import Report
 from ostinato.training.run import Run
 from ostinato.training.seeds import seed_everything
 from ostinato.training.settings import TrainingSettings
 
-STILL = 10
+ZERO_GRADIENT_STEPS = 10
 """Optimiser steps in a row without any gradient after which training stops."""
 
 B = TypeVar("B")
@@ -48,11 +48,11 @@ class Trainer(Generic[B]):
         loss: the loss of a batch, as a sum and a weight.
         settings: how to train; batch_size is the business of whoever makes the batches.
         folder: where checkpoints are kept; None for none.
-        report: shows and writes down how training goes; None for silence.
-        onlooker: looks at the model as it trains, and says why a training broke; None for nobody.
+        logger: shows and writes down how training goes; None for silence.
+        monitor: looks at the model as it trains, and says why a training broke; None for nobody.
 
     Raises:
-        OstinatoError: settings that ask for a doctor without an onlooker.
+        OstinatoError: settings that ask for a doctor without a monitor.
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class Trainer(Generic[B]):
         settings: TrainingSettings,
         *,
         folder: Path | None = None,
-        report: Report | None = None,
-        onlooker: Onlooker | None = None,
+        logger: TrainingLogger | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
-        if settings.doctor is not None and onlooker is None:
+        if settings.doctor is not None and monitor is None:
             raise OstinatoError(
-                f"doctor={settings.doctor!r} needs somebody to look: Trainer(..., onlooker=Doctor(model, settings)), "
+                f"doctor={settings.doctor!r} needs somebody to look: Trainer(..., monitor=Doctor(model, settings)), "
                 "from ostinato.diagnostics"
             )
         self.model, self.loss, self.settings, self.folder = model, loss, settings, folder
-        self.onlooker = onlooker
-        self.process = Process.from_environment()
-        self.report = report if report is not None and self.process.main else Report(progress=False)
+        self.monitor = monitor
+        self.process = DistributedContext.from_environment()
+        self.logger = logger if logger is not None and self.process.main else TrainingLogger(progress=False)
 
     def fit(
         self, batches: Batches[B], validate: Callable[[nn.Module], float] | None = None, *, resume: bool = False
@@ -100,13 +100,13 @@ class Trainer(Generic[B]):
         checkpoint = self._checkpoint(validate, resume)
         self.process.join()
         with interruption() as asked, _matmuls(settings.matmul_precision):
-            run = Run(self.model, settings, self.process, len(batches), self.onlooker)
+            run = Run(self.model, settings, self.process, len(batches), self.monitor)
             if checkpoint is not None:
-                run.restore(checkpoint)
+                run.load_state_dict(checkpoint)
             else:
                 seed_everything((settings.seed + self.process.rank) % 2**32)  # dropout differs between processes
             clock = Clock(run.progress, settings.max_seconds)
-            self.report.begin(run.steps, run.progress.step, run.progress.epoch)
+            self.logger.begin(run.steps, run.progress.step, run.progress.epoch)
             try:
                 overtime = False
                 while not run.finished:
@@ -119,7 +119,7 @@ class Trainer(Generic[B]):
                     if interrupted:
                         raise Interrupted(path, run.progress.step)
             finally:
-                self.report.end()
+                self.logger.end()
             run.give_best()
             self.model.eval()
             return run.history(overtime)
@@ -151,10 +151,12 @@ class Trainer(Generic[B]):
         self.model.train()
         while progress.batch < len(batches):
             group = min(settings.accumulate, len(batches) - progress.batch)
-            pace = _pace(batches, progress.epoch, range(progress.batch, progress.batch + group))
+            lr_scale = _lr_scale(batches, progress.epoch, range(progress.batch, progress.batch + group))
             own_total, own_weight, again = self._accumulate_gradients(run, batches, stream, group)
             # One exchange a step: what any process saw or was asked, all know.
-            total, weight, asks, late = self.process.total(own_total, own_weight, asked.is_set(), clock.overtime)
+            total, weight, asks, late = self.process.all_reduce_sum(
+                own_total, own_weight, asked.is_set(), clock.overtime
+            )
             place = progress.place(group)
             if not (0 < weight < math.inf or weight == total == 0):
                 raise OstinatoError(
@@ -162,10 +164,10 @@ class Trainer(Generic[B]):
                     f"{weight:g}: give a weight above 0, or 0 where there is nothing to learn and the sum is 0 too"
                 )
             if weight:
-                self._step(run, clock, total, weight, pace, place, again)
+                self._step(run, clock, total, weight, lr_scale, place, again)
             else:
                 self.model.zero_grad()  # optimisers pass over what has no gradient: no decay, no momentum
-                run.step(pace)
+                run.step(lr_scale)
                 progress.step += 1
             every = settings.checkpoint_every
             due = every is not None and progress.step % every == 0
@@ -182,7 +184,7 @@ class Trainer(Generic[B]):
         clock: Clock,
         total: float,
         weight: float,
-        pace: float,
+        lr_scale: float,
         place: str,
         again: Callable[[], Tensor],
     ) -> None:
@@ -193,39 +195,39 @@ class Trainer(Generic[B]):
             clock: of the training.
             total: that sum, of all processes.
             weight: what to divide it by.
-            pace: what the learning rate is multiplied by.
+            lr_scale: what the learning rate is multiplied by.
             place: where in the data, in words.
             again: takes the mean loss of a batch of this process again.
         """
         progress = run.progress
-        divide_gradients(self.model, weight / self.process.world)  # several processes have averaged theirs
+        divide_gradients(self.model, weight / self.process.world_size)  # several processes have averaged theirs
         loss, norm, rate = total / weight, gradient_norm(self.model), run.learning_rate
         size = norm.item()
         if not math.isfinite(loss) or not math.isfinite(size):
             raise diverged(self.model, self.settings, loss, rate, progress.step + 1, place, self._cause(again))
         self._check_moving(progress, size, again)
         clip_gradients(self.model, self.settings.clip_value, run.clip_norm, norm)
-        run.step(pace)
+        run.step(lr_scale)
         progress.count_step(total, weight, size)
-        self.report.record(clock.record("step", loss, None, rate, size))
-        if self.onlooker is not None:
-            look = self.onlooker.look(progress.step, size, rate, again)
-            self.report.looked(progress.step, progress.epoch + 1, look)
+        self.logger.record(clock.record("step", loss, None, rate, size))
+        if self.monitor is not None:
+            observation = self.monitor.observe(progress.step, size, rate, again)
+            self.logger.observed(progress.step, progress.epoch + 1, observation)
 
     def _cause(self, again: Callable[[], Tensor]) -> str:
         """Why the loss of a batch or its gradient left its bounds, where somebody knows."""
-        return "" if self.onlooker is None else self.onlooker.cause(again)
+        return "" if self.monitor is None else self.monitor.cause(again)
 
     def _check_moving(self, progress: Progress, norm: float, again: Callable[[], Tensor]) -> None:
         """Stop when all gradients have been zero for too many steps."""
-        progress.still = progress.still + 1 if norm == 0 else 0
-        if progress.still < STILL:
+        progress.zero_gradient_steps = progress.zero_gradient_steps + 1 if norm == 0 else 0
+        if progress.zero_gradient_steps < ZERO_GRADIENT_STEPS:
             return
         step = progress.step + 1
         found = self._cause(again) or "the loss does not depend on the weights any more"
         raise TrainingDiverged(
-            f"all gradients were zero for {STILL} optimiser steps, up to step {step}: {found}. Nothing is learned any "
-            "more: lower learning_rate, or take a cell that does not die (gru, lstm)",
+            f"all gradients were zero for {ZERO_GRADIENT_STEPS} optimiser steps, up to step {step}: {found}. Nothing "
+            "is learned any more: lower learning_rate, or take a cell that does not die (gru, lstm)",
             step,
         )
 
@@ -243,7 +245,7 @@ class Trainer(Generic[B]):
         for remaining in reversed(range(group)):
             before = run.carried if batches.continues(run.progress.batch) else None
             batch = next(stream)
-            with self.process.withheld(run.wrapped) if remaining else nullcontext():
+            with self.process.no_sync(run.wrapped) if remaining else nullcontext():
                 found = self._loss_of(run.wrapped, batch, before)
                 found.total.backward()  # type: ignore[no-untyped-call]
             total, weight = total + found.total.detach(), weight + float(found.weight)
@@ -275,7 +277,7 @@ class Trainer(Generic[B]):
                 "0 in all. Look for targets that are all missing or masked"
             )
         own = self._score(run, validate) if validate is not None and self.process.main else 0.0
-        total, asks = self.process.total(own, asked.is_set())
+        total, asks = self.process.all_reduce_sum(own, asked.is_set())
         score = total if validate is not None else None
         if score is not None and math.isnan(score):
             message = f"the validation score is nan after epoch {progress.epoch + 1} (optimiser step {progress.step})"
@@ -287,7 +289,7 @@ class Trainer(Generic[B]):
             run.remember_best()
         run.begin_averaging()
         run.schedule.epoch(score)
-        self.report.record(record)
+        self.logger.record(record)
         return bool(asks)
 
     def _score(self, run: Run, validate: Callable[[nn.Module], float]) -> float:
@@ -298,10 +300,10 @@ class Trainer(Generic[B]):
     def _save(self, run: Run) -> Path | None:
         if self.folder is None:
             return None
-        tensors, facts = run.capture()
+        tensors, facts = run.state_dict()
         if self.process.main:
             save_checkpoint(self.folder, run.progress.step, tensors, facts)
-        self.process.total(0.0)  # none goes on before the file is there
+        self.process.all_reduce_sum(0.0)  # none goes on before the file is there
         return checkpoint_path(self.folder, run.progress.step)
 
 
@@ -319,8 +321,8 @@ def _matmuls(precision: str | None) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _pace(batches: Batches[B], epoch: int, indices: range) -> float:
+def _lr_scale(batches: Batches[B], epoch: int, indices: range) -> float:
     """What the learning rate is multiplied by at a step over these batches."""
-    if not isinstance(batches, PacedBatches):
+    if not isinstance(batches, ScalesLearningRate):
         return 1.0
-    return sum(batches.pace(epoch, index) for index in indices) / len(indices)
+    return sum(batches.lr_scale(epoch, index) for index in indices) / len(indices)

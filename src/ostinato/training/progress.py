@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True)
-class Record:
+class MetricsRecord:
     """One line of the metrics: of an optimiser step, or of an epoch.
 
     Args:
@@ -43,7 +43,7 @@ class History:
         stopped: what ended training: all epochs done, patience lost, or the seconds used up.
     """
 
-    epochs: tuple[Record, ...]
+    epochs: tuple[MetricsRecord, ...]
     best_epoch: int | None
     best_score: float | None
     stopped: Literal["epochs", "patience", "seconds"]
@@ -62,10 +62,10 @@ class Progress:
         norm_sum: of the gradient norms of its optimiser steps.
         norms: the number of these.
         seconds: of training.
-        still: optimiser steps in a row, up to the last one, whose gradients were all zero.
+        zero_gradient_steps: optimiser steps in a row, up to the last one, whose gradients were all zero.
         best_epoch: as in `History`.
         best_score: as in `History`.
-        stale: epochs since the best one.
+        epochs_without_improvement: epochs since the best one.
         records: of the epochs done.
     """
 
@@ -77,11 +77,11 @@ class Progress:
     norm_sum: float = 0.0
     norms: int = 0
     seconds: float = 0.0
-    still: int = 0
+    zero_gradient_steps: int = 0
     best_epoch: int | None = None
     best_score: float | None = None
-    stale: int = 0
-    records: list[Record] = field(default_factory=list)
+    epochs_without_improvement: int = 0
+    records: list[MetricsRecord] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
@@ -90,7 +90,7 @@ class Progress:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Progress":
         """The inverse of `to_json`."""
-        return cls(**{**content, "records": [Record(**record) for record in content["records"]]})
+        return cls(**{**content, "records": [MetricsRecord(**record) for record in content["records"]]})
 
     def place(self, batches: int) -> str:
         """Where the last `batches` batches were, in words, counted from 1."""
@@ -105,13 +105,13 @@ class Progress:
         self.norm_sum += norm
         self.norms += 1
 
-    def count_epoch(self, record: Record) -> bool:
+    def count_epoch(self, record: MetricsRecord) -> bool:
         """Count the epoch of this record and make ready for the next; whether its score is the best so far."""
         better = record.score is not None and (self.best_score is None or record.score < self.best_score)
         if better:
-            self.best_epoch, self.best_score, self.stale = record.epoch, record.score, 0
+            self.best_epoch, self.best_score, self.epochs_without_improvement = record.epoch, record.score, 0
         else:
-            self.stale += 1
+            self.epochs_without_improvement += 1
         self.records.append(record)
         self.epoch += 1
         self.batch, self.loss_sum, self.weight_sum, self.norm_sum, self.norms = 0, 0.0, 0.0, 0.0, 0
@@ -138,11 +138,11 @@ class Clock:
 
     def record(
         self, kind: Literal["step", "epoch"], loss: float, score: float | None, rate: float, norm: float
-    ) -> Record:
+    ) -> MetricsRecord:
         """The record of now."""
         seconds = perf_counter() - self._begun
         self._progress.seconds = self._seconds_before + seconds
-        return Record(
+        return MetricsRecord(
             kind=kind,
             step=self._progress.step,
             epoch=self._progress.epoch + 1,

@@ -11,8 +11,8 @@ from ostinato.storage import misfits
 from ostinato.training.averaging import moving_average, plain_average
 from ostinato.training.carried import State, leaves, pack, structure
 from ostinato.training.checkpoint import load_checkpoint
-from ostinato.training.distributed import Process
-from ostinato.training.onlooker import Onlooker
+from ostinato.training.distributed import DistributedContext
+from ostinato.training.monitor import Monitor
 from ostinato.training.optimizer import build_optimizer
 from ostinato.training.progress import History, Progress
 from ostinato.training.schedule import Schedule
@@ -28,16 +28,16 @@ class Run:
         settings: how.
         process: this process among those that train together.
         batches: in an epoch.
-        onlooker: who looks on; None for nobody.
+        monitor: who looks on; None for nobody.
     """
 
     def __init__(
         self,
         model: nn.Module,
         settings: TrainingSettings,
-        process: Process,
+        process: DistributedContext,
         batches: int,
-        onlooker: Onlooker | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self.model, self.settings, self.process, self.batches = model, settings, process, batches
         self.device = next(model.parameters()).device
@@ -50,7 +50,7 @@ class Run:
         self.progress = Progress()
         self.carried: State = None
         self.best: dict[str, Tensor] | None = None
-        self.onlooker = onlooker
+        self.monitor = monitor
 
     @property
     def scored(self) -> nn.Module:
@@ -64,24 +64,24 @@ class Run:
 
     @property
     def clip_norm(self) -> float | None:
-        """The clipping threshold: that of the settings, or of the onlooker's remedy."""
-        return self.settings.clip_norm if self.onlooker is None else self.onlooker.clip_norm
+        """The clipping threshold: that of the settings, or of the monitor's remedy."""
+        return self.settings.clip_norm if self.monitor is None else self.monitor.clip_norm
 
     @property
     def patience_lost(self) -> bool:
         """Whether the score has not become better for too long."""
-        return self.settings.patience is not None and self.progress.stale >= self.settings.patience
+        return self.settings.patience is not None and self.progress.epochs_without_improvement >= self.settings.patience
 
     @property
     def finished(self) -> bool:
         """Whether no epoch is left to do."""
         return self.progress.epoch >= self.settings.epochs or self.patience_lost
 
-    def step(self, pace: float) -> None:
-        """Update the weights with the gradients there are, at `pace` times the learning rate."""
+    def step(self, lr_scale: float) -> None:
+        """Update the weights with the gradients there are, at `lr_scale` times the learning rate."""
         rates = [group["lr"] for group in self.optimizer.param_groups]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * pace
+            group["lr"] = rate * lr_scale
         self.optimizer.step()
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
@@ -93,8 +93,8 @@ class Run:
     def begin_averaging(self) -> None:
         """From the next step on, when the score has not become better for so long; patience then starts anew."""
         trigger = self.settings.averaging_trigger
-        if self.average is None and trigger is not None and self.progress.stale >= trigger:
-            self.average, self.progress.stale = plain_average(self.model), 0
+        if self.average is None and trigger is not None and self.progress.epochs_without_improvement >= trigger:
+            self.average, self.progress.epochs_without_improvement = plain_average(self.model), 0
 
     def remember_best(self) -> None:
         """Keep the weights that were just scored."""
@@ -112,7 +112,7 @@ class Run:
         )
         return History(tuple(progress.records), progress.best_epoch, progress.best_score, stopped)
 
-    def capture(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The tensors and facts of a checkpoint. All processes call it, as states of all of them are in it."""
         carried = {f"carried.{i}": leaf for i, leaf in enumerate(leaves(self.carried))}
         generators = {f"generator.{name}": state for name, state in random_state(self.device).items()}
@@ -131,14 +131,14 @@ class Run:
             "settings": self.settings.trajectory(),
             "data": self._data(),
             "progress": self.progress.to_json(),
-            "schedule": self.schedule.state(),
+            "schedule": self.schedule.state_dict(),
             "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
             "carried": structure(self.carried),
-            "onlooker": None if self.onlooker is None else self.onlooker.state(),
+            "monitor": None if self.monitor is None else self.monitor.state_dict(),
         }
         return tensors, facts
 
-    def restore(self, path: Path) -> None:
+    def load_state_dict(self, path: Path) -> None:
         """Go on from a checkpoint.
 
         Raises:
@@ -160,17 +160,17 @@ class Run:
         best = _under("best", tensors)
         self.best = {name: tensor.to(self.device) for name, tensor in best.items()} or None
         self._restore_optimizer(_under("optimizer", tensors), facts["learning_rates"])
-        self.schedule.restore(facts["schedule"])
+        self.schedule.load_state_dict(facts["schedule"])
         self.progress = Progress.from_json(facts["progress"])
-        if self.onlooker is not None and (known := facts.get("onlooker")) is not None:
-            self.onlooker.restore(known)
+        if self.monitor is not None and (known := facts.get("monitor")) is not None:
+            self.monitor.load_state_dict(known)
         own = _under(f"process.{self.process.rank}", tensors)
         carried = _under("carried", own)
         self.carried = pack(facts["carried"], (carried[str(i)].to(self.device) for i in range(len(carried))))
         restore_random_state(_under("generator", own), self.device)
 
     def _data(self) -> dict[str, int]:
-        return {"batches in an epoch": self.batches, "processes": self.process.world}
+        return {"batches in an epoch": self.batches, "processes": self.process.world_size}
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         state = self.optimizer.state_dict()["state"]

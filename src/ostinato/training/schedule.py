@@ -45,15 +45,15 @@ class Schedule:
         if self._by_epoch is not None and score is not None:
             self._by_epoch.step(score)
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON."""
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs, as JSON."""
         return {
             "by_step": self._by_step.state_dict(),
             "by_epoch": self._by_epoch.state_dict() if self._by_epoch is not None else None,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
         self._by_step.load_state_dict(state["by_step"])
         if self._by_epoch is not None:
             self._by_epoch.load_state_dict(state["by_epoch"])

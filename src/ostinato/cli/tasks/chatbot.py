@@ -99,7 +99,7 @@ def fit(
     from ostinato.cli.train import program, train_and_score
     from ostinato.data.dialogues import Dialogues
     from ostinato.tasks import Chatbot
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     options = {
         "speaker": speaker,
@@ -127,7 +127,7 @@ def fit(
         resume=resume,
         tensorboard=tensorboard,
     )
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Talk to it with: {program('chat', out)}", soft_wrap=True)
 
 
@@ -137,9 +137,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data.music_shop import DESCRIPTION, SOURCE, music_shop
     from ostinato.tasks import Chatbot
     from ostinato.tasks.dialogue.recipes import DEMOS
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     dialogues = music_shop()
     console.print(f"{len(dialogues)} dialogues: {DESCRIPTION}.\nSource: {SOURCE}.\n")
     training, unseen = dialogues.split(0.1)

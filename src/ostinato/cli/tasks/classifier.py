@@ -97,7 +97,7 @@ def fit(
     """
     from ostinato.cli.train import program
     from ostinato.tasks import SequenceClassifier
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     share = held_out(holdout, test)
     options = {
@@ -119,7 +119,7 @@ def fit(
         training, scored = whole.split(share, model.settings.seed)
         scored_on = f"Scores on the held-out {share:.0%}"
     _train(model, training, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Use it with: {program('predict', out, data)}", soft_wrap=True)
     if not whole.features:
         console.print(f"Ask it why: {program('explain', out, 'not bad at all')}", soft_wrap=True)
@@ -131,9 +131,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data.reviews import load_reviews
     from ostinato.tasks import SequenceClassifier
     from ostinato.tasks.classification.recipes import DEMOS
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     reviews = load_reviews()
     parts = {part: reviews[reviews["part"] == part].drop(columns="part") for part in ("training", "test")}
     console.print(
@@ -165,10 +165,10 @@ def _train(
     tensorboard: bool = False,
 ) -> None:
     from ostinato.cli.train import train_and_score
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     train_and_score(model, data, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    if scored is not None and Process.from_environment().main:
+    if scored is not None and DistributedContext.from_environment().main:
         console = screen()
         console.print()
         console.print(model.report(scored).rich())

@@ -106,7 +106,7 @@ def fit(
     """
     from ostinato.cli.train import program
     from ostinato.tasks import Forecaster
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     options = {
         "target": target,
@@ -133,7 +133,7 @@ def fit(
         resume=resume,
         tensorboard=tensorboard,
     )
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Forecast with: {program('predict', out, data)}", soft_wrap=True)
 
 
@@ -143,9 +143,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data import EMBEDDED, load_embedded
     from ostinato.tasks import Forecaster
     from ostinato.tasks.forecasting.recipes import DEMOS
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"{EMBEDDED[name].description}.\nSource: {EMBEDDED[name].source}.\n")
     model, table = Forecaster(**DEMOS[name]), load_embedded(name)
     _train(model, table, out, resume=resume)
@@ -174,7 +174,7 @@ def _train(
     train(
         model,
         out,
-        lambda report: model.fit(data, validation, holdout=holdout, folder=out, resume=resume, report=report),
+        lambda logger: model.fit(data, validation, holdout=holdout, folder=out, resume=resume, logger=logger),
         (lambda: model.evaluate(data, stride=stride)) if holdout else None,
         scored_on=f"Backtest on the held-out {holdout:.0%} of each series",
         resume=resume,

@@ -68,7 +68,7 @@ def fit(
     from ostinato.cli.train import program, train_and_score
     from ostinato.data.corpus import Passage
     from ostinato.tasks import LanguageModel
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     share = held_out(holdout, test)
     options = {"unit": unit, "cell": cell, "lowercase": lowercase or None, "reverse": reverse or None, "doctor": doctor}
@@ -78,7 +78,7 @@ def fit(
         training, scored = training.parted(share)
         scored_on = f"Scores on the held-out {share:.0%}"
     train_and_score(model, training, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Let it write: {program('generate', out, '--prompt', 'The ')}", soft_wrap=True)
 
 
@@ -88,9 +88,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data.python_source import python_source
     from ostinato.tasks import LanguageModel
     from ostinato.tasks.language.recipes import DEMO
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     source = python_source()
     console.print(
         f"{len(source.text.paths)} modules of this Python's standard library, {source.text.paths[0].name} to "

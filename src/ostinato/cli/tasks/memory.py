@@ -23,9 +23,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.tasks.memory.starts import STARTS
     from ostinato.tasks.memory.table import verdict, write_csv
     from ostinato.tasks.plot import save_plot
-    from ostinato.training import Interrupted, Process
+    from ostinato.training import DistributedContext, Interrupted
 
-    if Process.from_environment().world > 1:
+    if DistributedContext.from_environment().world_size > 1:
         raise OstinatoError(f"demo {name} trains in one process: start it without torchrun")
     console, began = screen(), perf_counter()
     console.print(

@@ -110,7 +110,7 @@ def fit(
     """
     from ostinato.cli.train import program
     from ostinato.tasks import SequenceTagger
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     share = held_out(holdout, test)
     options = {
@@ -134,7 +134,7 @@ def fit(
         scored_on = f"Scores on the held-out {share:.0%}"
     checked = None if validation is None else model.read(validation)
     _train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Tag with: {program('predict', out, data)}", soft_wrap=True)
 
 
@@ -145,9 +145,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data.name_sentences import name_sentences
     from ostinato.tasks import SequenceTagger
     from ostinato.tasks.tagging.recipes import DEMOS
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     training, validating, test = name_sentences((1500, 300, 500))
     console.print(
         f"{len(training):,} sentences made from templates, with the names of people, places, organisations and dates "
@@ -179,10 +179,10 @@ def _train(
     tensorboard: bool = False,
 ) -> None:
     from ostinato.cli.train import train_and_score
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     train_and_score(model, data, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    if scored is not None and Process.from_environment().main:
+    if scored is not None and DistributedContext.from_environment().main:
         table = model.report(scored)
         shown = table.assign(**{name: (100 * table[name]).round(1) for name in ("precision", "recall", "f1")})
         screen().print(f"\nIn per cent, by kind:\n\n{shown.to_string(index=False)}\n")

@@ -78,7 +78,7 @@ def fit(
     from ostinato.cli.train import program
     from ostinato.data.pairs import Pairs
     from ostinato.tasks import Translator
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
     if out is None:
         raise OstinatoError("say where to save the model: --out model/")
@@ -93,7 +93,7 @@ def fit(
         about = f"Scores on the held-out {share:.0%} of the pairs"
     checked = _files(validation, "--validation")
     _train(model, pairs, out, checked, scored, about, resume=resume, tensorboard=tensorboard)
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"Translate with: {program('translate', out, *_way(model), pairs.sources[0])}", soft_wrap=True)
 
 
@@ -103,9 +103,9 @@ def demo(name: str, out: Path, resume: bool) -> None:
     from ostinato.data.date_pairs import LANGUAGES, date_pairs
     from ostinato.tasks import Translator
     from ostinato.tasks.translation.recipes import DEMO
-    from ostinato.training import Process
+    from ostinato.training import DistributedContext
 
-    console = screen(quiet=not Process.from_environment().main)
+    console = screen(quiet=not DistributedContext.from_environment().main)
     training, test = date_pairs()
     into = ", ".join(LANGUAGES.values())
     console.print(

@@ -15,7 +15,7 @@ from ostinato.tasks.classification.inputs import Batch, Inputs, TextInputs, gath
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.fitting import fit_network
-from ostinato.training import LossSum, Process, Report, seed_everything
+from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
 
 BATCH = 256
 """Validation rows read at once."""
@@ -33,7 +33,7 @@ def train(
     vectors: Tensor | None,
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> ClassifierNetwork:
     """A network trained on some sequences, with the weights that tell others best.
 
@@ -50,9 +50,9 @@ def train(
         vectors: To begin with, ``(units, features)``; None for random ones.
         folder: As in `fit_network`.
         resume: As there.
-        report: As there.
+        logger: As there.
     """
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     seed_everything(settings.seed)
     network = ClassifierNetwork(settings, inputs.size, len(weights), text=isinstance(inputs, TextInputs))
     if vectors is not None:
@@ -66,7 +66,7 @@ def train(
         lambda rows: gathered([items[row] for row in rows], training[1][rows]),
         seed=settings.seed,
         rank=process.rank,
-        world=process.world,
+        world_size=process.world_size,
     )
     importance = torch.tensor(weights, dtype=torch.float32, device=process.device)
 
@@ -84,7 +84,7 @@ def train(
         logits = torch.from_numpy(mix.logits(scores, linear))
         return float(F.cross_entropy(logits, torch.from_numpy(validating[1])))
 
-    fit_network(network, loss, batches, score, settings, folder, resume, report)
+    fit_network(network, loss, batches, score, settings, folder, resume, logger)
     return network
 
 

@@ -11,7 +11,7 @@ from ostinato.tasks.forecasting.backtest import batches
 from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import LossSum, Process, Report, seed_everything
+from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
 
 CALIBRATION_WINDOWS = 2048
 """Training windows on which a network's input and output scales are measured."""
@@ -23,11 +23,11 @@ def train(
     validating: Windows,
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> ForecastNetwork:
     """A network trained on some windows, with the weights that forecast others best."""
     panel = training.panel
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     seed_everything(settings.seed)
     names = panel.names
     sizes = Sizes(len(names.past), len(training.known_names), len(names.static), len(panel))
@@ -41,7 +41,7 @@ def train(
         training.gather,
         seed=settings.seed,
         rank=process.rank,
-        world=process.world,
+        world_size=process.world_size,
         limit=settings.batches_per_epoch,
     )
 
@@ -53,5 +53,5 @@ def train(
         losses = [loss(model, batch, None) for batch in batches(validating)]
         return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
-    fit_network(network, loss, order, score, settings, folder, resume, report)
+    fit_network(network, loss, order, score, settings, folder, resume, logger)
     return network

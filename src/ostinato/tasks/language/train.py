@@ -11,7 +11,7 @@ from ostinato.data.corpus import Corpus
 from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.language.network import LanguageNetwork, Reading
 from ostinato.tasks.language.settings import LanguageSettings
-from ostinato.training import LossSum, Process, Report, seed_everything
+from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
 
 Chunk = tuple[Tensor, ...]
 
@@ -23,10 +23,10 @@ def train(
     validating: Corpus,
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> LanguageNetwork:
     """A network trained on one text, with the weights that read another best; `frequency` is that of each unit."""
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     seed_everything(settings.seed)
     network = LanguageNetwork(settings, len(frequency))
     network.begin_with(frequency)
@@ -38,7 +38,7 @@ def train(
         shift=True,
         seed=settings.seed,
         rank=process.rank,
-        world=process.world,
+        world_size=process.world_size,
     )
     # Side by side, as in training: one after the other, exact, would take as long as training.
     rows = min(settings.batch_size, len(validating) // 2)
@@ -54,7 +54,7 @@ def train(
             total, state = total + float(reading.nats.double().sum()), reading.state
         return total / tested.tensors[0].numel()
 
-    fit_network(network, loss, order, score, settings, folder, resume, report)
+    fit_network(network, loss, order, score, settings, folder, resume, logger)
     return network
 
 

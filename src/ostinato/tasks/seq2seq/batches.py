@@ -11,7 +11,7 @@ from ostinato.data.batches import BucketBatches
 from ostinato.data.units import Ids
 from ostinato.nn import valid_steps
 from ostinato.tasks.seq2seq.texts import END, PAD, START
-from ostinato.training import Process
+from ostinato.training import DistributedContext
 
 Pair = tuple[Ids, Ids]
 
@@ -70,7 +70,7 @@ def pair_batch(pairs: Sequence[Pair]) -> PairBatch:
 
 def pair_batches(pairs: Sequence[Pair], batch_size: int, seed: int) -> BucketBatches[PairBatch]:
     """Training batches of pairs of like length, shuffled anew each epoch and shared out among processes."""
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     sources, targets = (np.array([len(pair[side]) for pair in pairs], np.int64) for side in (0, 1))
     order = targets * (sources.max(initial=0) + 1) + sources  # by target, those of equal length by source
     return BucketBatches(
@@ -79,5 +79,5 @@ def pair_batches(pairs: Sequence[Pair], batch_size: int, seed: int) -> BucketBat
         lambda rows: pair_batch([pairs[row] for row in rows]),
         seed=seed,
         rank=process.rank,
-        world=process.world,
+        world_size=process.world_size,
     )

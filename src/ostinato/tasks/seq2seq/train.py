@@ -9,7 +9,7 @@ from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch, pair_batches
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.training import LossSum, Process, Report, seed_everything
+from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
 
 SCORED = 128
 """Validation pairs of a batch."""
@@ -22,7 +22,7 @@ def train(
     validating: Sequence[Pair],
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> Ensemble:
     """A network trained on some pairs, with the weights that predict others best: least cross-entropy per unit.
 
@@ -33,12 +33,12 @@ def train(
         validating: Likewise; they choose when to stop.
         folder: Where checkpoints are written while training goes on; None for nowhere.
         resume: Go on from the newest checkpoint there.
-        report: Shows progress; None for silence.
+        logger: Shows progress; None for silence.
 
     Returns:
         The network, on the CPU and in evaluation mode.
     """
-    device = Process.from_environment().device
+    device = DistributedContext.from_environment().device
     seed_everything(settings.seed)
     network = make().to(device)
     longest_last = sorted(validating, key=lambda pair: (len(pair[1]), len(pair[0])))
@@ -52,7 +52,7 @@ def train(
         return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
     order = pair_batches(training, settings.batch_size, settings.seed)
-    fit_network(network, loss, order, score, settings, folder, resume, report)
+    fit_network(network, loss, order, score, settings, folder, resume, logger)
     return network
 
 

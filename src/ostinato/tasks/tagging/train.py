@@ -13,7 +13,7 @@ from ostinato.tasks.tagging.fitted import decoded
 from ostinato.tasks.tagging.network import TaggingNetwork
 from ostinato.tasks.tagging.scores import error
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.training import LossSum, Process, Report
+from ostinato.training import DistributedContext, LossSum, TrainingLogger
 
 
 def train(
@@ -25,7 +25,7 @@ def train(
     tags: tuple[str, ...],
     folder: str | Path | None,
     resume: bool,
-    report: Report | None,
+    logger: TrainingLogger | None,
 ) -> None:
     """Trains a network; it ends with the weights that tag the validation part best.
 
@@ -38,9 +38,9 @@ def train(
         tags: All tags of training, by number.
         folder: Where ``checkpoints/`` are written; None for nowhere.
         resume: Go on from the newest of them.
-        report: Shows progress; None for silence.
+        logger: Shows progress; None for silence.
     """
-    process = Process.from_environment()
+    process = DistributedContext.from_environment()
     network.to(process.device)
     order = BucketBatches(
         training.lengths,
@@ -48,7 +48,7 @@ def train(
         training.gather,
         seed=settings.seed,
         rank=process.rank,
-        world=process.world,
+        world_size=process.world_size,
     )
 
     def loss(model: nn.Module, batch: TagBatch, state: None) -> LossSum:
@@ -59,7 +59,7 @@ def train(
         given = [[tags[number] for number in own] for own in numbers]
         return error(truth, given, by_entities=settings.scheme not in (None, "none"))
 
-    fit_network(network, loss, order, score, settings, folder, resume, report)
+    fit_network(network, loss, order, score, settings, folder, resume, logger)
 
 
 def tagging_loss(model: nn.Module, batch: TagBatch) -> LossSum:

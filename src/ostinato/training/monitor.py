@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 
-class Look(NamedTuple):
+class Observation(NamedTuple):
     """What a look gave.
 
     Attributes:
@@ -19,7 +19,7 @@ class Look(NamedTuple):
     said: list[str]
 
 
-class Onlooker(Protocol):
+class Monitor(Protocol):
     """Looks at a network now and then, and says why a training broke. `ostinato.diagnostics.Doctor` is one.
 
     Attributes:
@@ -28,7 +28,7 @@ class Onlooker(Protocol):
 
     clip_norm: float | None
 
-    def look(self, step: int, norm: float, rate: float, loss: Callable[[], Tensor]) -> Look:
+    def observe(self, step: int, norm: float, rate: float, loss: Callable[[], Tensor]) -> Observation:
         """After an optimiser step.
 
         Args:
@@ -46,10 +46,10 @@ class Onlooker(Protocol):
         """Why the loss of a batch or its gradient left its bounds, in words; empty where nothing is found."""
         ...
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs, fit for JSON."""
         ...
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
         ...

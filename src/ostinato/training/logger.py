@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ostinato.errors import OstinatoError
 from ostinato.storage import write_durably
-from ostinato.training.onlooker import Look
-from ostinato.training.progress import Record
+from ostinato.training.monitor import Observation
+from ostinato.training.progress import MetricsRecord
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 METRICS = "metrics.jsonl"
 
 
-class Report:
+class TrainingLogger:
     """Tells of a training as it goes. A resumed training continues its files as if it had not been interrupted.
 
     Args:
@@ -51,7 +51,7 @@ class Report:
         self._writer: SummaryWriter | None = None
         if tensorboard:
             if folder is None:
-                raise OstinatoError("TensorBoard needs a folder to write to: give the report one")
+                raise OstinatoError("TensorBoard needs a folder to write to: give the logger one")
             _summary_writer_class()
 
     def begin(self, steps: int, step: int, epoch: int) -> None:
@@ -66,7 +66,7 @@ class Report:
         self._bar.update(self._task, total=steps, completed=step)
         self._bar.start()
 
-    def record(self, record: Record) -> None:
+    def record(self, record: MetricsRecord) -> None:
         """After an optimiser step or an epoch."""
         self._show(record)
         if record.kind == "step" and record.step % self.every:
@@ -77,18 +77,18 @@ class Report:
                 if (value := getattr(record, name)) is not None:
                     self._writer.add_scalar(f"{record.kind}/{name}", value, record.step)
 
-    def looked(self, step: int, epoch: int, look: Look) -> None:
+    def observed(self, step: int, epoch: int, observation: Observation) -> None:
         """After an optimiser step that somebody looked at, or not."""
-        if not look.seen:
+        if not observation.seen:
             return
-        self._write({"kind": "doctor", "step": step, "epoch": epoch} | look.seen)
+        self._write({"kind": "doctor", "step": step, "epoch": epoch} | observation.seen)
         if self._writer is not None:
-            for layer, figures in look.seen["layers"].items():
+            for layer, figures in observation.seen["layers"].items():
                 for name, value in figures.items():
                     if value is not None:
                         self._writer.add_scalar(f"doctor/{layer}/{name}", value, step)
-        self._last_look = f"doctor, last look at step {step}: {'; '.join(look.seen['findings'])}"
-        for words in look.said:
+        self._last_look = f"doctor, last look at step {step}: {'; '.join(observation.seen['findings'])}"
+        for words in observation.said:
             self._tell(f"doctor, step {step}: {words}")
 
     def end(self) -> None:
@@ -108,7 +108,7 @@ class Report:
         if self.progress:
             self._bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
-    def _show(self, record: Record) -> None:
+    def _show(self, record: MetricsRecord) -> None:
         if record.score is not None:
             self._score = f"  score {record.score:.4g}"
         text = f"epoch {record.epoch}  loss {record.loss:.4g}{self._score}"

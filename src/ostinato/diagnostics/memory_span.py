@@ -1,4 +1,4 @@
-"""The memory horizon: how far back an input still changes what a recurrent module gives."""
+"""The memory span: how far back an input still changes what a recurrent module gives."""
 
 import inspect
 import math
@@ -24,7 +24,7 @@ AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
-class Horizon:
+class MemorySpan:
     """How much the last output of a recurrent module depends on the input of k steps before.
 
     Both curves are shares of their largest value. At a lag where no row's input can be changed, because all are the
@@ -32,7 +32,7 @@ class Horizon:
 
     Attributes:
         stack: The name of the module in the model.
-        share: What a horizon asks for.
+        share: What a span asks for.
         lags: The lags perturbed, 0 (the last step itself) first, spaced nearly geometrically ``(count,)``.
         by_perturbation: The change of the output at each row's last valid step for an input replaced at that lag by
             another one of the data, per unit of that input's change, root mean square over the rows ``(count,)``.
@@ -49,25 +49,25 @@ class Horizon:
     by_gradient: Tensor
 
     @property
-    def horizon_perturbation(self) -> int | None:
+    def span_by_perturbation(self) -> int | None:
         """The largest lag at which a perturbation still has `share` of its largest effect; None where none has any.
 
         Between two lags of the grid, an exponential decay is assumed.
         """
-        return _horizon(self.lags, self.by_perturbation, self.share)
+        return _span(self.lags, self.by_perturbation, self.share)
 
     @property
-    def horizon_gradient(self) -> int | None:
+    def span_by_gradient(self) -> int | None:
         """The largest lag at which the gradient still has `share` of its largest norm; None where there is none."""
-        return _horizon(self.gradient_lags, self.by_gradient, self.share)
+        return _span(self.gradient_lags, self.by_gradient, self.share)
 
     @property
     def censored(self) -> bool:
-        """Whether a horizon is the longest lag there is, so that the memory may reach further."""
-        return int(self.lags[-1]) in (self.horizon_perturbation, self.horizon_gradient)
+        """Whether a span is the longest lag there is, so that the memory may reach further."""
+        return int(self.lags[-1]) in (self.span_by_perturbation, self.span_by_gradient)
 
 
-def memory_horizon(recording: Recording, share: float = 0.01, seed: int = 0) -> list[Horizon]:
+def memory_span(recording: Recording, share: float = 0.01, seed: int = 0) -> list[MemorySpan]:
     """Measures how far back the input reaches, for every recurrent module that read one whole sequence.
 
     A module is looked at that was called once. It is run again, in evaluation mode, on at most eight rows of the longer
@@ -155,11 +155,11 @@ def _each(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
-def _measured(name: str, read: _Reading, share: float, seed: int) -> Horizon:
+def _measured(name: str, read: _Reading, share: float, seed: int) -> MemorySpan:
     every = torch.arange(read.longest + 1)
     grid = torch.logspace(0, math.log10(read.longest), LAGS - 1).round().long()
     lags = torch.tensor(sorted({0, *grid.tolist()}))
-    return Horizon(
+    return MemorySpan(
         name, share, lags, _relative(_perturbed(read, lags)), every, _relative(_by_gradient(read, every, seed))
     )
 
@@ -209,7 +209,7 @@ def _by_gradient(read: _Reading, lags: Tensor, seed: int) -> Tensor:
     return (total.mean(0) / PROBES).sqrt().cpu()
 
 
-def _horizon(lags: Tensor, relative: Tensor, share: float) -> int | None:
+def _span(lags: Tensor, relative: Tensor, share: float) -> int | None:
     known = relative.isfinite()
     lags, relative = lags[known], relative[known]
     remembered = (relative >= share).nonzero()[:, 0]

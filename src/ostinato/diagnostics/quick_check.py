@@ -16,7 +16,7 @@ from ostinato.diagnostics.probe import Recording, at_rest, record
 
 
 @dataclass(frozen=True)
-class Vitals:
+class QuickCheck:
     """What the quick look finds.
 
     Attributes:
@@ -50,7 +50,7 @@ class Vitals:
         }
 
 
-def take_vitals(model: nn.Module, loss: Callable[[], Tensor], *, limit: float = math.inf) -> Vitals:
+def quick_check(model: nn.Module, loss: Callable[[], Tensor], *, limit: float = math.inf) -> QuickCheck:
     """Takes a quick look at a model on one batch; it costs about as much as a training step.
 
     Args:
@@ -63,7 +63,7 @@ def take_vitals(model: nn.Module, loss: Callable[[], Tensor], *, limit: float = 
     """
     with at_rest(model):
         recording = record(model, loss)
-        return vitals_of(recording, flows(recording), limit)
+        return quick_check_of(recording, flows(recording), limit)
 
 
 def needed_lag(model: nn.Module, loss: Callable[[], Tensor]) -> int | None:
@@ -87,10 +87,10 @@ def lags_of(recording: Recording) -> DataLags | None:
     return data_lags(call.x, call.lengths) if call.x.shape[1] > 2 else None
 
 
-def vitals_of(recording: Recording, measured: Sequence[GradientFlow], limit: float = math.inf) -> Vitals:
+def quick_check_of(recording: Recording, measured: Sequence[GradientFlow], limit: float = math.inf) -> QuickCheck:
     """The quick look at a recorded forward pass, with its gradient flows."""
     tracks = recording.tracks
-    return Vitals(
+    return QuickCheck(
         float(recording.loss.detach()),
         max(sum(call.x.shape[1] for call in track.calls) for track in tracks) if tracks else 0,
         together(measured),
