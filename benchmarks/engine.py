@@ -56,7 +56,7 @@ class LeakyGate(Cell[LeakyState]):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.inputs = nn.Linear(input_size, 2 * hidden_size)
-        self.weight_hh, self.speed = self.matrix(2 * hidden_size, hidden_size), self.vector(hidden_size)
+        self.weight_hh, self.speed = self.new_weight(2 * hidden_size, hidden_size), self.new_bias(hidden_size)
 
     def initial_state(self, batch_size: int, device: Any = None, dtype: Any = None) -> LeakyState:
         return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))

@@ -83,7 +83,7 @@ def verdict(make: Callable[[], Cell]) -> str:
     cell = make().double().requires_grad_()
     explanation = explain(cell, torch.zeros(2, 3, cell.input_size).double())
     if explanation.backend != "cpp":
-        return f"not compiled: {explanation.others['cpp']}"
+        return f"not compiled: {explanation.rejected['cpp']}"
     for settings in ({}, {"lengths": None}, {"reverse": True}):
         case = made_case(cell, batch=3, **settings)
         try:

@@ -22,9 +22,9 @@ class Leaky(Cell[LeakyState]):
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
-        self.weight_ih = self.matrix(hidden_size, input_size)
-        self.weight_hh = self.matrix(hidden_size, hidden_size)
-        self.bias = self.vector(hidden_size)
+        self.weight_ih = self.new_weight(hidden_size, input_size)
+        self.weight_hh = self.new_weight(hidden_size, hidden_size)
+        self.bias = self.new_bias(hidden_size)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))

@@ -180,11 +180,11 @@ def test_the_recurrent_weights_are_parameters_by_name(name):
     cell = made(name)
 
     assert all(cell.get_parameter(key).dim() in (1, 2) for key in cell.recurrent_weights)
-    if cell.drops_state:  # what drops the state has weights that see it
+    if cell.supports_recurrent_dropout:  # what drops the state has weights that see it
         assert cell.recurrent_weights
 
 
-DROPPING = {name: make for name, make in EVERY_CELL.items() if made(name).drops_state}
+DROPPING = {name: make for name, make in EVERY_CELL.items() if made(name).supports_recurrent_dropout}
 
 
 @pytest.mark.parametrize("name", DROPPING)
@@ -264,7 +264,7 @@ def test_a_resets_draws_keep_the_laws_that_a_cells_settings_chose():
 
 
 def test_chain_drops_no_state():
-    assert not Chain(Elman(2, 3)).drops_state
+    assert not Chain(Elman(2, 3)).supports_recurrent_dropout
     assert "lstm_gru" not in DROPPING
 
 
@@ -283,7 +283,7 @@ class Leaky(Cell[LeakyState]):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
         self.inputs = torch.nn.Linear(input_size, hidden_size)
-        self.weight_hh = self.matrix(hidden_size, hidden_size)
+        self.weight_hh = self.new_weight(hidden_size, hidden_size)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))

@@ -157,4 +157,4 @@ def test_a_recurrent_dropout_mask_is_seen_by_the_recurrent_vectors_alone(make):
 @pytest.mark.parametrize("make", [QRNN, MinGRU, MinLSTM, LRU, RGLRU])
 def test_a_cell_whose_gates_see_only_the_input_has_nothing_recurrent_to_drop(make):
     assert make.recurrent_weights == ()
-    assert not make.drops_state
+    assert not make.supports_recurrent_dropout

@@ -250,7 +250,7 @@ def test_the_gradient_of_the_bound_is_finite_where_singular_values_are_zero_or_e
 def test_torchs_kernel_knows_no_bound_and_is_not_taken():
     cell, x = ContractiveElman(3, 4), torch.randn(2, 5, 3)
 
-    assert "aten" in explain(cell, x).others
+    assert "aten" in explain(cell, x).rejected
     with pytest.raises(ValueError, match="torch has no kernel for ContractiveElman"):
         explain(cell, x, backend="aten")
 

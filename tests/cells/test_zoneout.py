@@ -73,7 +73,7 @@ def test_a_recurrent_dropout_mask_stands_before_zoneouts():
     y, _ = cell(torch.cat([x, drop, zone], 1), GRUState(h))
 
     fresh, _ = cell.cell(torch.cat([x, drop], 1), GRUState(h))
-    assert cell.drops_state
+    assert cell.supports_recurrent_dropout
     assert torch.equal(y, torch.where(zone == 1, h, fresh))
 
 

@@ -110,7 +110,7 @@ def test_every_sigmoid_of_a_users_cell_is_a_gate_by_number():
     class Mine(Cell[H]):
         def __init__(self):
             super().__init__(3, 3)
-            self.scale = self.vector(1)
+            self.scale = self.new_bias(1)
 
         def initial_state(self, batch_size, device=None, dtype=None):
             return H(torch.zeros(batch_size, 3, device=device, dtype=dtype))

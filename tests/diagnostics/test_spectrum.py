@@ -118,8 +118,8 @@ def test_blocks_of_a_users_cell_are_numbered():
 
         def __init__(self):
             super().__init__(2, 3)
-            self.up, self.across = self.matrix(6, 3), self.matrix(3, 6)
-            self.gains, self.odd, self.cube = self.vector(3), self.matrix(4, 3), nn.Parameter(torch.ones(2, 2, 2))
+            self.up, self.across = self.new_weight(6, 3), self.new_weight(3, 6)
+            self.gains, self.odd, self.cube = self.new_bias(3), self.new_weight(4, 3), nn.Parameter(torch.ones(2, 2, 2))
 
         def initial_state(self, batch_size, device=None, dtype=None):
             return H(torch.zeros(batch_size, 3, device=device, dtype=dtype))

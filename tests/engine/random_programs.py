@@ -26,7 +26,7 @@ from ostinato.cells import Cell
 from ostinato.engine import cpp, execute, toolchain
 from ostinato.engine.build import BuildError, library
 from ostinato.engine.capture import CaptureError, weights_of
-from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.engine.lengths import mask_steps, sequence_mask
 from ostinato.engine.lower import lower, whole
 from ostinato.engine.operations import DECOMPOSED, POINTWISE, Operation
 from ostinato.engine.program import Kernel, Program, load
@@ -351,7 +351,7 @@ def differences(ready: Ready, case: Case, block: int, counts: Counter[str]) -> s
 
     def run(cell, x, state, *, lengths, reverse):
         state = cell.initial_state(x.shape[0], dtype=x.dtype) if state is None else state
-        x = x if lengths is None else cleared(x, valid_steps(lengths, x.shape[1]))
+        x = x if lengths is None else mask_steps(x, sequence_mask(lengths, x.shape[1]))
         weights = [weight for _, weight in weights_of(cell)]
         return cpp.run(cpp.Ready(ready.program, weights), cell, x, state, lengths, reverse)
 

@@ -111,7 +111,7 @@ class StepCell(Cell[StepState]):
 
     def __init__(self, function, *, hidden: int = 4, **attributes) -> None:
         super().__init__(3, hidden)
-        self.w, self.u, self.v = self.matrix(hidden, 3), self.matrix(hidden, hidden), self.vector(hidden)
+        self.w, self.u, self.v = self.new_weight(hidden, 3), self.new_weight(hidden, hidden), self.new_bias(hidden)
         self.function = function
         for name, value in attributes.items():
             setattr(self, name, value)

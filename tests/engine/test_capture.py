@@ -220,7 +220,7 @@ def test_such_a_cell_runs_in_the_plain_loop_and_raises_if_asked_to_run_compiled(
 
     explanation = explain(cell, x)
     assert explanation.backend == "reference"
-    assert explanation.others["cpp"].startswith(type(cell).__name__)
+    assert explanation.rejected["cpp"].startswith(type(cell).__name__)
     with pytest.raises(ValueError, match=rf"backend 'cpp' cannot run this scan: {type(cell).__name__}.*'reference'"):
         scan(cell, x, backend="cpp")
     torch.manual_seed(0)

@@ -94,4 +94,4 @@ def test_an_index_out_of_range_is_told():
 )
 def test_an_index_of_some_of_the_features_is_refused(name, step):
     cell = with_buffers(lambda c, x, h: torch.tanh(F.linear(x, c.w) + h + step(h.view(-1, 2, 2)).flatten(1)[:, :1]))
-    assert f"{name} cannot run inside the loop" in explain(cell, torch.zeros(2, 3, 3).double()).others["cpp"]
+    assert f"{name} cannot run inside the loop" in explain(cell, torch.zeros(2, 3, 3).double()).rejected["cpp"]

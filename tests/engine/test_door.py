@@ -151,7 +151,7 @@ class Nothing(NamedTuple):
 class Stateless(Cell[Nothing]):
     def __init__(self) -> None:
         super().__init__(3, 4)
-        self.w = self.matrix(4, 3)
+        self.w = self.new_weight(4, 3)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         return Nothing()

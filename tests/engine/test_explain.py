@@ -31,7 +31,7 @@ def test_cells_are_compiled_torchs_or_not(cell):
 
     assert explanation[:2] == ("cpp", f"{type(cell).__name__} compiled for this processor")
     assert str(explanation).splitlines()[0] == f"cpp: {type(cell).__name__} compiled for this processor"
-    assert ("aten" in explanation.others) == (type(cell) not in (LSTM, GRU, Elman))
+    assert ("aten" in explanation.rejected) == (type(cell) not in (LSTM, GRU, Elman))
 
 
 @pytest.mark.parametrize("cell", [Elman(3, 4), LSTM(3, 4, proj_size=2), GRU(3, 4, bias=False)])
@@ -94,7 +94,7 @@ def test_a_cell_with_hooks_takes_the_plain_loop_and_they_are_called_at_every_ste
     y, _ = scan(cell, torch.randn(2, 5, 3, requires_grad=True))
     y.sum().backward()
 
-    assert explain(cell, torch.zeros(2, 5, 3)).others == {
+    assert explain(cell, torch.zeros(2, 5, 3)).rejected == {
         "cpp": "compiled steps call no hooks, and the cell has some",
         "aten": "torch has no kernel for Chain",
     }
@@ -105,7 +105,7 @@ def test_torchs_kernels_call_no_hooks():
     cell = GRU(3, 4)
     cell.register_forward_hook(lambda *_: None)
 
-    assert explain(cell, torch.zeros(2, 5, 3)).others == {
+    assert explain(cell, torch.zeros(2, 5, 3)).rejected == {
         "cpp": "compiled steps call no hooks, and the cell has some",
         "aten": "torch's kernels call no hooks, and the cell has some",
     }
@@ -135,7 +135,7 @@ def test_a_cell_that_cannot_be_compiled_says_why(cell, x, why):
     explanation = explain(cell, x)
 
     assert explanation.backend != "cpp"
-    assert why in explanation.others["cpp"]
+    assert why in explanation.rejected["cpp"]
 
 
 def test_under_autocast_nothing_is_compiled():
@@ -145,7 +145,7 @@ def test_under_autocast_nothing_is_compiled():
         explanation = explain(cell, x)
         y, _ = scan(cell, x)
 
-    assert explanation.others["cpp"] == "it knows no autocast"
+    assert explanation.rejected["cpp"] == "it knows no autocast"
     torch.testing.assert_close(y.float(), scan(cell, x)[0], rtol=0, atol=0.05)
 
 
@@ -156,7 +156,7 @@ def test_without_a_compiler_the_next_best_backend_runs_and_its_absence_is_the_re
         explanation = explain(GRU(3, 4), torch.zeros(2, 5, 3))
 
     assert explanation[0] == "aten"
-    assert explanation.others == {"cpp": "no compiler is on PATH; install one"}
+    assert explanation.rejected == {"cpp": "no compiler is on PATH; install one"}
 
 
 @pytest.mark.parametrize("backend", ["reference", "aten", "cpp"])

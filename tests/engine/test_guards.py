@@ -202,7 +202,7 @@ def test_an_import_within_a_step_is_refused(x):
 
         return plain(c, x, h) * len(scan_scenario.SIZES)
 
-    assert "the step imports scan_scenario" in explain(StepCell(imports).double(), x).others["cpp"]
+    assert "the step imports scan_scenario" in explain(StepCell(imports).double(), x).rejected["cpp"]
 
 
 # Attributes
@@ -428,7 +428,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_step_that_asks_what_may_have_another_answer_is_refused(x, name):
-    assert f"the step asks for {name}" in explain(StepCell(OUTSIDE[name]).double(), x).others["cpp"]
+    assert f"the step asks for {name}" in explain(StepCell(OUTSIDE[name]).double(), x).rejected["cpp"]
 
 
 REFUSED = {
@@ -444,7 +444,7 @@ def test_what_cannot_be_checked_in_microseconds_is_refused_by_name_and_runs_in_t
     part, gain, why = REFUSED[name]
     cell = StepCell(lambda c, x, h: gain(c) * plain(c, x, h), part=part).double()
 
-    assert why in explain(cell, x).others["cpp"]
+    assert why in explain(cell, x).rejected["cpp"]
     with pytest.warns(UserWarning, match="run in the plain loop"):
         scan(cell, x)
     assert_never_wrong(cell, x)
@@ -454,7 +454,7 @@ def test_code_that_is_reached_in_a_hidden_way_is_refused(x):
     hidden = iter([lambda z: z * 2] * 1000)
     cell = StepCell(lambda c, x, h: next(hidden)(plain(c, x, h))).double()
 
-    assert "checked at each call" in explain(cell, x).others["cpp"]
+    assert "checked at each call" in explain(cell, x).rejected["cpp"]
 
 
 def test_a_refused_attribute_that_is_mended_compiles(x):
@@ -479,7 +479,7 @@ def test_a_value_that_changes_at_every_scan_is_warned_of_once_and_given_up_and_a
         anneal()
 
     assert len([w for w in caught if "changes between scans" in str(w.message)]) == 1
-    assert "temperature has changed between scans 8 times" in explain(cell, x).others["cpp"]
+    assert "temperature has changed between scans 8 times" in explain(cell, x).rejected["cpp"]
 
 
 def test_a_value_that_returns_finds_its_program_again(x):
@@ -538,7 +538,7 @@ def test_capturing_leaves_random_numbers_alone(x):
     torch.manual_seed(3)
     expected = torch.rand(3)
     torch.manual_seed(3)
-    assert "random" in explain(cell, x).others["cpp"]
+    assert "random" in explain(cell, x).rejected["cpp"]
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
@@ -626,7 +626,7 @@ def test_a_step_whose_rows_are_not_independent_is_refused_and_right_in_the_plain
     cell, x = StepCell(step).double(), torch.randn(rows, 4, 3).double()
 
     assert explain(cell, x).backend == "reference"
-    assert "rows" in explain(cell, x).others["cpp"]
+    assert "rows" in explain(cell, x).rejected["cpp"]
     assert_never_wrong(cell, x)
 
 

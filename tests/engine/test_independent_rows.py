@@ -70,7 +70,7 @@ def test_it_runs_in_the_plain_loop_and_explain_says_why_with_the_line():
     why = explain(case.cell, case.x)
     assert why.backend == "reference"
     assert re.search(
-        r"Centred mixes rows \(mean, .*test_independent_rows.py:\d+: h = .*state.h.mean", why.others["cpp"]
+        r"Centred mixes rows \(mean, .*test_independent_rows.py:\d+: h = .*state.h.mean", why.rejected["cpp"]
     )
 
 

@@ -24,7 +24,7 @@ class WithParts(Cell[Two]):
     def __init__(self, function, **parts) -> None:
         super().__init__(4, 4)
         self.function = function
-        self.w, self.v = self.matrix(4, 4), self.vector(4)
+        self.w, self.v = self.new_weight(4, 4), self.new_bias(4)
         for name, part in parts.items():
             setattr(self, name, part)
 
@@ -137,7 +137,7 @@ def test_a_tensor_that_is_not_registered_is_named():
     cell = WithParts(lambda c, x, s: torch.tanh(s.h * c.every["scale"][1] + x))
     cell.every = {"scale": [0, unknown]}
 
-    told = explain(cell, torch.zeros(2, 3, 4)).others["cpp"]
+    told = explain(cell, torch.zeros(2, 3, 4)).rejected["cpp"]
     assert told.startswith(
         "WithParts.every['scale'][1] is neither a parameter nor a buffer: give it to register_buffer"
     )
@@ -245,7 +245,7 @@ UNDEFINED = {
 def test_whole_numbers_are_refused_where_a_loop_would_compute_something_else(told, step):
     cell = WithParts(lambda c, x, s: torch.tanh(x + s.c * step(s))).double()
 
-    reason = explain(cell, torch.zeros(2, 3, 4).double()).others["cpp"]
+    reason = explain(cell, torch.zeros(2, 3, 4).double()).rejected["cpp"]
     assert f"WithParts: {told} cannot run inside the loop ({__file__}:" in reason
     with pytest.raises(ValueError, match=told):
         scan(cell, torch.zeros(2, 3, 4).double(), backend="cpp")
@@ -274,4 +274,4 @@ def test_gradients_scaled_by_how_often_an_index_comes_are_refused():
         lambda c, x, s: torch.tanh(x + c.table(s.h.argmax(-1)) + s.c),
         table=nn.Embedding(4, 4, scale_grad_by_freq=True),
     ).double()
-    assert "scales gradients" in explain(cell, torch.zeros(2, 3, 4).double()).others["cpp"]
+    assert "scales gradients" in explain(cell, torch.zeros(2, 3, 4).double()).rejected["cpp"]

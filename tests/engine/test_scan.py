@@ -50,7 +50,7 @@ def row_by_row(cell, x, state, *, lengths, reverse):
 @given(data=st.data())
 def test_the_reference_is_a_loop_over_rows_and_steps_in_results_and_every_gradient(name, data):
     cell = EVERY_CELL[name](3, 4).double()
-    widths = [cell.input_size] + [cell.input_size + cell.output_size] * cell.drops_state
+    widths = [cell.input_size] + [cell.input_size + cell.output_size] * cell.supports_recurrent_dropout
     case = drawn_case(data, cell, features=data.draw(st.sampled_from(widths), label="features"))
 
     assert_same(results(reference, case), results(row_by_row, case))

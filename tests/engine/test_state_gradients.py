@@ -30,7 +30,7 @@ class TwoCell(Cell[Two]):
 
     def __init__(self, function) -> None:
         super().__init__(4, 4)
-        self.w, self.u, self.v = self.matrix(4, 4), self.matrix(4, 4), self.vector(4)
+        self.w, self.u, self.v = self.new_weight(4, 4), self.new_weight(4, 4), self.new_bias(4)
         self.small = torch.nn.Parameter(torch.randn(2, 2))
         self.function = function
 

@@ -199,7 +199,7 @@ class Carries(Cell[Carried]):
 
     def __init__(self) -> None:
         super().__init__(3, 4)
-        self.w, self.v = self.matrix(4, 3), self.matrix(3, 4)
+        self.w, self.v = self.new_weight(4, 3), self.new_weight(3, 4)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         sizes = (4, 4, 4, 3, 3, 4, 4, 2)

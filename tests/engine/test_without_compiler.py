@@ -75,8 +75,8 @@ def test_where_the_compiler(without_compiler, name, problem):
     printed = without_compiler[name]
 
     assert "Traceback" not in printed
-    because, of_cpp, of_aten, refused, warned, *warnings = printed.splitlines()
-    assert because == "reference: the plain loop runs every cell, and no faster backend applies"
+    reason, of_cpp, of_aten, refused, warned, *warnings = printed.splitlines()
+    assert reason == "reference: the plain loop runs every cell, and no faster backend applies"
     assert of_cpp.startswith("  not cpp: ")
     assert problem in of_cpp
     assert of_aten == "  not aten: torch has no kernel for MGU"

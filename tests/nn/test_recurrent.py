@@ -36,7 +36,7 @@ class Probe(Cell[Held]):
     """Shows what it sees: its output is its recurrent weight times ones, masked as a state would be."""
 
     recurrent_weights = ("weight",)
-    drops_state = True
+    supports_recurrent_dropout = True
 
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
@@ -46,7 +46,7 @@ class Probe(Cell[Held]):
         return Held(torch.full((batch_size, self.output_size), 0.5, device=device, dtype=dtype))
 
     def forward(self, x, state):
-        _, seen = self.drop(x, torch.ones_like(state.held))
+        _, seen = self.apply_recurrent_dropout(x, torch.ones_like(state.held))
         return seen * self.weight, Held(state.held + 1)
 
 
@@ -54,7 +54,7 @@ class Bare(Elman):
     """A cell that can neither drop its state nor its weights."""
 
     recurrent_weights = ()
-    drops_state = False
+    supports_recurrent_dropout = False
 
 
 def alone(layer, row, first):
@@ -475,7 +475,7 @@ def test_its_text_shows_the_settings():
         (GRU, {"zoneout": 1.0}, "zoneout must be a probability"),
         (LSTM, {"zoneout": (0.1, 1.0)}, "zoneout must be a probability"),
         (LSTM, {"zoneout": (0.1,)}, "zoneout must be one number for each of LSTM's h, c"),
-        (CELLS["LSTM-GRU"], {"recurrent_dropout": 0.1}, "Chain does not drop its state; call Cell.drop"),
+        (CELLS["LSTM-GRU"], {"recurrent_dropout": 0.1}, "Chain does not drop its state; call Cell.apply_recurrent"),
         (Bare, {"recurrent_dropout": 0.1}, "Bare does not drop its state"),
         (Bare, {"weight_drop": 0.1}, "Bare has no recurrent_weights"),
         (lambda i, h: GRU(i, h + i), {"residual": True, "num_layers": 2}, "layer 1 takes 7 features and gives 11"),

@@ -32,7 +32,7 @@ class Own(Cell[Held]):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
         self.inputs = torch.nn.Linear(input_size, hidden_size)
-        self.weight = self.matrix(hidden_size, hidden_size)
+        self.weight = self.new_weight(hidden_size, hidden_size)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         return Held(torch.full((batch_size, self.output_size), 0.5, device=device, dtype=dtype))

@@ -35,7 +35,7 @@ class Leaky(Cell[LeakyState]):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
         self.inputs = nn.Linear(input_size, hidden_size)
-        self.weight_hh = self.matrix(hidden_size, hidden_size)
+        self.weight_hh = self.new_weight(hidden_size, hidden_size)
 
     def initial_state(self, batch_size, device=None, dtype=None):
         return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))

@@ -67,10 +67,10 @@ def test_who_is_not_fitted_cannot_be_examined():
 def test_gates_that_keep_the_state_can_begin_open(make):
     torch.manual_seed(0)
     cell = make(3, 5)
-    assert cell.remember(6.0)
+    assert cell.set_forget_bias(6.0)
     state = type(cell.initial_state(2))(*(torch.ones_like(tensor) for tensor in cell.initial_state(2)))
     keeping = cell(torch.zeros(2, cell.input_size), state)[1][-1]
-    cell.remember(-6.0)
+    cell.set_forget_bias(-6.0)
     assert (keeping - 1).abs().max() < 1.1
     assert (cell(torch.zeros(2, cell.input_size), state)[1][-1] - keeping).abs().max() > 0.1
 

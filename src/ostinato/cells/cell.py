@@ -18,11 +18,11 @@ class Cell(nn.Module, ABC, Generic[S]):
 
     The engine runs a cell over time; the cell itself knows nothing of time. To write one:
 
-    - set `input_size` and `output_size`, and draw the weights with `matrix` and `vector`;
+    - set `input_size` and `output_size`, and draw the weights with `new_weight` and `new_bias`;
     - return the state before the first step from `initial_state`, a NamedTuple of ``(batch, size)`` tensors;
     - compute one step in `forward`, on ``(batch, input_size)`` rows that are independent of each other, without Python
-      side effects, branches on data, or random numbers (masks come in as inputs, see `drop`);
-    - where weights begin otherwise than `matrix` draws them, say so in `reset_parameters`.
+      side effects, branches on data, or random numbers (masks come in as inputs, see `apply_recurrent_dropout`);
+    - where weights begin otherwise than `new_weight` draws them, say so in `reset_parameters`.
 
     Args:
         input_size: Features of one input row.
@@ -39,7 +39,7 @@ class Cell(nn.Module, ABC, Generic[S]):
         ...     def __init__(self, input_size, hidden_size):
         ...         super().__init__(input_size, hidden_size)
         ...         self.inputs = nn.Linear(input_size, hidden_size)
-        ...         self.weight_hh = self.matrix(hidden_size, hidden_size)
+        ...         self.weight_hh = self.new_weight(hidden_size, hidden_size)
         ...     def initial_state(self, batch_size, device=None, dtype=None):
         ...         return LeakyState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
         ...     def forward(self, x, state):
@@ -50,8 +50,8 @@ class Cell(nn.Module, ABC, Generic[S]):
     recurrent_weights: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that multiply the state: what weight drop may drop."""
 
-    drops_state: ClassVar[bool] = False
-    """Whether `forward` calls `drop`, so that recurrent dropout can be asked of this cell."""
+    supports_recurrent_dropout: ClassVar[bool] = False
+    """Whether `forward` calls `apply_recurrent_dropout`, so that recurrent dropout can be asked of this cell."""
 
     gates: ClassVar[tuple[str, ...]] = ()
     """Names of the gates in the order in which `forward` computes their logistic sigmoids; a sigmoid after them is no
@@ -95,20 +95,20 @@ class Cell(nn.Module, ABC, Generic[S]):
         device, dtype = self._place
         return nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
 
-    def matrix(self, rows: int, columns: int) -> nn.Parameter:
+    def new_weight(self, rows: int, columns: int) -> nn.Parameter:
         """A parameter ``(rows, columns)`` drawn from U(-1/sqrt(k), 1/sqrt(k)), k = `output_size`, as torch's layers."""
         weight = self.parameter(rows, columns)
         self.draw(weight)
         return weight
 
-    def vector(self, size: int) -> nn.Parameter:
-        """A bias ``(size,)``, drawn like `matrix`."""
+    def new_bias(self, size: int) -> nn.Parameter:
+        """A bias ``(size,)``, drawn like `new_weight`."""
         weight = self.parameter(size)
         self.draw(weight)
         return weight
 
     def draw(self, *weights: Tensor | None) -> None:
-        """Draws weights anew, one after the other, each as `matrix` does; None stands for one that is not there."""
+        """Draws weights anew, one after the other, each as `new_weight` does; None stands for one that is not there."""
         bound = self._fan**-0.5
         for weight in weights:
             if weight is not None:
@@ -116,14 +116,14 @@ class Cell(nn.Module, ABC, Generic[S]):
 
     @property
     def _fan(self) -> int:
-        """The k of `matrix`."""
+        """The k of `new_weight`."""
         return self.output_size
 
     def reset_parameters(self) -> None:
         """Draws all weights anew, as the constructor does: the same seed gives the same numbers.
 
         Unless a cell has its own, its parts come first, each by its own `reset_parameters`; then its parameters, in
-        the order in which they were made and as `matrix` draws them.
+        the order in which they were made and as `new_weight` draws them.
 
         Raises:
             TypeError: For a part that has parameters and no `reset_parameters`.
@@ -132,7 +132,7 @@ class Cell(nn.Module, ABC, Generic[S]):
             _reset(part)
         self.draw(*self._parameters.values())
 
-    def drop(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    def apply_recurrent_dropout(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Splits a recurrent dropout mask off the input and applies it to what the recurrent weights see.
 
         With recurrent dropout the mask, the same at every step (Gal & Ghahramani 2016), stands behind the features of
@@ -143,7 +143,7 @@ class Cell(nn.Module, ABC, Generic[S]):
         x, mask = torch.split(x, [self.input_size, h.shape[-1]], dim=-1)
         return x, h * mask
 
-    def remember(self, bias: float) -> bool:
+    def set_forget_bias(self, bias: float) -> bool:
         """Sets the initial bias of the gate that keeps the state, so that memories last from the start of training.
 
         Args:

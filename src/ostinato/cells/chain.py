@@ -52,8 +52,8 @@ class Chain(Cell[Any]):
         """The recurrent weights of every cell, by their names in this module."""
         return tuple(f"cells.{i}.{name}" for i, cell in enumerate(self._steps) for name in cell.recurrent_weights)
 
-    def remember(self, bias: float) -> bool:
-        return max([cell.remember(bias) for cell in self._steps])  # each of them, also after the first that can
+    def set_forget_bias(self, bias: float) -> bool:
+        return max([cell.set_forget_bias(bias) for cell in self._steps])  # each of them, also after the first that can
 
     @property
     def _steps(self) -> Iterable[Cell[Any]]:

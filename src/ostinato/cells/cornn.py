@@ -43,7 +43,7 @@ class CoRNN(Cell[CoRNNState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class CoRNN(Cell[CoRNNState]):
         return CoRNNState(y, torch.zeros_like(y))
 
     def forward(self, x: Tensor, state: CoRNNState) -> tuple[Tensor, CoRNNState]:
-        features, seen_y = self.drop(x, state.y)
-        _, seen_z = self.drop(x, state.z)
+        features, seen_y = self.apply_recurrent_dropout(x, state.y)
+        _, seen_z = self.apply_recurrent_dropout(x, state.z)
         seen = torch.cat([seen_y, seen_z], dim=-1)
         drive = torch.tanh(F.linear(features, self.weight_ih, self.bias) + F.linear(seen, self.weight_hh))
         z = (state.z + self.dt * (drive - self.gamma * state.y)) / (1 + self.dt * self.epsilon)

@@ -90,7 +90,7 @@ class Elman(Cell[ElmanState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Elman(Cell[ElmanState]):
         return ElmanState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: ElmanState) -> tuple[Tensor, ElmanState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         z = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(seen, self.recurrent_matrix(), self.bias_hh)
         h = ACTIVATIONS[self.activation](z)
         return h, ElmanState(h)
@@ -213,7 +213,7 @@ class Jordan(Cell[JordanState]):
     """
 
     recurrent_weights: ClassVar = ("weight_yh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class Jordan(Cell[JordanState]):
         return JordanState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: JordanState) -> tuple[Tensor, JordanState]:
-        x, seen = self.drop(x, state.y)
+        x, seen = self.apply_recurrent_dropout(x, state.y)
         z = F.linear(x, self.weight_ih, self.bias_h) + F.linear(seen, self.weight_yh)
         y = F.linear(ACTIVATIONS[self.activation](z), self.weight_hy, self.bias_y)
         return y, JordanState(y)

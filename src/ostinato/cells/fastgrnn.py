@@ -19,7 +19,7 @@ class FastState(NamedTuple):
 class _Fast(Cell[FastState]):
     """What the two share: the one product ``W x_t + U h_{t-1}``, each weight full or of low rank."""
 
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class FastRNN(_Fast):
         nn.init.constant_(self.beta, 3.0)
 
     def forward(self, x: Tensor, state: FastState) -> tuple[Tensor, FastState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         g = torch.tanh(self._product(x, seen) + self.bias)
         h = torch.sigmoid(self.alpha) * g + torch.sigmoid(self.beta) * state.h
         return h, FastState(h)
@@ -152,7 +152,7 @@ class FastGRNN(_Fast):
         nn.init.constant_(self.nu, -4.0)
 
     def forward(self, x: Tensor, state: FastState) -> tuple[Tensor, FastState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         product = self._product(x, seen)
         bias_z, bias_n = self.bias.chunk(2)
         z = torch.sigmoid(product + bias_z)

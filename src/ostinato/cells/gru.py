@@ -37,7 +37,7 @@ class GRU(Cell[GRUState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("reset", "update")
 
     def __init__(
@@ -59,7 +59,7 @@ class GRU(Cell[GRUState]):
         self.reset_parameters()
 
     @torch.no_grad()
-    def remember(self, bias: float) -> bool:
+    def set_forget_bias(self, bias: float) -> bool:
         if self.bias_ih is None or self.bias_hh is None:
             return False
         update = slice(self.output_size, 2 * self.output_size)
@@ -73,7 +73,7 @@ class GRU(Cell[GRUState]):
         return GRUState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: GRUState) -> tuple[Tensor, GRUState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         H = self.output_size
         x_r, x_z, x_n = F.linear(x, self.weight_ih, self.bias_ih).chunk(3, dim=-1)
         if self.reset_after:
@@ -108,7 +108,7 @@ class MGU(Cell[GRUState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("forget",)
 
     def __init__(
@@ -126,7 +126,7 @@ class MGU(Cell[GRUState]):
         return GRUState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: GRUState) -> tuple[Tensor, GRUState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         x_f, x_n = F.linear(x, self.weight_ih, self.bias).chunk(2, dim=-1)
         weight_f, weight_n = self.weight_hh.chunk(2)
         f = torch.sigmoid(x_f + F.linear(seen, weight_f))

@@ -43,7 +43,7 @@ class IndRNN(Cell[IndRNNState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class IndRNN(Cell[IndRNNState]):
         return IndRNNState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: IndRNNState) -> tuple[Tensor, IndRNNState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         h = ACTIVATIONS[self.activation](F.linear(x, self.weight_ih, self.bias) + self._bounded() * seen)
         return h, IndRNNState(h)
 

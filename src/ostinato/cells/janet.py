@@ -38,7 +38,7 @@ class JANET(Cell[JANETState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("forget",)
 
     def __init__(
@@ -73,7 +73,7 @@ class JANET(Cell[JANETState]):
         return JANETState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: JANETState) -> tuple[Tensor, JANETState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         f, g = (F.linear(x, self.weight_ih, self.bias) + F.linear(seen, self.weight_hh)).chunk(2, dim=-1)
         h = torch.sigmoid(f) * state.h + (1 - torch.sigmoid(f - self.beta)) * torch.tanh(g)
         return h, JANETState(h)

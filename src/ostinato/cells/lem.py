@@ -40,7 +40,7 @@ class LEM(Cell[LEMState]):
     """
 
     recurrent_weights: ClassVar = ("weight_yh", "weight_zy")
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("memory step", "output step")
 
     def __init__(
@@ -69,13 +69,13 @@ class LEM(Cell[LEMState]):
         return LEMState(y, torch.zeros_like(y))
 
     def forward(self, x: Tensor, state: LEMState) -> tuple[Tensor, LEMState]:
-        features, seen_y = self.drop(x, state.y)
+        features, seen_y = self.apply_recurrent_dropout(x, state.y)
         x_1, x_2, x_z, x_y = F.linear(features, self.weight_ih, self.bias).chunk(4, dim=-1)
         y_1, y_2, y_z = F.linear(seen_y, self.weight_yh).chunk(3, dim=-1)
         a = self.dt * torch.sigmoid(x_1 + y_1)
         b = self.dt * torch.sigmoid(x_2 + y_2)
         z = (1 - a) * state.z + a * torch.tanh(x_z + y_z)
-        _, seen_z = self.drop(x, z)
+        _, seen_z = self.apply_recurrent_dropout(x, z)
         y = (1 - b) * state.y + b * torch.tanh(x_y + F.linear(seen_z, self.weight_zy))
         return y, LEMState(y, z)
 

@@ -38,7 +38,7 @@ class LSTM(Cell[LSTMState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar[tuple[str, ...]] = ("forget", "input", "output")
 
     blocks: ClassVar[str] = "ifgo"
@@ -78,10 +78,10 @@ class LSTM(Cell[LSTMState]):
     def reset_parameters(self) -> None:
         super().reset_parameters()
         if self.forget_bias is not None:
-            self.remember(self.forget_bias)
+            self.set_forget_bias(self.forget_bias)
 
     @torch.no_grad()
-    def remember(self, bias: float) -> bool:
+    def set_forget_bias(self, bias: float) -> bool:
         if self.bias_ih is None or self.bias_hh is None:
             return False
         first = self.blocks.index("f") * self.hidden_size
@@ -104,7 +104,7 @@ class LSTM(Cell[LSTMState]):
 
     def _blocks(self, x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         """``W_ih x_t + b_ih + W_hh h_{t-1} + b_hh``, block by block."""
-        x, h = self.drop(x, h)
+        x, h = self.apply_recurrent_dropout(x, h)
         rows = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
         return torch.split(rows, self.hidden_size, dim=-1)
 
@@ -139,7 +139,7 @@ class PeepholeLSTM(LSTM):
             device=device,
             dtype=dtype,
         )
-        self.peephole = self.matrix(3, hidden_size)
+        self.peephole = self.new_weight(3, hidden_size)
 
     def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         i, f, g, o = self._blocks(x, state.h)
@@ -206,7 +206,7 @@ class LayerNormLSTM(LSTM):
         return h, LSTMState(h, c)
 
     def _blocks(self, x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
-        x, h = self.drop(x, h)
+        x, h = self.apply_recurrent_dropout(x, h)
         rows = self.norm_ih(F.linear(x, self.weight_ih)) + self.norm_hh(F.linear(h, self.weight_hh))
         if self.bias_ih is not None and self.bias_hh is not None:
             rows = rows + self.bias_ih + self.bias_hh

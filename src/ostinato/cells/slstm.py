@@ -51,7 +51,7 @@ class SLSTM(Cell[SLSTMState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("output",)
 
     def __init__(
@@ -91,7 +91,7 @@ class SLSTM(Cell[SLSTMState]):
         )
 
     def forward(self, x: Tensor, state: SLSTMState) -> tuple[Tensor, SLSTMState]:
-        x, seen = self.drop(x, state.h)
+        x, seen = self.apply_recurrent_dropout(x, state.h)
         i, f, z, o = (F.linear(x, self.weight_ih, self.bias) + self._mixed(seen)).chunk(4, dim=-1)
         keep = state.m + (F.logsigmoid(f) if self.forget_gate == "sigmoid" else f)
         keep = torch.where((state.n == 0) & (keep > i), i, keep)  # an empty memory has no scale of its own

@@ -40,7 +40,7 @@ class SRU(Cell[SRUState]):
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
-    drops_state: ClassVar = True
+    supports_recurrent_dropout: ClassVar = True
     gates: ClassVar = ("forget", "reset")
 
     def __init__(
@@ -74,7 +74,7 @@ class SRU(Cell[SRUState]):
         return SRUState(torch.zeros(batch_size, self.output_size, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: SRUState) -> tuple[Tensor, SRUState]:
-        x, seen = self.drop(x, state.c)
+        x, seen = self.apply_recurrent_dropout(x, state.c)
         x_c, x_f, x_r, *projected = torch.split(F.linear(x, self.weight_ih), self.output_size, dim=-1)
         v_f, v_r = self.weight_hh
         b_f, b_r = self.bias.chunk(2)

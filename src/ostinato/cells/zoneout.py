@@ -34,12 +34,12 @@ class Zoneout(Cell[Any]):
         return tuple(f"cell.{name}" for name in self.cell.recurrent_weights)
 
     @property
-    def drops_state(self) -> bool:  # type: ignore[override]
+    def supports_recurrent_dropout(self) -> bool:  # type: ignore[override]
         """Whether the wrapped cell can drop its recurrent input; that mask stands before zoneout's."""
-        return self.cell.drops_state
+        return self.cell.supports_recurrent_dropout
 
-    def remember(self, bias: float) -> bool:
-        return self.cell.remember(bias)
+    def set_forget_bias(self, bias: float) -> bool:
+        return self.cell.set_forget_bias(bias)
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -118,7 +118,7 @@ class Doctor:
         if clip:
             done.append(f"fixed: clip_norm={clip:g}, was {self.clip_norm}")
             self.clip_norm = clip
-        if opening and (cells := [cell for cell in _outermost(self.model) if cell.remember(opening)]):
+        if opening and (cells := [cell for cell in _outermost(self.model) if cell.set_forget_bias(opening)]):
             done.append(f"fixed: forget gates of {len(cells)} cells opened (forget_bias={opening:g})")
         return done
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ostinato.engine.lengths import valid_steps
+from ostinato.engine.lengths import sequence_mask
 from ostinato.errors import OstinatoError
 
 BINS, FEATURES = 8, 4
@@ -70,7 +70,7 @@ def data_lags(
         OstinatoError: For values that are not finite.
     """
     x = x.detach().double().cpu()
-    valid = valid_steps(torch.full((len(x),), x.shape[1]) if lengths is None else lengths.cpu(), x.shape[1])
+    valid = sequence_mask(torch.full((len(x),), x.shape[1]) if lengths is None else lengths.cpu(), x.shape[1])
     random = torch.Generator().manual_seed(seed)
     told, told_valid = (x, valid) if target is None else _by_step(target.detach().double().cpu(), valid)
     for name, values in (("x", x[valid]), ("target", told[told_valid])):

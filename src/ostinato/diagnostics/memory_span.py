@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.diagnostics.probe import Recording, at_rest
 from ostinato.nn import Recurrent
 from ostinato.nn.dropin import DropIn
-from ostinato.nn.ragged import unpack
+from ostinato.nn.packing import unpack
 
 LAGS, ROWS, PROBES = 24, 8, 4
 """Lags that are perturbed, rows that are looked at, and random directions of the output, at most."""

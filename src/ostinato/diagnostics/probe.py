@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ostinato.cells import Cell, State
 from ostinato.diagnostics.layers import Layer, layers_of
-from ostinato.engine import BackendName, scan, watching
-from ostinato.nn import valid_steps
+from ostinato.engine import BackendName, intercept_scans, scan
+from ostinato.nn import sequence_mask
 
 
 class Probed(Cell[Any]):
@@ -75,7 +75,7 @@ class Call:
         """Which steps are within their row's length, in the order they are taken: booleans ``(batch, time)``."""
         batch, time = self.x.shape[:2]
         lengths = torch.full((batch,), time) if self.lengths is None else self.lengths
-        return valid_steps(lengths.to(self.x.device), time)
+        return sequence_mask(lengths.to(self.x.device), time)
 
     def in_order(self, tensor: Tensor) -> Tensor:
         """``(batch, time, ...)`` in the order in which the steps were taken, each row's first one in front.
@@ -157,7 +157,7 @@ def record(model: nn.Module, loss: Callable[[], Tensor]) -> Recording:
     layers, tracks = layers_of(model), dict[Layer, Track]()
     modules: list[tuple[str, nn.Module, tuple[Any, ...], dict[str, Any]]] = []
 
-    def watch(
+    def interceptor(
         cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool, backend: BackendName
     ) -> tuple[Tensor, State]:
         layer = layers.of(cell, reverse)
@@ -170,7 +170,7 @@ def record(model: nn.Module, loss: Callable[[], Tensor]) -> Recording:
 
     hooks = [module.register_forward_pre_hook(note, with_kwargs=True) for module in layers.names]
     try:
-        with watching(watch), torch.enable_grad():
+        with intercept_scans(interceptor), torch.enable_grad():
             value = loss()
     finally:
         for hook in hooks:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from ostinato.engine.call import Arguments, call_pass
-from ostinato.engine.lengths import cleared, valid_steps
+from ostinato.engine.lengths import mask_steps, sequence_mask
 from ostinato.engine.program import Constant, Kernel, Program
 from ostinato.engine.stage import Stage
 from ostinato.engine.values import Value
@@ -155,7 +155,7 @@ class _Run:
         if self.lengths is None or not self.lengths.any():
             return None
         row = int(self.lengths.argmax())
-        valid = self.rows.flat(valid_steps(self.lengths, self.rows.steps)[:, :, None])
+        valid = self.rows.flat(sequence_mask(self.lengths, self.rows.steps)[:, :, None])
         return valid, row if self.rows.time_major else row * self.rows.steps
 
     def over_time(self, start: Sequence[Tensor]) -> list[Tensor]:
@@ -214,7 +214,7 @@ class _Run:
             return before
         if descending:  # each row begins at a last step of its own
             before[torch.arange(self.rows.batch), (self.lengths - 1).clamp(min=0)] = initial
-        return cleared(before, valid_steps(self.lengths, self.rows.steps))
+        return mask_steps(before, sequence_mask(self.lengths, self.rows.steps))
 
     def _last(self, value: _Before) -> Tensor:
         """What was made in the last step."""
@@ -346,7 +346,7 @@ def _forward(
     made = run.late(kernel.late_results)
     y = run.streams[kernel.y] if kernel.y else rows.batched(made[0].reshape(rows.number, program.graph.capture.output))
     if kernel.y is None and lengths is not None:
-        y = cleared(y, valid_steps(lengths, rows.steps))
+        y = mask_steps(y, sequence_mask(lengths, rows.steps))
     return [y, *final, *(run.stream(value) for value in (program.kept if kernel is program.training else ()))]
 
 
@@ -367,7 +367,7 @@ def backward(
     rows = Rows(x.shape[0], x.shape[1], time_major)
     gy, *carried = gradients
     if lengths is not None:
-        gy = cleared(gy, valid_steps(lengths, rows.steps))
+        gy = mask_steps(gy, sequence_mask(lengths, rows.steps))
     blocks = _blocks(rows, program.backward, parameters, x.element_size(), not reverse)
     settings = wanted, reverse, time_major
     if len(blocks) == 1:

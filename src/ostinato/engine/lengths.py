@@ -48,7 +48,7 @@ def check_range(lengths: Tensor, steps: int) -> None:
         raise ValueError(f"lengths must lie between 0 and {steps}, got {int(lengths.min())}..{int(lengths.max())}")
 
 
-def valid_steps(lengths: Tensor, steps: int) -> Tensor:
+def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
     """Which steps of a padded batch are valid.
 
     Args:
@@ -61,6 +61,6 @@ def valid_steps(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
-def cleared(x: Tensor, valid: Tensor | None) -> Tensor:
+def mask_steps(x: Tensor, valid: Tensor | None) -> Tensor:
     """`x` with zeros where not valid: ``(batch, time, features)``, booleans ``(batch, time)`` or None for all valid."""
     return x if valid is None else torch.where(valid[..., None], x, 0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import Cell, State
-from ostinato.engine.lengths import valid_steps
+from ostinato.engine.lengths import sequence_mask
 
 
 def hooked(cell: Cell[Any]) -> bool:
@@ -24,7 +24,7 @@ def run(cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, revers
     """Runs `cell` over ``(batch, time, features)`` one step at a time; see `ostinato.engine.scan`."""
     steps = range(x.shape[1])
     outputs: list[Tensor] = []
-    valid = None if lengths is None else valid_steps(lengths, x.shape[1])
+    valid = None if lengths is None else sequence_mask(lengths, x.shape[1])
     rows = x.unbind(1)  # its gradient is one tensor; that of x[:, t] would be one as large for every step
     for t in reversed(steps) if reverse else steps:
         y, new = cell(rows[t], state)

@@ -11,9 +11,9 @@ from torch.func import functional_call
 from ostinato.cells import Cell, State
 from ostinato.engine import aten, cache, cpp, reference
 from ostinato.engine.capture import weights_of, with_weights
-from ostinato.engine.lengths import as_lengths, cleared, valid_steps
+from ostinato.engine.interception import current_interceptor, intercept_scans
+from ostinato.engine.lengths import as_lengths, mask_steps, sequence_mask
 from ostinato.engine.program import Failure
-from ostinato.engine.watch import watch_of_now, watching
 
 BackendName = Literal["auto", "reference", "aten", "cpp"]
 S = TypeVar("S", bound=State)
@@ -24,17 +24,17 @@ class Explanation(NamedTuple):
 
     Attributes:
         backend: The backend that runs.
-        because: Why it is the one.
-        others: Why each backend that cannot run this scan cannot, by name.
+        reason: Why it is the one.
+        rejected: Why each backend that cannot run this scan cannot, by name.
     """
 
     backend: str
-    because: str
-    others: dict[str, str]
+    reason: str
+    rejected: dict[str, str]
 
     def __str__(self) -> str:
-        lines = [f"{self.backend}: {self.because}"]
-        return "\n".join(lines + [f"  not {name}: {why}" for name, why in self.others.items()])
+        lines = [f"{self.backend}: {self.reason}"]
+        return "\n".join(lines + [f"  not {name}: {why}" for name, why in self.rejected.items()])
 
 
 class _Choice(NamedTuple):
@@ -42,13 +42,13 @@ class _Choice(NamedTuple):
 
     Attributes:
         backend: Its name.
-        others: Why each backend that cannot run this scan cannot, by name.
+        rejected: Why each backend that cannot run this scan cannot, by name.
         ready: The compiled cell, for "cpp".
         refused: Why the step itself cannot be compiled, if it is that.
     """
 
     backend: str
-    others: dict[str, str]
+    rejected: dict[str, str]
     ready: cpp.Ready | None = None
     refused: str = ""
 
@@ -72,7 +72,8 @@ def scan(
 
     Args:
         cell: One time step.
-        x: Input ``(batch, time, cell.input_size)``; a recurrent dropout mask may stand behind it (`Cell.drop`).
+        x: Input ``(batch, time, cell.input_size)``; a recurrent dropout mask may stand behind it
+            (`Cell.apply_recurrent_dropout`).
         state: State before the first step, tensors ``(batch, size)``; ``cell.initial_state`` unless given.
         lengths: Valid steps of each row, integers ``(batch,)`` between 0 and time, a tensor or a list; all steps unless
             given.
@@ -94,12 +95,12 @@ def scan(
     lengths = as_lengths(lengths, x)
     first: Any = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else _of_type(state, x)
     tracing = torch.compiler.is_compiling()
-    if not tracing and (watch := watch_of_now()) is not None:
-        with watching(None):
-            return cast(tuple[Tensor, S], watch(_lent(cell, weights), x, first, lengths, reverse, backend))
+    if not tracing and (interceptor := current_interceptor()) is not None:
+        with intercept_scans(None):
+            return cast(tuple[Tensor, S], interceptor(_lent(cell, weights), x, first, lengths, reverse, backend))
     if lengths is not None:
         # Whatever stands in the padding, NaN too, must not reach a gradient.
-        x = cleared(x, valid_steps(lengths, x.shape[1]))
+        x = mask_steps(x, sequence_mask(lengths, x.shape[1]))
     features = _features(cell, x)
     if tracing:
         return cast(tuple[Tensor, S], _trace(cell, features, x, first, lengths, reverse, backend, weights))
@@ -133,17 +134,17 @@ def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Exp
         ValueError: For an unknown backend, or one asked for by name that cannot run.
     """
     chosen = _choose(cell, x.shape[-1], x.dtype, x.device, backend, None)
-    name, kind, others = chosen.backend, type(cell).__name__, dict(chosen.others)
+    name, kind, rejected = chosen.backend, type(cell).__name__, dict(chosen.rejected)
     if backend != "auto":
-        return Explanation(name, "asked for by name", others)
+        return Explanation(name, "asked for by name", rejected)
     if name == "cpp" and (obstacle := aten.why_not(cell, x.shape[-1])):
-        others["aten"] = obstacle
-    because = {
+        rejected["aten"] = obstacle
+    reason = {
         "cpp": f"{kind} compiled for this processor",
         "aten": f"torch's own kernel for {kind}",
         "reference": "the plain loop runs every cell, and no faster backend applies",
     }
-    return Explanation(name, because[name], others)
+    return Explanation(name, reason[name], rejected)
 
 
 def _choose(
@@ -156,26 +157,28 @@ def _choose(
     obstacle: str | None = None,
 ) -> _Choice:
     """The backend of a scan, the one place where that is decided; an `obstacle` leaves the plain loop."""
-    others: dict[str, str] = {}
+    rejected: dict[str, str] = {}
     obstacle, refused = obstacle or _transform(), ""
     if backend in ("auto", "cpp"):
         ready = obstacle or cpp.prepare(cell, features, dtype, device, weights)
         if isinstance(ready, cpp.Ready):
-            return _Choice("cpp", others, ready)
+            return _Choice("cpp", rejected, ready)
         if isinstance(ready, Failure):
-            refused = others["cpp"] = ready.message
+            refused = rejected["cpp"] = ready.message
         else:
-            others["cpp"] = ready
+            rejected["cpp"] = ready
     if backend in ("auto", "aten"):
         why_not = (obstacle if backend == "auto" else None) or aten.why_not(cell, features)
         if why_not is None:
-            return _Choice("aten", others)
-        others["aten"] = why_not
+            return _Choice("aten", rejected)
+        rejected["aten"] = why_not
     if backend in ("auto", "reference"):
-        return _Choice("reference", others, refused=refused)
-    if backend not in others:
+        return _Choice("reference", rejected, refused=refused)
+    if backend not in rejected:
         raise ValueError(f"backend must be one of {', '.join(get_args(BackendName))}, got {backend!r}")
-    raise ValueError(f"backend {backend!r} cannot run this scan: {others[backend]}; use backend='auto' or 'reference'")
+    raise ValueError(
+        f"backend {backend!r} cannot run this scan: {rejected[backend]}; use backend='auto' or 'reference'"
+    )
 
 
 def _trace(
@@ -294,7 +297,7 @@ def _check(cell: Cell[Any], x: Tensor, state: State | None) -> None:
         raise ValueError(f"x must be of a floating-point type, got {x.dtype}: embed whole numbers, or convert them")
     if x.layout is not torch.strided:
         raise ValueError(f"x must be a dense tensor, got {x.layout}: call to_dense() first")
-    widths = [cell.input_size] + ([cell.input_size + cell.output_size] if cell.drops_state else [])
+    widths = [cell.input_size] + ([cell.input_size + cell.output_size] if cell.supports_recurrent_dropout else [])
     if x.shape[2] not in widths:
         raise ValueError(f"x has {x.shape[2]} features, {type(cell).__name__} takes {cell.input_size}")
     if state is not None:

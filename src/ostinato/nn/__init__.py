@@ -1,6 +1,6 @@
 """Layers: any cell over time, torch's own layers on this engine, attention."""
 
-from ostinato.engine.lengths import valid_steps
+from ostinato.engine.lengths import sequence_mask
 from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
 from ostinato.nn.crf import CRF, Transitions
 from ostinato.nn.dropin import GRU, LSTM, RNN
@@ -20,5 +20,5 @@ __all__ = [
     "TokenEmbedding",
     "Transitions",
     "linear_cross_entropy",
-    "valid_steps",
+    "sequence_mask",
 ]

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ostinato.engine.lengths import cleared
+from ostinato.engine.lengths import mask_steps
 
 Score = Literal["general", "dot"]
 
@@ -41,7 +41,7 @@ class _Attention(nn.Module, ABC):
             ValueError: For shapes that do not fit.
         """
         self._check_keys(keys, mask)
-        return self._project(cleared(keys, mask))
+        return self._project(mask_steps(keys, mask))
 
     def forward(
         self,
@@ -74,8 +74,8 @@ class _Attention(nn.Module, ABC):
         self._check_keys(keys, mask)
         self._check_query(query, keys, values)
         if projected is None:
-            projected = self._project(cleared(keys, mask))
-        return self.read(query, cleared(keys if values is None else values, mask), projected, mask)
+            projected = self._project(mask_steps(keys, mask))
+        return self.read(query, mask_steps(keys if values is None else values, mask), projected, mask)
 
     def read(
         self, query: Tensor, values: Tensor, projected: Tensor, mask: Tensor | None = None

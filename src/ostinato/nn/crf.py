@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ostinato.engine.lengths import valid_steps
+from ostinato.engine.lengths import sequence_mask
 
 FORBIDDEN = -1e4
 """What a forbidden step adds to a score in training: too little to count, and finite, as gradients must be."""
@@ -96,7 +96,7 @@ class CRF(nn.Module):
     def _path_score(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """The scores of the given paths ``(batch,)``."""
         start, end, transition = self._scores(FORBIDDEN)
-        valid = valid_steps(lengths, emissions.shape[1])
+        valid = sequence_mask(lengths, emissions.shape[1])
         if not emissions.shape[1]:
             return emissions.flatten(1).sum(1)
         tags = tags.masked_fill(~valid, 0)
@@ -111,7 +111,7 @@ class CRF(nn.Module):
         start, end, transition = self._scores(FORBIDDEN)
         if not emissions.shape[1]:
             return emissions.flatten(1).sum(1)
-        valid = valid_steps(lengths, emissions.shape[1])
+        valid = sequence_mask(lengths, emissions.shape[1])
         alpha = start + torch.where(valid[:, :1], emissions[:, 0], 0)
         for step in range(1, emissions.shape[1]):
             here = valid[:, step, None]
@@ -163,7 +163,7 @@ class CRF(nn.Module):
         if not steps:
             return lengths.new_zeros((batch, 0), dtype=torch.int64), emissions.new_zeros(batch)
         start, end, transition = self._scores(-torch.inf)
-        valid = valid_steps(lengths, steps)
+        valid = sequence_mask(lengths, steps)
         best = start + emissions[:, 0]
         stay = torch.arange(self.num_tags, device=emissions.device).expand(batch, -1)
         before = []

@@ -13,7 +13,7 @@ from ostinato import cells
 from ostinato.cells import Cell, ElmanState, GRUState, LSTMState
 from ostinato.engine import BackendName, scan
 from ostinato.engine.lengths import as_lengths
-from ostinato.nn.ragged import repack, unpack
+from ostinato.nn.packing import repack, unpack
 
 States = tuple[Tensor, ...]
 

@@ -14,8 +14,8 @@ from torch.types import Device
 
 from ostinato.cells import Cell, State, Zoneout
 from ostinato.engine import BackendName, scan
-from ostinato.engine.lengths import as_lengths, cleared, valid_steps
-from ostinato.nn.ragged import repack, unpack
+from ostinato.engine.lengths import as_lengths, mask_steps, sequence_mask
+from ostinato.nn.packing import repack, unpack
 
 Merge = Literal["concat", "sum"]
 
@@ -53,7 +53,7 @@ class Recurrent(nn.Module):
         dropout: Probability of a zero in what each layer above the first reads (Zaremba et al. 2014), as in torch.
         locked_dropout: Whether `dropout` takes one mask a row for all of its steps (Merity et al. 2018).
         recurrent_dropout: Probability of a zero in what the recurrent weights see, one mask a row for all of its steps
-            (Gal & Ghahramani 2016). The cell must call `Cell.drop`.
+            (Gal & Ghahramani 2016). The cell must call `Cell.apply_recurrent_dropout`.
         zoneout: Probability that a state unit keeps its old value at a step (Krueger et al. 2017), one for all tensors
             of the state or one for each: ``(0.05, 0.5)`` for the h and c of an LSTM.
         weight_drop: Probability of a zero in the recurrent weights, one mask a forward pass (Merity et al. 2018). The
@@ -147,10 +147,10 @@ class Recurrent(nn.Module):
             raise ValueError(f"cell must make a Cell from (input_size, hidden_size), it made a {name}")
         if cell.input_size != input_size:
             raise ValueError(f"cell made a {name} that takes {cell.input_size} features where {input_size} come in")
-        if self.recurrent_dropout and not cell.drops_state:
+        if self.recurrent_dropout and not cell.supports_recurrent_dropout:
             raise ValueError(
-                f"recurrent_dropout: {name} does not drop its state; call Cell.drop in its forward and set "
-                "drops_state = True, or use zoneout or weight_drop"
+                f"recurrent_dropout: {name} does not drop its state; call Cell.apply_recurrent_dropout in its forward "
+                "and set supports_recurrent_dropout = True, or use zoneout or weight_drop"
             )
         if self.weight_drop and not cell.recurrent_weights:
             raise ValueError(f"weight_drop: {name} has no recurrent_weights; name them in its class")
@@ -278,7 +278,7 @@ class Recurrent(nn.Module):
                 final.append(last)
             x = self._merged(*outputs)
             if self.residual and x.shape == below.shape:
-                x = x + (below if lengths is None else cleared(below, valid_steps(lengths, x.shape[1])))
+                x = x + (below if lengths is None else mask_steps(below, sequence_mask(lengths, x.shape[1])))
         return x, tuple(final)
 
     def _merged(self, forward: Tensor, reverse: Tensor | None = None) -> Tensor:

@@ -70,7 +70,7 @@ class NetworkSettings(TrainingSettings):
 def _remembering(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:
     """A cell whose memories last from the start."""
     cell = make(input_size, hidden_size)
-    if not cell.remember(bias):
+    if not cell.set_forget_bias(bias):
         raise OstinatoError(f"forget_bias: {type(cell).__name__} has no gate that keeps the state; leave it out")
     return cell
 

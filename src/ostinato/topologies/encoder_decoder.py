@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells import State
-from ostinato.engine.lengths import cleared
-from ostinato.nn import AdditiveAttention, MultiplicativeAttention, Recurrent, valid_steps
+from ostinato.engine.lengths import mask_steps
+from ostinato.nn import AdditiveAttention, MultiplicativeAttention, Recurrent, sequence_mask
 from ostinato.topologies.initial_state import StateFromVector
 from ostinato.topologies.memory import Carry, Memory
 from ostinato.topologies.output import output_layer
@@ -133,10 +133,10 @@ class EncoderDecoder(nn.Module):
             ValueError: For shapes that do not fit, or lengths out of range.
         """
         self._check_targets(memory, targets_in, lengths)
-        valid = None if lengths is None else valid_steps(lengths.to(targets_in.device), targets_in.shape[1])
-        targets_in = cleared(targets_in, valid)
+        valid = None if lengths is None else sequence_mask(lengths.to(targets_in.device), targets_in.shape[1])
+        targets_in = mask_steps(targets_in, valid)
         features = self._fed(targets_in, memory) if self.input_feeding else self._at_once(targets_in, memory)
-        return cleared(self.output(self.dropout(features)), valid)
+        return mask_steps(self.output(self.dropout(features)), valid)
 
     def encode(self, x: Tensor, lengths: Tensor | None = None) -> Memory:
         """Reads `x`.
@@ -152,7 +152,7 @@ class EncoderDecoder(nn.Module):
             ValueError: For shapes that do not fit, or lengths out of range.
         """
         keys, final = self.encoder(x, lengths=lengths)
-        mask = None if lengths is None else valid_steps(lengths.to(x.device), x.shape[1])
+        mask = None if lengths is None else sequence_mask(lengths.to(x.device), x.shape[1])
         projected = self.attention.precompute(keys, mask=mask) if self.attention else None
         return Memory(keys, mask, projected, self.bridge(final))
 

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from ostinato.cells import State
-from ostinato.engine.lengths import cleared
-from ostinato.nn import LockedDropout, Recurrent, valid_steps
+from ostinato.engine.lengths import mask_steps
+from ostinato.nn import LockedDropout, Recurrent, sequence_mask
 from ostinato.topologies.output import output_layer
 
 
@@ -55,5 +55,5 @@ class ManyToMany(nn.Module):
             ValueError: For shapes that do not fit, or lengths out of range.
         """
         y, final = self.recurrent(x, state, lengths=lengths)
-        valid = None if lengths is None else valid_steps(lengths.to(x.device), x.shape[1])
-        return cleared(self.output(self.dropout(y)), valid), final
+        valid = None if lengths is None else sequence_mask(lengths.to(x.device), x.shape[1])
+        return mask_steps(self.output(self.dropout(y)), valid), final

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells import State
-from ostinato.nn import AdditiveAttention, Recurrent, valid_steps
+from ostinato.nn import AdditiveAttention, Recurrent, sequence_mask
 from ostinato.topologies.output import output_layer
 
 Pooling = Literal["last", "mean", "max", "attention"]
@@ -79,7 +79,7 @@ class ManyToOne(nn.Module):
 
     def _pooled(self, y: Tensor, lengths: Tensor) -> Tensor:
         """One vector a row from ``(batch, time, size)``, which is zero past each row's length."""
-        valid = valid_steps(lengths, y.shape[1])
+        valid = sequence_mask(lengths, y.shape[1])
         if self.attention is not None:
             return self.attention(y.new_ones(y.shape[0], 1), y, mask=valid)[0]  # type: ignore[no-any-return]
         if self.pooling == "mean":

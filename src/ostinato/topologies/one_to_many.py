@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells import State
-from ostinato.engine.lengths import cleared
-from ostinato.nn import Recurrent, valid_steps
+from ostinato.engine.lengths import mask_steps
+from ostinato.nn import Recurrent, sequence_mask
 from ostinato.topologies.initial_state import StateFromVector
 from ostinato.topologies.output import output_layer
 
@@ -80,8 +80,8 @@ class OneToMany(nn.Module):
         state = tuple(type(each)(*(tensor.tanh() for tensor in each)) for each in starts)
         if targets is None:
             return self._free(x.new_zeros(len(x), 1, self.output_size), state, longest, valid)
-        inputs = torch.cat([targets.new_zeros(expected[0], 1, expected[2]), cleared(targets, valid)], dim=1)
-        return cleared(self.output(self.recurrent(inputs[:, :longest], state)[0]), valid)
+        inputs = torch.cat([targets.new_zeros(expected[0], 1, expected[2]), mask_steps(targets, valid)], dim=1)
+        return mask_steps(self.output(self.recurrent(inputs[:, :longest], state)[0]), valid)
 
     def _valid(self, x: Tensor, steps: int | Tensor) -> tuple[int, Tensor | None]:
         """How many steps to write, and which are valid; None for all."""
@@ -94,13 +94,13 @@ class OneToMany(nn.Module):
         if (steps < 0).any():
             raise ValueError(f"steps must not be negative, got {int(steps.min())}")
         longest = int(steps.max()) if len(steps) else 0
-        return longest, valid_steps(steps.to(x.device), longest)
+        return longest, sequence_mask(steps.to(x.device), longest)
 
     def _free(self, y: Tensor, state: tuple[State, ...], steps: int, valid: Tensor | None) -> Tensor:
         """Each step reads the output of the one before; `y` is the first input, ``(batch, 1, output_size)``."""
         outputs = [y[:, :0]]
         for t in range(steps):
             hidden, state = self.recurrent(y, state)
-            y = cleared(self.output(hidden), None if valid is None else valid[:, t, None])
+            y = mask_steps(self.output(hidden), None if valid is None else valid[:, t, None])
             outputs.append(y)
         return torch.cat(outputs, dim=1)

@@ -40,7 +40,7 @@ def open_lstm(input_size: int, hidden_size: int, *, lag: int) -> LSTM:
 def open_gru(input_size: int, hidden_size: int, *, lag: int) -> GRU:
     """A GRU that begins to remember for about `lag` steps: its update gates' bias is ``log(lag)``; see `open_lstm`."""
     cell = GRU(input_size, hidden_size)
-    cell.remember(math.log(lag))
+    cell.set_forget_bias(math.log(lag))
     return cell
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ostinato.data.batches import BucketBatches
 from ostinato.data.units import Ids
-from ostinato.nn import valid_steps
+from ostinato.nn import sequence_mask
 from ostinato.tasks.seq2seq.texts import END, PAD, START
 from ostinato.training import DistributedContext
 
@@ -39,7 +39,7 @@ class PairBatch(NamedTuple):
     @property
     def valid(self) -> Tensor:
         """Which steps of the targets are valid, booleans ``(batch, steps)``."""
-        return valid_steps(self.target_lengths, self.target_in.shape[1])
+        return sequence_mask(self.target_lengths, self.target_in.shape[1])
 
     def to(self, device: torch.device) -> "PairBatch":
         """The same on a device."""

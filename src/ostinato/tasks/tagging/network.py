@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ostinato.data.units import Words
 from ostinato.data.vectors import WordVectors
-from ostinato.nn import CRF, LockedDropout, Recurrent, TokenEmbedding, Transitions, valid_steps
+from ostinato.nn import CRF, LockedDropout, Recurrent, TokenEmbedding, Transitions, sequence_mask
 from ostinato.tasks.tagging.encoding import SPECIALS, TagBatch
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.topologies import ManyToMany, ManyToOne
@@ -90,7 +90,7 @@ class TaggingNetwork(nn.Module):
         if self.crf is not None:
             return self.crf.log_likelihood(scores, batch.tags, batch.lengths)
         each = scores.log_softmax(-1).gather(2, batch.tags[..., None])[..., 0]
-        return torch.where(valid_steps(batch.lengths, each.shape[1]), each, 0).sum(1)
+        return torch.where(sequence_mask(batch.lengths, each.shape[1]), each, 0).sum(1)
 
     def scores(self, batch: TagBatch) -> Tensor:
         """The score of each tag at each step ``(batch, time, tags)``."""
