@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint compilers bench clean
+.PHONY: demo test lint docs compilers bench clean
 
 demo: .venv/ready  ## train a forecaster on an embedded series, print its scores, save model and plot under demo/
 	$(BIN)/ostinato demo --out demo
@@ -17,6 +17,9 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src/ostinato
+
+docs: .venv/ready  ## the pages of docs/ and the reference from docstrings, under site/; a link or a name that leads nowhere ends it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with the public data sets
 	set -e; for dataset in etth1 exchange_rate; do for horizon in 24 96 336; do \
@@ -41,4 +44,4 @@ bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with
 	touch $@
 
 clean:
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis
