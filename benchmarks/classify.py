@@ -91,7 +91,7 @@ def line(name: str, shares: np.ndarray, targets: np.ndarray, seconds: float) -> 
 
 def fitted(settings: dict[str, Any], files: dict[str, Path]) -> tuple[SequenceClassifier, float]:
     began = time.perf_counter()
-    model = SequenceClassifier(**settings).fit(files["train"], files["dev"])
+    model = SequenceClassifier(**settings).fit(files["train"], validation=files["dev"])
     return model, time.perf_counter() - began
 
 

@@ -27,7 +27,7 @@ def module():
 
 def saved(folder, **changes):
     content = {"kind": "Forecaster", "settings": SETTINGS, "tensors": module().state_dict(), "metrics": METRICS}
-    save_bundle(folder, **{**content, "extras": EXTRAS, **changes})
+    save_bundle(folder, **{**content, "model": EXTRAS, **changes})
     return folder
 
 
@@ -52,7 +52,7 @@ def pristine(tmp_path_factory):
 
 
 def assert_same(loaded, other):
-    assert (loaded.kind, loaded.settings, loaded.extras) == (other.kind, other.settings, other.extras)
+    assert (loaded.kind, loaded.settings, loaded.model) == (other.kind, other.settings, other.model)
     assert (loaded.metrics, loaded.versions, loaded.created) == (other.metrics, other.versions, other.created)
     assert loaded.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(loaded.tensors[name], other.tensors[name]) for name in other.tensors)
@@ -63,7 +63,7 @@ def assert_same(loaded, other):
 
 def test_a_bundle_gives_back_what_was_saved(bundle):
     loaded = load_bundle(bundle, KINDS)
-    assert (loaded.kind, loaded.settings, loaded.metrics, loaded.extras) == ("Forecaster", SETTINGS, METRICS, EXTRAS)
+    assert (loaded.kind, loaded.settings, loaded.metrics, loaded.model) == ("Forecaster", SETTINGS, METRICS, EXTRAS)
     assert loaded.versions.keys() == {"ostinato", "torch", "python"}
     other = nn.GRU(2, 4)
     loaded.load_into(other)
@@ -83,9 +83,9 @@ def test_tied_and_strided_and_scalar_tensors_are_saved(tmp_path):
     assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
 
 
-def test_keys_that_are_numbers_become_text_and_do_not_spoil_the_digest(tmp_path):
-    loaded = load_bundle(saved(tmp_path / "m", extras={"names": {9: "x", 10: "y"}}), KINDS)
-    assert loaded.extras == {"names": {"9": "x", "10": "y"}}
+def test_keys_that_are_numbers_become_text_and_do_not_spoil_thedigest_of(tmp_path):
+    loaded = load_bundle(saved(tmp_path / "m", model={"names": {9: "x", 10: "y"}}), KINDS)
+    assert loaded.model == {"names": {"9": "x", "10": "y"}}
 
 
 # Saving where something is already.
@@ -186,7 +186,7 @@ def test_a_newer_format_asks_for_an_update(bundle):
 
 
 def test_a_changed_digit_of_the_scaler_is_found(bundle):
-    edit(bundle, extras={**EXTRAS, "scaler": {"mean": 0.123456788, "scale": 1e-300}})
+    edit(bundle, model={**EXTRAS, "scaler": {"mean": 0.123456788, "scale": 1e-300}})
     with pytest.raises(OstinatoError, match="was changed since it was saved"):
         load_bundle(bundle, KINDS)
 
@@ -206,11 +206,11 @@ def test_weights_that_are_missing_renamed_cut_or_foreign_are_refused(bundle, tmp
 
 
 def test_no_path_outside_the_folder_is_read(bundle):
-    from ostinato.bundle import _digest
+    from ostinato.bundle import digest_of
 
     manifest = json.loads((bundle / "bundle.json").read_text())
     manifest["weights"]["file"] = "../../secret.safetensors"
-    edit(bundle, weights=manifest["weights"], sha256=_digest(manifest))
+    edit(bundle, weights=manifest["weights"], sha256=digest_of(manifest))
     with pytest.raises(OstinatoError, match="does not describe a model"):
         load_bundle(bundle, KINDS)
 

@@ -55,7 +55,8 @@ class _Manifest(BaseModel):
     format_version: int
     kind: str
     settings: dict[str, Any]
-    extras: dict[str, Any]
+    model: dict[str, Any]
+    notes: list[str]
     metrics: dict[str, Any]
     versions: dict[str, str]
     created: str
@@ -73,7 +74,8 @@ class Bundle:
         settings: of the estimator.
         tensors: of the model, by name, on the CPU.
         metrics: measured when it was trained.
-        extras: what is learnt from data and no tensor: vocabulary, scaler, columns.
+        model: what is learned from data and no tensor: vocabulary, scaler, columns.
+        notes: what was found when the training data were read.
         versions: of ostinato, torch and python that wrote it.
         created: when, in ISO 8601.
     """
@@ -83,7 +85,8 @@ class Bundle:
     settings: dict[str, Any]
     tensors: dict[str, Tensor]
     metrics: dict[str, Any]
-    extras: dict[str, Any]
+    model: dict[str, Any]
+    notes: tuple[str, ...]
     versions: dict[str, str]
     created: str
 
@@ -112,7 +115,8 @@ def save_bundle(
     settings: dict[str, Any],
     tensors: Mapping[str, Tensor],
     metrics: dict[str, Any] | None = None,
-    extras: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    notes: Collection[str] = (),
 ) -> None:
     """Save a trained model. Killed at any moment, the folder holds the old bundle or the new one.
 
@@ -123,7 +127,8 @@ def save_bundle(
         settings: of the estimator, as JSON.
         tensors: of the model, by name.
         metrics: measured when it was trained, as JSON.
-        extras: what is learnt from data and no tensor (vocabulary, scaler, columns), as JSON.
+        model: what is learned from data and no tensor (vocabulary, scaler, columns), as JSON.
+        notes: what was found when the training data were read.
 
     Raises:
         OstinatoError: the folder holds other things.
@@ -145,7 +150,8 @@ def save_bundle(
         "format_version": FORMAT_VERSION,
         "kind": kind,
         "settings": settings,
-        "extras": extras or {},
+        "model": model or {},
+        "notes": list(notes),
         "metrics": metrics or {},
         "versions": {
             "ostinato": __version__,
@@ -155,7 +161,7 @@ def save_bundle(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": weights.model_dump(),
     }
-    text = json.dumps({**manifest, "sha256": _digest(manifest)}, indent=2)
+    text = json.dumps({**manifest, "sha256": digest_of(manifest)}, indent=2)
     if not folder.exists():
         folder.mkdir(parents=True)
         sync_folder(folder.parent)
@@ -169,7 +175,7 @@ def save_bundle(
 
 
 def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
-    """Read a trained model, whole and unchanged since it was saved.
+    """Read a trained model, whole and unchanged since it was saved; also while another is saved there.
 
     Args:
         folder: where it is.
@@ -179,16 +185,27 @@ def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
         OstinatoError: there is none, it is of a newer version or of a kind not in `kinds`, or a file is damaged.
     """
     manifest = _read_manifest(folder)
-    if manifest.kind not in kinds:
-        known = ", ".join(sorted(kinds))
-        raise OstinatoError(f"{folder / MANIFEST} is of kind {manifest.kind!r}, not one of {known}: update ostinato")
+    while True:
+        if manifest.kind not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise OstinatoError(
+                f"{folder / MANIFEST} is of kind {manifest.kind!r}, not one of {known}: update ostinato"
+            )
+        try:
+            tensors = _read_weights(folder / manifest.weights.file, manifest.weights)
+            break
+        except OstinatoError:
+            read, manifest = manifest, _read_manifest(folder)
+            if manifest == read:  # nothing was saved in between: the weights are not as they should be
+                raise
     return Bundle(
         folder=folder,
         kind=manifest.kind,
         settings=manifest.settings,
-        tensors=_read_weights(folder / manifest.weights.file, manifest.weights),
+        tensors=tensors,
         metrics=manifest.metrics,
-        extras=manifest.extras,
+        model=manifest.model,
+        notes=tuple(manifest.notes),
         versions=manifest.versions,
         created=manifest.created,
     )
@@ -227,7 +244,7 @@ def _read_manifest(folder: Path) -> _Manifest:
         raise OstinatoError(f"{folder} has no {MANIFEST}: give the folder that a model was saved to")
     try:
         content = json.loads(path.read_bytes())
-        digest = _digest(content)
+        digest = digest_of(content)
     except (ValueError, RecursionError) as error:
         raise OstinatoError(f"{path} is not JSON ({error}): it is damaged, take it from a backup") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -244,9 +261,10 @@ def _read_manifest(folder: Path) -> _Manifest:
 
 
 def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise OstinatoError(f"{path} is missing: take it from a backup, its name must not be changed")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise OstinatoError(f"{path} is missing: take it from a backup, its name must not be changed") from None
     if len(content) != weights.size:
         raise OstinatoError(f"{path} has {len(content)} bytes instead of {weights.size}: copy it again")
     if hashlib.sha256(content).hexdigest() != weights.sha256:
@@ -257,7 +275,7 @@ def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
         raise OstinatoError(f"{path} is not a safetensors file ({error}): take it from a backup") from error
 
 
-def _digest(content: Any) -> str:
+def digest_of(content: Any) -> str:
     """Of what a reader gets but the digest itself, whatever the white space and the order of keys."""
     read = json.loads(json.dumps(content))  # keys are text now, as a reader has them
     if isinstance(read, dict):

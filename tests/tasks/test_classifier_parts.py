@@ -155,7 +155,7 @@ def test_grams_are_words_and_pairs():
     flat, starts = grams.rows(["good good", "zebra", "film"], once=True)
     assert starts.tolist() == [0, 1, 1]
     assert flat.tolist() == [grams.numbers["good"], grams.numbers["film"]]
-    again = Grams.from_tensor(grams.to_tensor(), 2, CUT)
+    again = Grams.restored(*grams.saved())
     assert again.numbers == grams.numbers
 
 

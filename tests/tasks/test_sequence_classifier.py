@@ -117,22 +117,22 @@ def double(request):
 
 def in_double(classifier):
     """What was fitted, computing in float64."""
-    classifier._fitted.network.double()
-    return classifier._fitted
+    classifier.model.network.double()
+    return classifier.model
 
 
 def test_the_vocabulary_is_of_the_training_rows_alone():
     texts, labels = reviews()
     other = (["zebra " + text for text in texts[:40]], labels[:40])
-    classifier = SequenceClassifier(**TINY | {"epochs": 1}).fit((texts, labels), other)
-    fitted = classifier._fitted
+    classifier = SequenceClassifier(**TINY | {"epochs": 1}).fit((texts, labels), validation=other)
+    fitted = classifier.model
     assert set(fitted.inputs.units.tokens[2:]) == {word for text in texts for word in text.split()}
     assert not any("zebra" in gram for gram in fitted.linear.grams.numbers)
     assert not any("zebra" in gram for gram in fitted.baselines.bayes.grams.numbers)
     share = SequenceClassifier(**TINY | {"epochs": 1}).fit(
         ([f"{text} only{n}" for n, text in enumerate(texts)], labels)
     )
-    known = [token for token in share._fitted.inputs.units.tokens if token.startswith("only")]
+    known = [token for token in share.model.inputs.units.tokens if token.startswith("only")]
     assert len(known) == len(texts) - len(_validation(texts, labels))
 
 
@@ -145,11 +145,11 @@ def _validation(texts, labels):
 def test_the_means_and_spreads_are_of_the_training_rows_alone():
     arrays, labels = waves(60)
     classifier = SequenceClassifier(hidden_size=4, epochs=1).fit(
-        (arrays, labels), ([array + 100 for array in arrays], labels)
+        (arrays, labels), validation=([array + 100 for array in arrays], labels)
     )
     values = np.concatenate(arrays)
-    assert classifier._fitted.inputs.mean[0] == pytest.approx(values.mean())
-    assert classifier._fitted.inputs.spread[0] == pytest.approx(values.std())
+    assert classifier.model.inputs.mean[0] == pytest.approx(values.mean())
+    assert classifier.model.inputs.spread[0] == pytest.approx(values.std())
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another():
@@ -192,7 +192,7 @@ def test_balanced_weights_make_every_label_count_alike():
 def test_max_length_cuts_and_says_so():
     classifier = SequenceClassifier(**TINY | {"epochs": 1}, max_length=3, linear=False).fit(reviews())
     assert any("longer than max_length=3" in note for note in classifier.notes)
-    first, second = classifier._fitted.logits(["the film was good", "the film was bad"])
+    first, second = classifier.model.logits(["the film was good", "the film was bad"])
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
@@ -200,7 +200,7 @@ def test_copies_and_contradictions_are_noted():
     texts, labels = reviews()
     contrary = "negative" if labels[0] == "positive" else "positive"
     torn = (texts + texts[:3] + texts[:1], [*labels, *labels[:3], contrary])
-    notes = " ".join(SequenceClassifier(**TINY | {"epochs": 1}).fit(torn, (texts[:30], labels[:30])).notes)
+    notes = " ".join(SequenceClassifier(**TINY | {"epochs": 1}).fit(torn, validation=(texts[:30], labels[:30])).notes)
     assert "4 training texts are copies of others" in notes
     assert "1 training texts stand under more than one label" in notes
     assert "30 validation texts stand in the training data too" in notes
@@ -212,7 +212,7 @@ def test_word_vectors_are_where_training_begins(tmp_path):
     chosen = TINY | {"epochs": 1, "vectors": str(path), "freeze_vectors": True}
     del chosen["embedding_size"]
     classifier = SequenceClassifier(**chosen).fit(reviews())
-    fitted = classifier._fitted
+    fitted = classifier.model
     weight = fitted.network.readers[0].embedding.weight
     tokens = fitted.inputs.units.tokens
     assert weight[tokens.index("film")].tolist() == [1, 2, 3]
@@ -220,7 +220,7 @@ def test_word_vectors_are_where_training_begins(tmp_path):
     assert weight[0].tolist() == [0, 0, 0]
     assert classifier.settings.embedding_size == 3
     assert any(f"{path} has vectors for 2 of" in note for note in classifier.notes)
-    trained = SequenceClassifier(**chosen | {"freeze_vectors": False}).fit(reviews())._fitted.network
+    trained = SequenceClassifier(**chosen | {"freeze_vectors": False}).fit(reviews()).model.network
     assert trained.readers[0].embedding.weight[tokens.index("film")].tolist() != [1, 2, 3]
     with pytest.raises(OstinatoError, match="vectors of 3 values, but embedding_size=8"):
         SequenceClassifier(**chosen, embedding_size=8).fit(reviews())
@@ -232,8 +232,8 @@ def test_word_vectors_are_where_training_begins(tmp_path):
 def test_without_calibration_the_temperature_is_one():
     texts, labels = reviews()
     classifier = SequenceClassifier(**TINY, calibration="none", linear=False).fit((texts, labels))
-    assert classifier._fitted.mix.temperature == 1
-    network, _ = classifier._fitted.parts(texts[:5])
+    assert classifier.model.mix.temperature == 1
+    network, _ = classifier.model.parts(texts[:5])
     np.testing.assert_array_equal(probabilities(network)[:, 1], classifier.predict(texts[:5])["p(positive)"])
 
 
@@ -262,7 +262,7 @@ def test_data_that_do_not_fit_are_refused(quick):
     with pytest.raises(OstinatoError, match="label 'mixed' was not in the training data, which had negative, pos"):
         quick.evaluate((["good", "fair"], ["positive", "mixed"]))
     with pytest.raises(OstinatoError, match="item 0: label 'mixed' was not"):
-        SequenceClassifier().fit((texts, labels), (["fair"], ["mixed"]))
+        SequenceClassifier().fit((texts, labels), validation=(["fair"], ["mixed"]))
     with pytest.raises(OstinatoError, match="linear: a setting for texts, and the sequences holds seq"):
         SequenceClassifier(linear=True).fit(waves(20))
     with pytest.raises(OstinatoError, match=r"class_weights: give one for each label .* 'negative' is missing"):

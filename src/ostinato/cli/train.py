@@ -14,14 +14,13 @@ from ostinato.bundle import refuse_foreign
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_scores
 from ostinato.errors import OstinatoError
-from ostinato.tasks import Estimator
-from ostinato.tasks.fitting import checkpoints_of
+from ostinato.tasks.estimator import checkpoints_of
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
 
 
 def train(
-    model: Estimator[Any, Any],
+    model: Any,
     out: Path,
     fit: Callable[[TrainingLogger], object],
     score: Callable[[], ScoreTable] | None,
@@ -73,7 +72,7 @@ def train(
 
 
 def train_and_score(
-    model: Estimator[Any, Any],
+    model: Any,
     data: Any,
     out: Path,
     validation: Any,
@@ -92,7 +91,7 @@ def train_and_score(
     train(
         model,
         out,
-        lambda logger: model.fit(data, validation, folder=out, resume=resume, logger=logger),
+        lambda logger: model.fit(data, validation=validation, folder=out, resume=resume, logger=logger),
         None if unseen is None else lambda: model.evaluate(unseen),
         scored_on=scored_on,
         resume=resume,

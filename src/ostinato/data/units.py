@@ -3,12 +3,13 @@
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ostinato.errors import OstinatoError
 
@@ -65,6 +66,15 @@ class Units(ABC):
     @abstractmethod
     def tokens(self) -> list[str]:
         """Every unit as it is shown, by its number."""
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What a saved model holds of it: no tensors, and what `to_json` gives."""
+        return {}, self.to_json()
+
+    @staticmethod
+    def restored(tensors: Mapping[str, Tensor], content: dict[str, Any]) -> "Units":
+        """What `saved` gave."""
+        return Units.from_json(content)
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from ostinato.tasks.sequence_classifier import SequenceClassifier
 from ostinato.tasks.sequence_tagger import SequenceTagger
 from ostinato.tasks.translator import Translator
 
-ESTIMATORS: dict[str, type[Estimator[Any, Any]]] = {
+ESTIMATORS: dict[str, Any] = {
     kind.__name__: kind for kind in (Chatbot, Forecaster, LanguageModel, SequenceClassifier, SequenceTagger, Translator)
 }
 """The classes a bundle may name."""
 
 
-def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Estimator[Any, Any]:
+def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Any:
     """The estimator that was saved in a folder, whichever it is.
 
     Args:

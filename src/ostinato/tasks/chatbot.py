@@ -19,8 +19,8 @@ from ostinato.tasks.dialogue.fitted import Fitted
 from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
-from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
+from ostinato.tasks.old_estimator import Estimator
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import pair_batch
 from ostinato.tasks.seq2seq.train import pair_loss, train

@@ -1,45 +1,47 @@
-"""The contract of every task: settings, fit, predict, evaluate, save, load."""
+"""The contract of every verb: settings, fit, predict, evaluate, examine, save, load."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
-from ostinato.bundle import Bundle, load_bundle, save_bundle
+from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
-from ostinato.diagnostics import Examination, TrainingContext, examine
+from ostinato.diagnostics import Doctor, Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
+from ostinato.tasks.model import Model
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import TrainingLogger
+from ostinato.training import (
+    DistributedContext,
+    Trainer,
+    TrainingLogger,
+    clear_checkpoints,
+    moved,
+    random_numbers_kept,
+    seed_everything,
+)
+
+S = TypeVar("S", bound=NetworkSettings)
+R = TypeVar("R")
+M = TypeVar("M", bound=Model[Any])
 
 
-class Trained(Protocol):
-    """What fitting leaves: all that predicts, and that a bundle must hold."""
+class Estimator(ABC, Generic[S, R, M]):
+    """A verb, from data to a saved model: ``Estimator(**settings).fit(data)``, then predict, evaluate, save.
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number that was learned, by name."""
-        ...
-
-    def extras(self) -> dict[str, Any]:
-        """Everything else, fit for JSON."""
-        ...
-
-
-M = TypeVar("M", bound=NetworkSettings)
-F = TypeVar("F", bound=Trained)
-
-
-class Estimator(ABC, Generic[M, F]):
-    """A task from data to a saved model: ``Estimator(**settings).fit(data)``, then predict, evaluate, save.
+    A subclass gives its settings, `read`, `split`, `prepare`, `predict`, `evaluate`, `summary` and a sample of the loss
+    for `examine`; all else is written here, once. It keeps scikit-learn's manners, too: `get_params`, `set_params`,
+    cloning, `score`, and ``fit(data, y)``.
 
     Args:
-        settings: See the task's settings class, `settings_class`.
+        settings: See the verb's settings class, `settings_class`.
 
     Attributes:
         settings: As given, or with what `fit` found out in place of None.
@@ -51,35 +53,56 @@ class Estimator(ABC, Generic[M, F]):
     """
 
     settings_class: ClassVar[type[NetworkSettings]]
-    settings: M
+    model_class: ClassVar[type[Model[Any]]]
+    settings: S
 
     def __init__(self, **settings: Any) -> None:
-        try:
-            self.settings = self.settings_class(**settings)  # type: ignore[assignment]
-        except ValidationError as error:
-            raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+        self._params = settings
+        self._given: S = self._settings(settings)
+        self.settings = self._given
         self.metrics: ScoreTable | None = None
         self.notes: tuple[str, ...] = ()
-        self._fitted: F | None = None
+        self._model: M | None = None
+
+    @property
+    def model(self) -> M:
+        """What `fit` left: the network, and all that belongs to it.
+
+        Raises:
+            OstinatoError: Nothing is fitted yet.
+        """
+        if self._model is None:
+            name = type(self).__name__
+            raise OstinatoError(f"this {name} is not fitted: call fit(data), or {name}.load(folder)")
+        return self._model
+
+    # What a verb gives.
 
     @abstractmethod
-    def fit(
-        self,
-        data: Any,
-        validation: Any = None,
-        *,
-        folder: str | Path | None = None,
-        resume: bool = False,
-        logger: TrainingLogger | None = None,
-    ) -> Self:
-        """Trains on a file or an in-memory object; returns the estimator itself.
+    def read(self, data: Any) -> R:
+        """Checked records, as `fit` and `evaluate` read them.
+
+        Raises:
+            OstinatoError: For anything wrong with the data, with file, line and column.
+        """
+
+    @abstractmethod
+    def split(self, records: R, share: float) -> tuple[R, R]:
+        """Parts records in two: the rest, and about `share` of them, of which the rest tells nothing."""
+
+    @abstractmethod
+    def prepare(self, training: R, validation: R, *, folder: Path | None) -> Prepared[Any, M]:
+        """A network, untrained, and all that it takes to train it.
+
+        The generators of random numbers are seeded already.
 
         Args:
-            data: To train on.
-            validation: To choose when to stop; a part of `data` unless given.
-            folder: Where checkpoints are written while training goes on; None for nowhere.
-            resume: Go on from the newest checkpoint in `folder`.
-            logger: Shows progress; None for silence.
+            training: Of these everything is learned.
+            validation: Others, which choose when to stop.
+            folder: Where the model is trained, for what is too large to be held in memory; None for nowhere.
+
+        Raises:
+            OstinatoError: For too few records, or settings that do not fit them.
         """
 
     @abstractmethod
@@ -89,6 +112,114 @@ class Estimator(ABC, Generic[M, F]):
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """One line: what the network is, and of what it was made."""
+
+    @abstractmethod
+    def sample_loss(self, data: Any) -> Callable[[], Tensor]:
+        """What takes the network's loss on a sample of some data, evenly spread, for `examine`."""
+
+    def read_validation(self, data: Any, training: R) -> R:
+        """Validation data, read as the training data were."""
+        return self.read(data)
+
+    def overlap(self, training: R, validation: R) -> tuple[str, ...]:
+        """What to say of validation data that were given, and stand in the training data too."""
+        return ()
+
+    def with_targets(self, data: Any, y: Any) -> Any:
+        """Data whose targets come apart from them, as scikit-learn gives them, as `read` takes them.
+
+        Raises:
+            OstinatoError: The data of this verb hold their own targets.
+        """
+        raise OstinatoError(
+            f"{type(self).__name__} takes no y: its data hold what it learns. Other data to choose when to stop are "
+            "given as validation=..."
+        )
+
+    # What follows from it.
+
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        logger: TrainingLogger | None = None,
+    ) -> Self:
+        """Trains on a file or an in-memory object.
+
+        The global random generators and the number of threads are afterwards what they were before.
+
+        Args:
+            data: To train on.
+            y: Labels, tags or other targets of `data`, one for each, where they do not stand in it.
+            validation: To choose when to stop; a part of `data` unless given.
+            folder: Where checkpoints are written while training goes on; None for nowhere.
+            resume: Go on from the newest checkpoint in `folder`.
+            logger: Shows progress; None for silence.
+
+        Returns:
+            This estimator, with the best weights found.
+
+        Raises:
+            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it.
+            TrainingDiverged: The loss or a gradient is not finite.
+            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+        """
+        place = None if folder is None else Path(folder)
+        with random_numbers_kept(), self._given.on_threads():
+            whole = self.read(data if y is None else self.with_targets(data, y))
+            if validation is None:
+                training, validating = self.split(whole, self._given.validation_share)
+                overlap: tuple[str, ...] = ()
+            else:
+                training, validating = whole, self.read_validation(validation, whole)
+                overlap = self.overlap(training, validating)
+            seed_everything(self._given.seed)
+            prepared = self.prepare(training, validating, folder=place)
+            to_be_continued = self._train(prepared, place, resume, logger)
+            self._model = prepared.model()
+        self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
+        self.notes = (*prepared.notes, *overlap, *to_be_continued)
+        if place is not None and not to_be_continued and DistributedContext.from_environment().main:
+            clear_checkpoints(checkpoints_of(place))
+        return self
+
+    def _train(
+        self, prepared: Prepared[Any, M], folder: Path | None, resume: bool, logger: TrainingLogger | None
+    ) -> tuple[str, ...]:
+        """Trains the network in place; what to say where it could go on."""
+        settings = prepared.settings
+        device = settings.on_device
+        network = prepared.network.to(device)
+        trainer = Trainer(
+            network,
+            lambda model, batch, state: prepared.loss(model, moved(batch, device), state),
+            settings,
+            folder=None if folder is None else checkpoints_of(folder),
+            logger=logger,
+            monitor=Doctor(network, settings),
+        )
+        history = trainer.fit(prepared.batches, prepared.score, resume=resume)
+        if history.stopped != "seconds":
+            return ()
+        kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
+        return (f"training was stopped after max_seconds={settings.max_seconds:g}{kept}",)
+
+    def score(self, data: Any, y: Any = None) -> float:
+        """The first figure of `evaluate` that a verdict speaks of, negative where less is better: higher is better.
+
+        Args:
+            data: As for `evaluate`.
+            y: As for `fit`.
+        """
+        return self.evaluate(data if y is None else self.with_targets(data, y)).main
 
     def examine(self, data: Any) -> Examination:
         """Looks into the trained network as it works on some data: gradients through time, dynamics, memory, a verdict.
@@ -102,26 +233,10 @@ class Estimator(ABC, Generic[M, F]):
         Raises:
             OstinatoError: Nothing is fitted yet, or anything is wrong with the data.
         """
-        network, loss = self._case(data)
-        with self.settings.on_threads():
-            return examine(network, loss, self._training_context())
-
-    def _training_context(self) -> TrainingContext:
-        """What advice depends on."""
+        network, loss = self.model.network, self.sample_loss(data)
         beaten = "" if self.metrics is None or self.metrics.beats else self.metrics.verdict()
-        return TrainingContext.of(self.settings, beaten=beaten)
-
-    @abstractmethod
-    def _case(self, data: Any) -> tuple[nn.Module, Callable[[], Tensor]]:
-        """The network, and what takes its loss on a sample of some data, for the doctor."""
-
-    @abstractmethod
-    def summary(self) -> str:
-        """One line: what the network is, and of what it was made."""
-
-    @abstractmethod
-    def _restored(self, bundle: Bundle) -> F:
-        """What `tensors` and `extras` of a trained model gave, from the bundle they were saved in."""
+        with random_numbers_kept(), self.settings.on_threads():
+            return examine(network, loss, TrainingContext.of(self.settings, beaten=beaten))
 
     def save(self, folder: str | Path) -> None:
         """Writes the trained model as a bundle: `bundle.json` and a safetensors file.
@@ -129,47 +244,85 @@ class Estimator(ABC, Generic[M, F]):
         Raises:
             OstinatoError: Nothing is fitted yet, or the folder holds other things.
         """
-        fitted = self._need()
+        tensors, content = self.model.saved()
         save_bundle(
             Path(folder),
             kind=type(self).__name__,
             settings=self.settings.model_dump(mode="json"),
-            tensors=fitted.tensors(),
+            tensors=tensors,
             metrics=None if self.metrics is None else self.metrics.to_dict(),
-            extras=fitted.extras() | {"notes": list(self.notes)},
+            model=content,
+            notes=self.notes,
         )
 
     @classmethod
-    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Self:
+    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None, device: str = "auto") -> Self:
         """Reads what `save` wrote.
 
         Args:
             folder: The bundle.
             cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
+            device: Where it predicts, see the setting; not where it was trained.
 
         Raises:
             OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
         """
         bundle = load_bundle(Path(folder), {cls.__name__})
-        settings = dict(bundle.settings)
-        if settings["cell"] not in CELLS:
+        settings = bundle.settings | {"device": device}
+        if settings.get("cell") not in CELLS:
             if cell is None:
                 raise OstinatoError(
-                    f"{folder} was trained with the cell {settings['cell']}: "
+                    f"{folder} was trained with the cell {settings.get('cell')}: "
                     f"{cls.__name__}.load(folder, cell=<that class>) loads it"
                 )
             settings["cell"] = cell
         self = cls(**settings)
-        self._fitted = self._restored(bundle)
-        self.notes = tuple(bundle.extras["notes"])
+        model = self.model_class.restored(bundle, self.settings)
+        model.network.to(self.settings.on_device)
+        self._model = model  # type: ignore[assignment]
+        self.notes = bundle.notes
         self.metrics = ScoreTable.from_dict(bundle.metrics) if bundle.metrics else None
         return self
 
-    def _need(self) -> F:
-        if self._fitted is None:
-            name = type(self).__name__
-            raise OstinatoError(f"this {name} is not fitted: call fit(data), or {name}.load(folder)")
-        return self._fitted
+    # scikit-learn's manners.
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Every setting by name, before `fit` has decided any. `deep` is for scikit-learn; there is nothing below."""
+        return {name: self._params.get(name, getattr(self._given, name)) for name in type(self._given).model_fields}
+
+    def set_params(self, **params: Any) -> Self:
+        """Changes settings; those of the network count from the next `fit` on.
+
+        Raises:
+            OstinatoError: As the constructor.
+        """
+        changed = self._params | params
+        self._given, self._params = self._settings(changed), changed
+        fitted = self._model is not None
+        self.settings = self.settings.model_copy(update=params) if fitted else self._given
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        """Another with the same settings, not fitted: those that were left to the data are left to them again."""
+        return type(self)(**self._params)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._model is not None
+
+    def __repr__(self) -> str:
+        """The settings that were given."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._params.items())})"
+
+    def _settings(self, values: dict[str, Any]) -> S:
+        try:
+            return self.settings_class(**values)  # type: ignore[return-value]
+        except ValidationError as error:
+            raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+
+
+def checkpoints_of(folder: str | Path) -> Path:
+    """Where the training of a model that goes into this folder keeps its checkpoints."""
+    return Path(folder) / "checkpoints"
 
 
 def _one_line(owner: str, settings: type[NetworkSettings], error: ValidationError) -> str:

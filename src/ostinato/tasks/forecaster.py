@@ -14,7 +14,6 @@ from ostinato.bundle import Bundle
 from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
 from ostinato.tasks.forecasting.baselines import fit_baselines
@@ -26,6 +25,7 @@ from ostinato.tasks.forecasting.split import Split, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import train
+from ostinato.tasks.old_estimator import Estimator
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name

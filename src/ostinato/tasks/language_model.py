@@ -14,7 +14,6 @@ from ostinato.bundle import Bundle
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
 from ostinato.data.units import UNITS, Units
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.language.fitted import Fitted, cased
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
@@ -24,6 +23,7 @@ from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReade
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.suggest import Suggester, Suggestion
 from ostinato.tasks.language.train import train
+from ostinato.tasks.old_estimator import Estimator
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import DistributedContext, TrainingLogger

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ostinato.errors import OstinatoError
 
 
 class Metric(NamedTuple):
@@ -58,6 +61,18 @@ METRICS = {
 }
 """Every figure a table may show, in the order of its columns, besides the coverage of intervals."""
 
+
+class _Saved(BaseModel):
+    """What `ScoreTable.to_dict` gives."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    model: str
+    count: int
+    counted: str
+    scores: dict[str, dict[str, float | None]]
+    verdict: str
+
+
 WIDEST = 8
 """Characters a figure may take, so that the table fits a terminal of 80 columns."""
 
@@ -84,12 +99,24 @@ class ScoreTable:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ScoreTable":
-        """What `to_dict` came from."""
+        """What `to_dict` came from.
+
+        Raises:
+            OstinatoError: It came from nothing of the kind.
+        """
+        try:
+            read = _Saved.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise OstinatoError(f"no table of scores ({where}: {first['msg']}): score the model again") from None
+        if read.model not in read.scores:
+            raise OstinatoError(f"a table of scores without its model {read.model!r}: score the model again")
         rows = {
             name: {metric: math.nan if figure is None else figure for metric, figure in scores.items()}
-            for name, scores in content["scores"].items()
+            for name, scores in read.scores.items()
         }
-        return cls(content["model"], rows, content["count"], content["counted"])
+        return cls(read.model, rows, read.count, read.counted)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,6 +157,13 @@ class ScoreTable:
             "scores": rows,
             "verdict": self.verdict(),
         }
+
+    @property
+    def main(self) -> float:
+        """The model's first figure that is judged, negative where less is better: the higher the better."""
+        own = self.rows[self.model]
+        metric = next(metric for metric, form in METRICS.items() if form.judged and metric in own)
+        return -_badness(metric, own[metric])
 
     @property
     def beats(self) -> bool:

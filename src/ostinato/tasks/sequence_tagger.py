@@ -15,8 +15,8 @@ from ostinato.data.tagged import Tagged
 from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
+from ostinato.tasks.old_estimator import Estimator
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines

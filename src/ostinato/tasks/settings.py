@@ -1,16 +1,24 @@
-"""Choices that every task with a recurrent network leaves to its user."""
+"""Choices that verbs leave to their users, in blocks, each declared once.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+A verb's settings class inherits the blocks it needs and gives other defaults as keywords of its class::
+
+    class TaggerSettings(EmbeddingSettings, NetworkSettings, epochs=20): ...
+
+A field marked with an `Option` has a command-line option of its own; all others are reached by ``--set NAME=VALUE``.
+"""
+
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from ostinato.cells import CELLS, Cell, CellFactory
+from ostinato.data.units import UnitName
+from ostinato.engine import BackendName
 from ostinato.errors import OstinatoError
-from ostinato.training import TrainingSettings
+from ostinato.training import DATA, MODEL, DistributedContext, Option, TrainingSettings, num_threads
 
 SMALL = 64
 """Units up to which one CPU thread is fastest, and on a busy machine faster by far."""
@@ -21,15 +29,26 @@ def cell_name(cell: Any) -> str:
     return cell if isinstance(cell, str) else f"{cell.__name__} (your own)"
 
 
+def _names(value: Any) -> Any:
+    """Column names, also when they come as one text with commas between."""
+    return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+
+ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
+"""Names of columns; one text with commas between is several."""
+
+
 class NetworkSettings(TrainingSettings):
-    """The recurrent layers of a task's network, and how they are trained."""
+    """The recurrent layers of a verb's network, and how and where they are trained."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    cell: Annotated[str | type[Cell], PlainSerializer(cell_name, return_type=str)] = Field(  # type: ignore[type-arg]
-        "gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours."
-    )
-    hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer.")
+    cell: Annotated[
+        str | type[Cell],  # type: ignore[type-arg]
+        PlainSerializer(cell_name, return_type=str),
+        Option("NAME", MODEL, "Recurrent cell, one of those listed below."),
+    ] = Field("gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours.")
+    hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer and direction.")
     num_layers: int = Field(1, ge=1, description="Recurrent layers.")
     forget_bias: float | None = Field(
         None,
@@ -41,6 +60,16 @@ class NetworkSettings(TrainingSettings):
         ge=1,
         description="CPU threads of training; None takes 1 for up to 64 units, where more only wait for each other, "
         "and torch's own number beyond.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="Where it trains and predicts: auto (a CUDA device where there is one, else the CPU), cpu, cuda, "
+        "cuda:1, mps.",
+    )
+    backend: BackendName = Field("auto", description="The engine's backend of the recurrent layers.")
+    validation_share: float = Field(
+        0.1, gt=0, lt=1, description="Share of the data kept out of training, to choose when to stop."
     )
 
     @field_validator("cell")
@@ -54,20 +83,79 @@ class NetworkSettings(TrainingSettings):
     def make_cell(self) -> CellFactory:
         """What makes the cell from an input size and a hidden size."""
         make = CELLS[self.cell] if isinstance(self.cell, str) else self.cell
-        return make if self.forget_bias is None else partial(_remembering, make, self.forget_bias)
+        return make if self.forget_bias is None else partial(_with_forget_bias, make, self.forget_bias)
 
-    @contextmanager
-    def on_threads(self) -> Iterator[None]:
+    def on_threads(self) -> AbstractContextManager[None]:
         """Where torch uses as many CPU threads as these settings say."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads or (1 if self.hidden_size <= SMALL else before))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        return num_threads(self.threads or (1 if self.hidden_size <= SMALL else None))
+
+    @property
+    def on_device(self) -> torch.device:
+        """The device of these settings; under `torchrun` each process has a GPU of its own.
+
+        Raises:
+            OstinatoError: There is no such device.
+        """
+        if self.device == "auto" or (self.device == "cuda" and torch.cuda.is_available()):
+            return DistributedContext.from_environment().device
+        device = torch.device(self.device)
+        there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+        if (device.index or 0) >= there[device.type]:
+            raise OstinatoError(f"device={self.device!r}: this machine has none: leave it at auto, or say cpu")
+        return device
 
 
-def _remembering(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:
+class TokenizerSettings(TrainingSettings):
+    """What a text is cut into."""
+
+    unit: Annotated[
+        UnitName,
+        Option("NAME", MODEL, "What a text is cut into: char, byte, word, or bpe (pieces of words); see below."),
+    ] = Field(
+        "word",
+        description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
+        "texts, with which no word is unknown.",
+    )
+    vocabulary_size: int | None = Field(
+        None, ge=3, description="At most so many tokens, the most frequent ones; None takes all, and of bpe 8,000."
+    )
+    min_count: int = Field(1, ge=1, description="Tokens seen less often in training are unknown.")
+    lowercase: Annotated[bool, Option(group=DATA, help="Make capitals small letters.")] = Field(
+        False, description="Whether capitals are made small letters."
+    )
+
+    @model_validator(mode="after")
+    def _chooses_among_tokens(self) -> Self:
+        if self.unit == "byte" and (self.vocabulary_size is not None or self.min_count > 1):
+            raise ValueError("unit='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
+        return self
+
+
+class WordSplitSettings(TokenizerSettings):
+    """Tokens, and what parts words."""
+
+    split: Literal["punctuation", "whitespace"] = Field(
+        "punctuation",
+        description="For words: whether punctuation marks are words too, or only white space parts words.",
+    )
+
+
+class EmbeddingSettings(TrainingSettings):
+    """The vectors of tokens."""
+
+    embedding_size: int = Field(64, ge=1, description="Features of a token's vector; those of `vectors` decide.")
+    vectors: str | None = Field(
+        None, description="File of word vectors to begin with, as GloVe or word2vec write them in text."
+    )
+    word_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Probability that a token is read as unknown, in training."
+    )
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Probability that a token's vector is zero wherever it stands in a batch."
+    )
+
+
+def _with_forget_bias(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:
     """A cell whose memories last from the start."""
     cell = make(input_size, hidden_size)
     if not cell.set_forget_bias(bias):

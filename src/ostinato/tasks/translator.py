@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ostinato.bundle import Bundle
 from ostinato.data.pairs import Pairs, PairSource, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import drop_checkpoints, evenly
+from ostinato.tasks.old_estimator import Estimator
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch

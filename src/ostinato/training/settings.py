@@ -1,5 +1,6 @@
 """How to train: the settings every estimator shares."""
 
+from copy import copy
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,9 +10,27 @@ OF_DOCTOR = ("doctor_every", "state_limit")
 
 
 class TrainingSettings(BaseModel):
-    """How to train a model. Unknown names and values out of range are refused."""
+    """How to train a model. Unknown names and values out of range are refused.
+
+    A subclass changes defaults by keywords of its class: ``class MySettings(TrainingSettings, epochs=30)``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init_subclass__(cls, **defaults: Any) -> None:
+        """Takes the defaults, which pydantic hands on to where the fields are known."""
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **defaults: Any) -> None:
+        """Sets other defaults of fields that are inherited."""
+        for name, default in defaults.items():
+            if name not in cls.model_fields:
+                raise TypeError(f"{cls.__name__} has no setting {name!r} to give a default")
+            cls.model_fields[name] = copy(cls.model_fields[name])
+            cls.model_fields[name].default = default
+        if defaults:
+            cls.model_rebuild(force=True)
 
     epochs: int = Field(default=20, ge=1, description="Passes over the training data.")
     batch_size: int = Field(default=32, ge=1, description="Rows of a batch, over all processes together.")
@@ -113,7 +132,7 @@ class TrainingSettings(BaseModel):
 
         A run may be resumed with any change but to these.
         """
-        free = {"patience", "checkpoint_every", "max_seconds", "state_limit"}
+        free = {"patience", "checkpoint_every", "max_seconds", "state_limit", "device"}
         if self.doctor != "fix":
             free |= {"doctor", "doctor_every"}
         if self.schedule != "cosine":  # the cosine is laid over all the epochs

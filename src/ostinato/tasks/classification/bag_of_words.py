@@ -1,10 +1,10 @@
 """Linear models of which words, and pairs of words, a text holds: naive Bayes and its weighted successor."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ostinato.data.units import Words
 
 Targets = npt.NDArray[np.int64]
+Split = Literal["punctuation", "whitespace"]
 
 SMOOTHING = 1.0
 """Added to every count (Laplace)."""
@@ -37,7 +38,7 @@ class Cut(NamedTuple):
         lowercase: Whether it is read in lower case.
     """
 
-    split: Literal["punctuation", "whitespace"]
+    split: Split
     lowercase: bool
 
     def grams(self, text: str, longest: int) -> Iterator[str]:
@@ -88,14 +89,18 @@ class Grams:
         flat = np.fromiter((number for row in found for number in row), np.int64)
         return torch.from_numpy(flat), torch.from_numpy(starts.astype(np.int64))
 
-    def to_tensor(self) -> Tensor:
-        """All of them as UTF-8 bytes, a line each."""
-        return torch.from_numpy(np.frombuffer("\n".join(self.numbers).encode(), np.uint8).copy())
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All of them as UTF-8 bytes, a line each; and how a text is cut."""
+        lines = np.frombuffer("\n".join(self.numbers).encode(), np.uint8).copy()
+        return {"": torch.from_numpy(lines)}, {"longest": self.longest, "cut": self.cut._asdict()}
 
     @classmethod
-    def from_tensor(cls, content: Tensor, longest: int, cut: Cut) -> Self:
-        """What `to_tensor` gave."""
-        grams = content.numpy().tobytes().decode().split("\n") if content.numel() else []
+    def restored(cls, tensors: Mapping[str, Tensor], content: dict[str, Any]) -> Self:
+        """What `saved` gave."""
+        lines, longest, cut = tensors[""], content["longest"], Cut(**content["cut"])
+        if cut.split not in get_args(Split) or longest not in (1, 2) or not isinstance(cut.lowercase, bool):
+            raise ValueError("this is no way to cut a text into words")
+        grams = lines.numpy().tobytes().decode().split("\n") if lines.numel() else []
         return cls({gram: number for number, gram in enumerate(grams)}, longest, cut)
 
 
@@ -120,9 +125,10 @@ class BagOfWords:
         flat, starts = self.grams.rows(texts, once=self.once)
         return (_summed(flat, starts, self.weight) + self.bias).numpy()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All that was learned, by name."""
-        return {"grams": self.grams.to_tensor(), "weight": self.weight, "bias": self.bias}
+    def __post_init__(self) -> None:
+        """Makes sure that each gram has its weights."""
+        if self.weight.shape != (len(self.grams.numbers), len(self.bias)):
+            raise ValueError(f"{len(self.grams.numbers)} grams have weights of shape {tuple(self.weight.shape)}")
 
 
 def naive_bayes(texts: Sequence[str], targets: Targets, classes: int, cut: Cut) -> BagOfWords:

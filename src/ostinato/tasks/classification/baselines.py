@@ -1,16 +1,13 @@
 """The simple classifiers a network has to beat."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from ostinato.data.labelled import Labelled, Numbers
-from ostinato.tasks.classification.bag_of_words import BagOfWords, Cut, Grams, naive_bayes
+from ostinato.tasks.classification.bag_of_words import BagOfWords, Cut, naive_bayes
 from ostinato.tasks.classification.calibration import Array, probabilities
 from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
 
@@ -49,26 +46,6 @@ class Baselines:
             features = _means_and_spreads(data.arrays)
             said["ridge on mean, spread"] = features @ self.ridge.weight + self.ridge.bias
         return said
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All that was learned, by name."""
-        tensors = {"shares": torch.from_numpy(self.shares)}
-        if self.bayes is not None:
-            tensors |= {f"bayes.{name}": tensor for name, tensor in self.bayes.tensors().items()}
-        if self.ridge is not None:
-            tensors |= {f"ridge.{name}": torch.tensor(value) for name, value in self.ridge._asdict().items()}
-        return tensors
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], cut: Cut) -> Self:
-        """What `tensors` gave."""
-        shares = tensors["shares"].numpy()
-        if "bayes.grams" in tensors:
-            grams = Grams.from_tensor(tensors["bayes.grams"], 1, cut)
-            return cls(shares, bayes=BagOfWords(grams, False, tensors["bayes.weight"], tensors["bayes.bias"]))
-        ridge = (tensors[f"ridge.{name}"].numpy() for name in ("weight", "bias", "penalty"))
-        weight, bias, penalty = ridge
-        return cls(shares, ridge=Ridge(weight, bias, float(penalty)))
 
 
 def _means_and_spreads(arrays: list[Numbers]) -> Array:

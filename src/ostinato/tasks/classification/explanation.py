@@ -13,8 +13,8 @@ from rich.text import Text
 from ostinato.data.units import Words
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.calibration import log_odds, probabilities
-from ostinato.tasks.classification.fitted import Fitted
 from ostinato.tasks.classification.inputs import TextInputs
+from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.picture import picture, shade
 
 
@@ -83,7 +83,7 @@ class Explanation:
             raise OstinatoError(f"{path}: {error.strerror}") from None
 
 
-def explained(fitted: Fitted, text: str) -> Explanation:
+def explained(fitted: ClassifierModel, text: str) -> Explanation:
     """Explains a text with a fitted model: see `Explanation`.
 
     Every figure comes from reading the texts in question, all in batches: the beginnings of the text, and the text
@@ -113,7 +113,7 @@ def explained(fitted: Fitted, text: str) -> Explanation:
     )
 
 
-def _spans(fitted: Fitted, text: str) -> Iterator[tuple[int, int]]:
+def _spans(fitted: ClassifierModel, text: str) -> Iterator[tuple[int, int]]:
     """Where each word begins and ends: as the network's vocabulary parts them, or at white space for other units."""
     settings = fitted.settings
     words = Words((), (), settings.split if settings.unit == "word" else "whitespace").words(text)

@@ -1,6 +1,7 @@
 """What a network reads: the numbers of a text's units, or standardised sequences of numbers."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -47,10 +48,6 @@ class Inputs(ABC):
     def size(self) -> int:
         """Units of the vocabulary, or features."""
 
-    @abstractmethod
-    def extras(self) -> dict[str, Any]:
-        """What `from_extras` makes it from, fit for JSON."""
-
     def steps(self, item: Item) -> Steps:
         """The steps that are read of an item."""
         return self.whole(item)[: self.max_length]
@@ -58,11 +55,6 @@ class Inputs(ABC):
     def cut(self, items: Sequence[Item]) -> int:
         """How many items are longer than what is read of them."""
         return 0 if self.max_length is None else sum(len(self.whole(item)) > self.max_length for item in items)
-
-    @staticmethod
-    def from_extras(extras: dict[str, Any]) -> "Inputs":
-        """What `extras` says."""
-        return TextInputs.restored(extras) if "units" in extras else NumberInputs.restored(extras)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +86,6 @@ class TextInputs(Inputs):
     def size(self) -> int:
         return len(self.units)
 
-    def extras(self) -> dict[str, Any]:
-        return {"units": self.units.to_json(), "lowercase": self.lowercase, "max_length": self.max_length}
-
-    @classmethod
-    def restored(cls, extras: dict[str, Any]) -> Self:
-        """What `extras` says."""
-        return cls(Units.from_json(extras["units"]), extras["lowercase"], extras["max_length"])
-
 
 @dataclass(frozen=True, eq=False)
 class NumberInputs(Inputs):
@@ -129,21 +113,13 @@ class NumberInputs(Inputs):
     def size(self) -> int:
         return len(self.features)
 
-    def extras(self) -> dict[str, Any]:
-        return {
-            "features": list(self.features),
-            "mean": list(self.mean),
-            "spread": list(self.spread),
-            "max_length": self.max_length,
-        }
-
-    @classmethod
-    def restored(cls, extras: dict[str, Any]) -> Self:
-        """What `extras` says."""
-        return cls(tuple(extras["features"]), tuple(extras["mean"]), tuple(extras["spread"]), extras["max_length"])
+    def __post_init__(self) -> None:
+        """Makes sure that each feature has its mean and spread."""
+        if not len(self.features) == len(self.mean) == len(self.spread):
+            raise ValueError(f"{len(self.features)} features, {len(self.mean)} means, {len(self.spread)} spreads")
 
 
-def learn_inputs(data: Labelled, settings: ClassifierSettings) -> Inputs:
+def learn_inputs(data: Labelled, settings: ClassifierSettings) -> TextInputs | NumberInputs:
     """The inputs of a training part."""
     if data.features:
         return NumberInputs.learn(data, settings)
@@ -164,3 +140,24 @@ def gathered(steps: Sequence[Steps], targets: npt.NDArray[np.int64]) -> Batch:
     for row, each in zip(x, steps, strict=True):
         row[: len(each)] = each
     return Batch(torch.from_numpy(x), torch.from_numpy(lengths), torch.from_numpy(targets))
+
+
+def found_in(training: Labelled, inputs: Inputs) -> list[str]:
+    """What a user should know of the training data."""
+    notes = []
+    labels = training.require_labels()
+    if cut := inputs.cut(training.items):
+        notes.append(f"{cut:,} of {len(training):,} training sequences are longer than max_length={inputs.max_length}")
+    rare = [label for label, count in Counter(labels).items() if count < 2]
+    if rare:
+        notes.append(f"label {rare[0]!r} has one training example only: it cannot be learned")
+    if training.features:
+        return notes
+    by_text: dict[str, set[str]] = {}
+    for text, label in zip(training.texts, labels, strict=True):
+        by_text.setdefault(text, set()).add(label)
+    if twice := len(training) - len(by_text):
+        notes.append(f"{twice:,} training texts are copies of others")
+    if torn := sum(len(found) > 1 for found in by_text.values()):
+        notes.append(f"{torn:,} training texts stand under more than one label")
+    return notes

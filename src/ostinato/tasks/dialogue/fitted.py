@@ -133,7 +133,7 @@ class Fitted:
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: ChatbotSettings) -> Self:
         """What `tensors` and `extras` say."""
-        extras, tensors = bundle.extras, bundle.tensors
+        extras, tensors = bundle.model, bundle.tensors
         units = DialogueUnits.from_json(extras["units"])
         network = cls.make_network(settings, len(units))
         bundle.load_into(network, prefix="network.")

@@ -110,7 +110,7 @@ class Fitted:
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: ForecasterSettings) -> Self:
         """What `tensors` and `extras` say."""
-        extras = bundle.extras
+        extras = bundle.model
         arrays = {name: tensor.numpy() for name, tensor in bundle.tensors.items() if not name.startswith("network.")}
         network = ForecastNetwork(settings, Sizes(**extras["sizes"]))
         bundle.load_into(network, prefix="network.")

@@ -67,11 +67,11 @@ class Fitted:
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: LanguageSettings) -> Self:
         """What `tensors` and `extras` say."""
-        units = Units.from_json(bundle.extras["units"])
+        units = Units.from_json(bundle.model["units"])
         network = LanguageNetwork(settings, len(units))
         bundle.load_into(network, prefix="network.")
         ngrams = Ngrams(*(bundle.tensors[f"ngrams.{name}"] for name in ("single", "pairs", "double")))
-        return cls(settings, network.eval(), units, ngrams, Counted(**bundle.extras["trained"]))
+        return cls(settings, network.eval(), units, ngrams, Counted(**bundle.model["trained"]))
 
 
 def cased(passage: Passage, settings: LanguageSettings) -> Iterator[str]:

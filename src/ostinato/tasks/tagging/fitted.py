@@ -80,7 +80,7 @@ class Fitted:
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: TaggerSettings) -> Self:
         """What `tensors` and `extras` say."""
-        extras, tensors = bundle.extras, bundle.tensors
+        extras, tensors = bundle.model, bundle.tensors
         network = make_network(settings, Sizes(**extras["sizes"]), extras["tags"], extras["constrained"])
         bundle.load_into(network, prefix="network.")
         words = settings.inputs == "words"

@@ -94,7 +94,7 @@ class Fitted:
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: TranslatorSettings) -> Self:
         """What `tensors` and `extras` say."""
-        vocabularies = Vocabularies.from_json(bundle.extras["vocabularies"])
+        vocabularies = Vocabularies.from_json(bundle.model["vocabularies"])
         network = cls.make_network(settings, vocabularies)
         bundle.load_into(network, prefix="network.")
         texts = (_as_texts(bundle.tensors[f"nearest.{name}"]) for name in REMEMBERED)

@@ -1,49 +1,61 @@
-"""What fitting a SequenceClassifier leaves: everything that predicts, and that a bundle must hold."""
+"""What fitting a SequenceClassifier leaves: everything that tells labels, and that a bundle must hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ostinato.bundle import Bundle
 from ostinato.data.labelled import Item, Labelled, LabelledSpec
 from ostinato.data.labelled_files import LabelledSource, read_labelled
-from ostinato.tasks.classification.bag_of_words import BagOfWords, Grams
+from ostinato.tasks.classification.bag_of_words import BagOfWords
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.calibration import Array, Mix
-from ostinato.tasks.classification.inputs import Inputs, NumberInputs, TextInputs, gathered
+from ostinato.tasks.classification.inputs import NumberInputs, TextInputs, gathered
 from ostinato.tasks.classification.labels import numbered
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
+from ostinato.tasks.model import Model
+from ostinato.training import moved
 
 BATCH = 256
 """Sequences read at once outside training."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class ClassifierModel(Model[ClassifierSettings]):
     """A trained network with all that belongs to it.
 
     Attributes:
         settings: The classifier's, with the columns that were found.
+        network: In evaluation mode.
         labels: In the order of the network's outputs.
         inputs: How items become steps.
-        network: On the CPU, in evaluation mode.
-        linear: The linear part beside it, where there is one.
+        linear: The linear part beside the network, where there is one.
         mix: How their scores become log-odds.
         baselines: Fitted on the training part.
     """
 
     settings: ClassifierSettings
-    labels: tuple[str, ...]
-    inputs: Inputs
     network: ClassifierNetwork
+    labels: tuple[str, ...]
+    inputs: TextInputs | NumberInputs
     linear: BagOfWords | None
     mix: Mix
     baselines: Baselines
+
+    def __post_init__(self) -> None:
+        """Makes sure that all parts tell the same labels apart."""
+        told = {len(self.labels), len(self.baselines.shares)}
+        told |= set() if self.linear is None else {len(self.linear.bias)}
+        if len(told) > 1:
+            raise ValueError(f"parts tell {' and '.join(map(str, sorted(told)))} labels apart")
+
+    @classmethod
+    def build(cls, settings: ClassifierSettings, parts: Mapping[str, Any]) -> ClassifierNetwork:
+        inputs, labels = parts["inputs"], parts["labels"]
+        return ClassifierNetwork(settings, inputs.size, len(labels), text=isinstance(inputs, TextInputs))
 
     @property
     def spec(self) -> LabelledSpec:
@@ -59,7 +71,7 @@ class Fitted:
         read = read_labelled(data, self.spec, labels=labels, known=self.labels)
         if isinstance(self.inputs, TextInputs):
             _ = read.texts  # or an error
-        elif isinstance(self.inputs, NumberInputs) and len(read.features) != len(self.inputs.features):
+        elif len(read.features) != len(self.inputs.features):
             _ = read.arrays
             raise read.error(f"{len(read.features)} features, where training had {len(self.inputs.features)}")
         if labels:
@@ -75,50 +87,11 @@ class Fitted:
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             batch = gathered([steps[row] for row in rows], np.zeros(len(rows), np.int64))
-            network[rows] = self.network(batch).double().mean(0).numpy()
+            scores = self.network(moved(batch, self.settings.on_device))
+            network[rows] = scores.double().mean(0).cpu().numpy()
         linear = self.linear.logits([str(item) for item in items]) if self.linear is not None else None
         return network, linear
 
     def logits(self, items: Sequence[Item]) -> Array:
         """Log-odds ``(rows, labels)`` but for a constant in each row."""
         return self.mix.logits(*self.parts(items))
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number that was learned, by name."""
-        linear = {} if self.linear is None else self.linear.tensors()
-        return {
-            **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
-            **{f"baselines.{name}": tensor for name, tensor in self.baselines.tensors().items()},
-            **{f"linear.{name}": tensor for name, tensor in linear.items()},
-        }
-
-    def extras(self) -> dict[str, Any]:
-        """Everything else, fit for JSON."""
-        return {"labels": list(self.labels), "inputs": self.inputs.extras(), "mix": self.mix._asdict()}
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle, settings: ClassifierSettings) -> Self:
-        """What `tensors` and `extras` say."""
-        extras = bundle.extras
-        inputs = Inputs.from_extras(extras["inputs"])
-        labels = tuple(extras["labels"])
-        network = ClassifierNetwork(settings, inputs.size, len(labels), text=isinstance(inputs, TextInputs))
-        bundle.load_into(network, prefix="network.")
-        linear = None
-        if "linear.grams" in bundle.tensors:
-            grams = Grams.from_tensor(bundle.tensors["linear.grams"], 2, settings.cut)
-            linear = BagOfWords(grams, True, bundle.tensors["linear.weight"], bundle.tensors["linear.bias"])
-        baselines = {
-            name.removeprefix("baselines."): tensor
-            for name, tensor in bundle.tensors.items()
-            if name.startswith("baselines.")
-        }
-        return cls(
-            settings,
-            labels,
-            inputs,
-            network.eval(),
-            linear,
-            Mix(**extras["mix"]),
-            Baselines.from_tensors(baselines, settings.cut),
-        )

@@ -1,0 +1,113 @@
+"""What fitting leaves: a network and all that belongs to it, kept and found again part by part."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, Self, TypeVar, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.bundle import Bundle
+from ostinato.errors import OstinatoError
+from ostinato.storage import misfits
+from ostinato.tasks.parts import Misfit, all_apart, all_together, first_not_finite
+from ostinato.tasks.settings import NetworkSettings
+
+S = TypeVar("S", bound=NetworkSettings)
+
+OWN = ("settings", "network")
+"""Fields that are kept apart: the settings stand in a bundle of their own accord, the network is made by `build`."""
+
+
+class Model(ABC, Generic[S]):
+    """A trained network with all that belongs to it. A subclass is a dataclass, whose fields are parts.
+
+    `ostinato.tasks.parts` tells what a part may be. Each is saved under the name of its field; the annotations are the
+    schema of what is read.
+
+    Attributes:
+        settings: With what fitting found in place of None.
+        network: In evaluation mode, on the device where it predicts.
+    """
+
+    settings: S
+    network: nn.Module
+
+    @classmethod
+    @abstractmethod
+    def build(cls, settings: S, parts: Mapping[str, Any]) -> nn.Module:
+        """The network, untrained.
+
+        Args:
+            settings: With what fitting found in place of None.
+            parts: The other fields of the model, by name, or as many of them as the network depends on.
+        """
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Every number that was learned by name, and everything else, fit for JSON."""
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        kinds = _parts_of(type(self))
+        own, content = all_apart({name: getattr(self, name) for name in kinds}, kinds)
+        return tensors | own, content
+
+    @classmethod
+    def restored(cls, bundle: Bundle, settings: S) -> Self:
+        """What `saved` came from. Nothing is allocated for weights before their sizes agree with the settings.
+
+        Raises:
+            OstinatoError: What the bundle holds does not fit together.
+        """
+        own = {name: tensor for name, tensor in bundle.tensors.items() if not name.startswith("network.")}
+        weights = {name.removeprefix("network."): bundle.tensors[name] for name in bundle.tensors.keys() - own.keys()}
+        if broken := first_not_finite({f"network.{name}": tensor for name, tensor in weights.items()}):
+            raise OstinatoError(
+                f"{bundle.folder}: the weights {broken} hold numbers that are not finite: train the model again"
+            )
+        try:
+            parts = all_together(_parts_of(cls), own, bundle.model)
+        except Misfit as misfit:
+            raise OstinatoError(
+                f"{bundle.folder}: what was saved does not fit: {misfit}: save the model again"
+            ) from None
+        _refuse_depth(settings, weights, bundle)
+        network = cls._network(settings, parts, weights, bundle)
+        try:
+            return cls(settings=settings, network=network.eval(), **parts)  # type: ignore[call-arg]
+        except ValueError as error:
+            raise OstinatoError(
+                f"{bundle.folder}: what was saved does not fit: {error}: save the model again"
+            ) from None
+
+    @classmethod
+    def _network(cls, settings: S, parts: dict[str, Any], weights: dict[str, Tensor], bundle: Bundle) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            try:
+                with torch.device("meta"):
+                    outline = cls.build(settings, parts)
+            except (ValueError, KeyError, TypeError, RuntimeError, IndexError, OverflowError) as error:
+                raise OstinatoError(
+                    f"{bundle.folder}: no network can be made of what was saved ({error}): save the model again"
+                ) from error
+            if wrong := misfits(weights, outline.state_dict()):
+                told = "; ".join(wrong[:5])
+                raise OstinatoError(
+                    f"the weights in {bundle.folder} do not fit its settings: {told}. Save the model again"
+                )
+            network = cls.build(settings, parts)
+        network.load_state_dict(weights)
+        return network
+
+
+def _refuse_depth(settings: NetworkSettings, weights: Mapping[str, Tensor], bundle: Bundle) -> None:
+    """Even an outline takes time for each layer: there are no more of them than there are tensors."""
+    for name in ("num_layers", "ensemble"):
+        if (asked := getattr(settings, name, 1)) > len(weights):
+            raise OstinatoError(
+                f"the weights in {bundle.folder} do not fit its settings: {name} is {asked}, and there are "
+                f"{len(weights)} tensors. Save the model again"
+            )
+
+
+def _parts_of(kind: type[Model[Any]]) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in kind.__dataclass_fields__ if name not in OWN}  # type: ignore[attr-defined]

@@ -1,0 +1,22 @@
+"""Settings that have a command-line option of their own."""
+
+from typing import NamedTuple
+
+DATA, MODEL = "Options: the data", "Options: the model"
+"""Titles of the groups of options in the help."""
+
+
+class Option(NamedTuple):
+    """Marks a setting that has a command-line option of its own.
+
+    Attributes:
+        metavar: What stands for its value in the help: COLUMN, NAME, N, SHARE, X. A bool is a flag and has none.
+        group: The title it stands under.
+        help: In place of the field's description, where that is too long for a line or two.
+        name: The option, where it is not the setting's name: ``--feature`` of `features`, which is repeated.
+    """
+
+    metavar: str = "NAME"
+    group: str = MODEL
+    help: str = ""
+    name: str = ""

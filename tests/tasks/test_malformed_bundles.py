@@ -1,0 +1,74 @@
+"""A saved model whose description was damaged, its digest made anew, is refused in one line: nothing else happens."""
+
+import copy
+import json
+from contextlib import suppress
+
+import pytest
+from classify_scenario import TINY, reviews, waves
+
+import ostinato
+from ostinato import OstinatoError, SequenceClassifier
+from ostinato.bundle import MANIFEST, digest_of
+
+VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
+
+
+def classifier():
+    return SequenceClassifier(**TINY | {"epochs": 1}).fit(reviews())
+
+
+def numbers():
+    return SequenceClassifier(hidden_size=4, epochs=1).fit(waves(40))
+
+
+MODELS = {"classifier": classifier, "classifier of numbers": numbers}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def saved(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    MODELS[request.param]().save(folder)
+    return folder, json.loads((folder / MANIFEST).read_text())
+
+
+def leaves(content, way=()):
+    """The ways to all values, of long lists and mappings to the first three."""
+    yield way
+    if isinstance(content, dict | list):
+        keys = list(content)[:3] if len(content) > 40 else list(content) if isinstance(content, dict) else range(3)
+        for key in keys if isinstance(content, dict) else range(min(len(content), 3)):
+            yield from leaves(content[key], (*way, key))
+
+
+def test_a_damaged_description_loads_or_is_refused(saved):
+    folder, whole = saved
+    tried = 0
+    for part in ("model", "settings", "notes", "metrics"):
+        for way in leaves(whole[part]):
+            for value in (*VALUES, ...):
+                manifest = copy.deepcopy(whole)
+                inner, (*before, last) = manifest, (part, *way)
+                for key in before:
+                    inner = inner[key]
+                if value is ...:
+                    del inner[last]
+                else:
+                    inner[last] = value
+                manifest["sha256"] = digest_of(manifest)
+                (folder / MANIFEST).write_text(json.dumps(manifest))
+                with suppress(OstinatoError):  # any other error fails
+                    ostinato.load(folder)
+                tried += 1
+    assert tried > 300
+
+
+def test_sizes_are_compared_before_anything_is_allocated(saved):
+    folder, whole = saved
+    for name in ("hidden_size", "num_layers"):
+        manifest = copy.deepcopy(whole)
+        manifest["settings"][name] = 4_000_000
+        manifest["sha256"] = digest_of(manifest)
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        with pytest.raises(OstinatoError, match="do not fit its settings"):
+            ostinato.load(folder)
