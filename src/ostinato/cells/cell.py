@@ -35,6 +35,13 @@ class Cell(nn.Module, ABC, Generic[S]):
         ValueError: For a size below 1.
 
     Example:
+        >>> from typing import NamedTuple
+        >>> import torch
+        >>> from torch import Tensor, nn
+        >>> from torch.nn import functional as F
+        >>> from ostinato.cells import Cell
+        >>> class LeakyState(NamedTuple):
+        ...     h: Tensor
         >>> class Leaky(Cell[LeakyState]):
         ...     def __init__(self, input_size, hidden_size):
         ...         super().__init__(input_size, hidden_size)
@@ -45,6 +52,10 @@ class Cell(nn.Module, ABC, Generic[S]):
         ...     def forward(self, x, state):
         ...         h = 0.9 * state.h + 0.1 * torch.tanh(self.inputs(x) + F.linear(state.h, self.weight_hh))
         ...         return h, LeakyState(h)
+        >>> cell = Leaky(3, 16)
+        >>> y, state = cell(torch.randn(4, 3), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 16])
     """
 
     recurrent_weights: ClassVar[tuple[str, ...]] = ()

@@ -31,6 +31,16 @@ class Chain(Cell[Any]):
 
     Raises:
         ValueError: For no cell, or sizes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU, LSTM, Chain
+        >>> cell = Chain(LSTM(8, 32), GRU(32, 16))
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 16])
+        >>> state._fields
+        ('h0', 'c0', 'h1')
     """
 
     def __init__(self, *cells: Cell[Any], device: Device = None, dtype: torch.dtype | None = None) -> None:

@@ -12,7 +12,14 @@ from ostinato.cells.cell import Cell
 
 
 class CoRNNState(NamedTuple):
-    """State of `CoRNN`: the oscillators' positions `y` and velocities `z`, each ``(batch, hidden_size)``."""
+    """State of `CoRNN`: the oscillators' positions `y` and velocities `z`, each ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import CoRNN
+        >>> positions, velocities = CoRNN(8, 32).initial_state(4)
+        >>> velocities.shape
+        torch.Size([4, 32])
+    """
 
     y: Tensor
     z: Tensor
@@ -40,6 +47,14 @@ class CoRNN(Cell[CoRNNState]):
 
     Raises:
         ValueError: For a size below 1, or a constant that is not positive and finite.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import CoRNN
+        >>> cell = CoRNN(8, 32, dt=0.05)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> torch.allclose(y, cell.dt * state.z)  # from rest, the positions have moved by one step of the velocities
+        True
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

@@ -15,13 +15,27 @@ Init = Literal["uniform", "orthogonal", "identity"]
 
 
 class ElmanState(NamedTuple):
-    """State of `Elman`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `Elman`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import Elman, ElmanState
+        >>> y, state = Elman(8, 32)(torch.randn(4, 8), ElmanState(h=torch.zeros(4, 32)))
+        >>> state.h is y
+        True
+    """
 
     h: Tensor
 
 
 class JordanState(NamedTuple):
-    """State of `Jordan`: the output, ``(batch, output_size)``."""
+    """State of `Jordan`: the output, ``(batch, output_size)``.
+
+    Example:
+        >>> from ostinato.cells import Jordan
+        >>> Jordan(8, 32, output_size=2).initial_state(4).y.shape
+        torch.Size([4, 2])
+    """
 
     y: Tensor
 
@@ -87,6 +101,16 @@ class Elman(Cell[ElmanState]):
 
     Raises:
         ValueError: For a size below 1, an unknown activation or `init`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import Elman
+        >>> cell = Elman(8, 32)
+        >>> cell.load_state_dict(torch.nn.RNNCell(8, 32).state_dict())  # torch's names and shapes
+        <All keys matched successfully>
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
@@ -165,6 +189,15 @@ class ContractiveElman(Elman):
 
     Raises:
         ValueError: For a size below 1, a `norm_bound` out of range, an unknown `init`, an unknown or binary activation.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import ContractiveElman, ElmanState
+        >>> cell, x = ContractiveElman(8, 32, norm_bound=0.9), torch.randn(4, 8)
+        >>> h, k = torch.randn(4, 32), torch.randn(4, 32)
+        >>> after = cell(x, ElmanState(h))[0] - cell(x, ElmanState(k))[0]
+        >>> bool((after.norm(dim=1) <= 0.9 * (h - k).norm(dim=1)).all())
+        True
     """
 
     def __init__(
@@ -210,6 +243,14 @@ class Jordan(Cell[JordanState]):
 
     Raises:
         ValueError: For a size below 1 or an unknown activation.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import Jordan
+        >>> cell = Jordan(8, 32, output_size=2)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> state.y is y  # the output is what is fed back
+        True
     """
 
     recurrent_weights: ClassVar = ("weight_yh",)

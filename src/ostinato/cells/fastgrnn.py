@@ -11,7 +11,13 @@ from ostinato.cells.cell import Cell
 
 
 class FastState(NamedTuple):
-    """State of `FastRNN` and `FastGRNN`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `FastRNN` and `FastGRNN`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import FastGRNN
+        >>> FastGRNN(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -79,6 +85,14 @@ class FastRNN(_Fast):
 
     Raises:
         ValueError: For a size below 1 or a rank that the sizes do not allow.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import FastRNN
+        >>> cell = FastRNN(8, 32, rank_u=4)  # a recurrent matrix of 2 * 32 * 4 numbers
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     def __init__(
@@ -126,6 +140,14 @@ class FastGRNN(_Fast):
 
     Raises:
         ValueError: For a size below 1 or a rank that the sizes do not allow.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import FastGRNN
+        >>> cell = FastGRNN(8, 32, rank_w=4, rank_u=4)
+        >>> sum(weight.numel() for weight in cell.parameters())
+        482
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
     """
 
     gates: ClassVar = ("update",)

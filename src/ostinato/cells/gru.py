@@ -11,7 +11,13 @@ from ostinato.cells.cell import Cell
 
 
 class GRUState(NamedTuple):
-    """State of `GRU` and `MGU`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `GRU` and `MGU`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import GRU
+        >>> GRU(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -34,6 +40,16 @@ class GRU(Cell[GRUState]):
 
     Raises:
         ValueError: For a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> cell = GRU(8, 32)
+        >>> cell.load_state_dict(torch.nn.GRUCell(8, 32).state_dict())  # torch's names, shapes and order of gates
+        <All keys matched successfully>
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
@@ -105,6 +121,14 @@ class MGU(Cell[GRUState]):
 
     Raises:
         ValueError: For a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import MGU
+        >>> cell = MGU(8, 32)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> cell.weight_hh.shape  # two blocks of rows, where a GRU has three
+        torch.Size([64, 32])
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

@@ -16,7 +16,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "tanh"
 
 
 class IndRNNState(NamedTuple):
-    """State of `IndRNN`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `IndRNN`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import IndRNN
+        >>> IndRNN(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -40,6 +46,14 @@ class IndRNN(Cell[IndRNNState]):
 
     Raises:
         ValueError: For a size or a `longest` below 1, or an unknown activation.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import IndRNN
+        >>> cell = IndRNN(8, 32, longest=100)
+        >>> cell.weight_hh.shape
+        torch.Size([32])
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

@@ -11,7 +11,13 @@ from ostinato.cells.cell import Cell
 
 
 class JANETState(NamedTuple):
-    """State of `JANET`: the memory, which is also the output, ``(batch, hidden_size)``."""
+    """State of `JANET`: the memory, which is also the output, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import JANET
+        >>> JANET(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -35,6 +41,14 @@ class JANET(Cell[JANETState]):
 
     Raises:
         ValueError: For a size below 1, or `longest` below 2.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import JANET
+        >>> cell = JANET(8, 32, longest=200)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

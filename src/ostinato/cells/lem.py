@@ -12,7 +12,13 @@ from ostinato.cells.cell import Cell
 
 
 class LEMState(NamedTuple):
-    """State of `LEM`: the output `y` and the memory `z`, each ``(batch, hidden_size)``."""
+    """State of `LEM`: the output `y` and the memory `z`, each ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import LEM
+        >>> LEM(8, 32).initial_state(4)._fields
+        ('y', 'z')
+    """
 
     y: Tensor
     z: Tensor
@@ -37,6 +43,14 @@ class LEM(Cell[LEMState]):
 
     Raises:
         ValueError: For a size below 1, or a `dt` that is not positive and finite.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LEM
+        >>> cell = LEM(8, 32)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y is state.y
+        True
     """
 
     recurrent_weights: ClassVar = ("weight_yh", "weight_zy")

@@ -12,14 +12,26 @@ from ostinato.cells.cell import Cell
 
 
 class LRUState(NamedTuple):
-    """State of `LRU`: real and imaginary parts of the hidden layer, each ``(batch, hidden_size)``."""
+    """State of `LRU`: real and imaginary parts of the hidden layer, each ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import LRU
+        >>> LRU(8, 32).initial_state(4)._fields
+        ('re', 'im')
+    """
 
     re: Tensor
     im: Tensor
 
 
 class RGLRUState(NamedTuple):
-    """State of `RGLRU`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `RGLRU`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import RGLRU
+        >>> RGLRU(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -56,6 +68,14 @@ class LRU(Cell[LRUState]):
 
     Raises:
         ValueError: For a size below 1, a ring outside ``0 <= r_min < r_max <= 1``, or a phase outside (0, 2 pi].
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LRU
+        >>> cell = LRU(8, 32, r_min=0.9, r_max=0.999)  # begins with memories of ten to a thousand steps
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     def __init__(
@@ -135,6 +155,14 @@ class RGLRU(Cell[RGLRUState]):
 
     Raises:
         ValueError: For a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import RGLRU
+        >>> cell = RGLRU(32, 32)
+        >>> y, state = cell(torch.randn(4, 32), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     gates: ClassVar = ("recurrence", "input")

@@ -11,7 +11,14 @@ from ostinato.cells.cell import Cell
 
 
 class LSTMState(NamedTuple):
-    """State of `LSTM`: the output `h` ``(batch, output_size)`` and the memory `c` ``(batch, hidden_size)``."""
+    """State of `LSTM`: the output `h` ``(batch, output_size)`` and the memory `c` ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import LSTM
+        >>> h, c = LSTM(8, 32, proj_size=16).initial_state(4)
+        >>> h.shape, c.shape
+        (torch.Size([4, 16]), torch.Size([4, 32]))
+    """
 
     h: Tensor
     c: Tensor
@@ -35,6 +42,16 @@ class LSTM(Cell[LSTMState]):
 
     Raises:
         ValueError: For a size below 1, ``proj_size >= hidden_size``, or a `forget_bias` without `bias`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> cell = LSTM(8, 32, forget_bias=1.0)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y is state.h
+        True
+        >>> cell.load_state_dict(torch.nn.LSTMCell(8, 32).state_dict())  # torch's names, shapes and order of gates
+        <All keys matched successfully>
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)
@@ -117,6 +134,14 @@ class PeepholeLSTM(LSTM):
 
     ``c_t = s(f + p_f * c_{t-1}) * c_{t-1} + s(i + p_i * c_{t-1}) * tanh(g)``, ``h_t = s(o + p_o * c_t) * tanh(c_t)``;
     the rows of `peephole` are ``p_i, p_f, p_o``. Arguments and the rest as in `LSTM`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import PeepholeLSTM
+        >>> cell = PeepholeLSTM(8, 32)
+        >>> cell.peephole.shape
+        torch.Size([3, 32])
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
     """
 
     def __init__(
@@ -154,6 +179,14 @@ class CoupledLSTM(LSTM):
 
     The input gate is one minus the forget gate: ``c_t = s(f) * c_{t-1} + (1 - s(f)) * tanh(g)``. The weights have
     three blocks of rows, ``[f, g, o]``. Arguments and the rest as in `LSTM`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import CoupledLSTM
+        >>> cell = CoupledLSTM(8, 32)
+        >>> cell.weight_hh.shape  # three blocks of rows, where an LSTM has four
+        torch.Size([96, 32])
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
     """
 
     gates: ClassVar = ("forget", "output")
@@ -172,6 +205,14 @@ class LayerNormLSTM(LSTM):
 
     ``[i, f, g, o] = LN(W_ih x_t) + LN(W_hh h_{t-1}) + b_ih + b_hh``, ``c_t`` as in `LSTM`,
     ``h_t = s(o) * tanh(LN(c_t))``. Arguments and the rest as in `LSTM`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LayerNormLSTM
+        >>> from ostinato.engine import scan
+        >>> y, state = scan(LayerNormLSTM(8, 32), torch.randn(4, 20, 8))
+        >>> y.shape
+        torch.Size([4, 20, 32])
     """
 
     def __init__(

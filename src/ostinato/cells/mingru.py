@@ -11,7 +11,13 @@ from ostinato.cells.cell import Cell
 
 
 class MinGRUState(NamedTuple):
-    """State of `MinGRU` and `MinLSTM`: the hidden layer, ``(batch, hidden_size)``."""
+    """State of `MinGRU` and `MinLSTM`: the hidden layer, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import MinGRU
+        >>> MinGRU(8, 32).initial_state(4).h.shape
+        torch.Size([4, 32])
+    """
 
     h: Tensor
 
@@ -37,6 +43,14 @@ class MinGRU(Cell[MinGRUState]):
 
     Raises:
         ValueError: For a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import MinGRU
+        >>> cell = MinGRU(8, 32)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     gates: ClassVar = ("update",)
@@ -87,6 +101,14 @@ class MinLSTM(Cell[MinGRUState]):
 
     Raises:
         ValueError: For a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import MinLSTM
+        >>> cell = MinLSTM(8, 32, positive=True)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> bool((y > 0).all())
+        True
     """
 
     gates: ClassVar = ("forget",)

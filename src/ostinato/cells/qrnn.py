@@ -43,6 +43,14 @@ class QRNN(Cell[Any]):
 
     Raises:
         ValueError: For a size or a window below 1, or an unknown pooling.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import QRNN
+        >>> cell = QRNN(8, 32, pooling="ifo", window=3)
+        >>> y, state = cell(torch.randn(4, 8), cell.initial_state(4))
+        >>> state._fields  # the memory, and the two inputs before this one
+        ('c', 'x1', 'x2')
     """
 
     def __init__(

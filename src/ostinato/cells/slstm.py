@@ -17,6 +17,11 @@ class SLSTMState(NamedTuple):
 
     The paper's unstabilised memory and normaliser are ``c * exp(m)`` and ``n * exp(m)``. The three belong together:
     zone out `h` alone.
+
+    Example:
+        >>> from ostinato.cells import SLSTM
+        >>> SLSTM(8, 32).initial_state(4)._fields
+        ('h', 'c', 'n', 'm')
     """
 
     h: Tensor
@@ -48,6 +53,14 @@ class SLSTM(Cell[SLSTMState]):
 
     Raises:
         ValueError: For a size below 1, heads that do not divide the units, or an unknown forget gate.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import SLSTM
+        >>> cell = SLSTM(8, 32, heads=4, forget_gate="exponential")
+        >>> y, state = cell(1e4 * torch.randn(4, 8), cell.initial_state(4))
+        >>> bool(y.isfinite().all())  # exponential gates, and nothing overflows
+        True
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

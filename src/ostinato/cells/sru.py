@@ -11,7 +11,13 @@ from ostinato.cells.cell import Cell
 
 
 class SRUState(NamedTuple):
-    """State of `SRU`: the memory, ``(batch, hidden_size)``."""
+    """State of `SRU`: the memory, ``(batch, hidden_size)``.
+
+    Example:
+        >>> from ostinato.cells import SRU
+        >>> SRU(8, 32).initial_state(4).c.shape
+        torch.Size([4, 32])
+    """
 
     c: Tensor
 
@@ -37,6 +43,14 @@ class SRU(Cell[SRUState]):
 
     Raises:
         ValueError: For a size below 1, or an `alpha` that is not positive.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import SRU
+        >>> cell = SRU(32, 32)
+        >>> y, state = cell(torch.randn(4, 32), cell.initial_state(4))
+        >>> y.shape
+        torch.Size([4, 32])
     """
 
     recurrent_weights: ClassVar = ("weight_hh",)

@@ -20,6 +20,16 @@ class Zoneout(Cell[Any]):
         cell: The cell to wrap. ``input_size`` grows by the sum of its state's sizes.
         device: Where the cell is moved; it stays where it is unless given.
         dtype: The type it is brought to; it keeps its own unless given.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU, Zoneout
+        >>> cell = Zoneout(GRU(8, 32))
+        >>> state = cell.initial_state(4)
+        >>> mask = torch.full((4, 32), 1.0)  # every unit keeps its old value
+        >>> y, after = cell(torch.cat([torch.randn(4, 8), mask], dim=1), state)
+        >>> torch.equal(after.h, state.h)
+        True
     """
 
     def __init__(self, cell: Cell[Any], *, device: Device = None, dtype: torch.dtype | None = None) -> None:

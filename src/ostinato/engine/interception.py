@@ -11,7 +11,16 @@ from ostinato.cells import Cell, State
 
 
 class ScanInterceptor(Protocol):
-    """Runs a scan in place of the engine; the scans that it calls itself are not intercepted."""
+    """Runs a scan in place of the engine; the scans that it calls itself are not intercepted.
+
+    Example:
+        >>> from ostinato.engine import ScanInterceptor, scan
+        >>> class Counting(ScanInterceptor):
+        ...     steps = 0
+        ...     def __call__(self, cell, x, state, lengths, reverse, backend):
+        ...         self.steps += x.shape[1]
+        ...         return scan(cell, x, state, lengths=lengths, reverse=reverse, backend=backend)
+    """
 
     def __call__(
         self, cell: Cell[Any], x: Tensor, state: State, lengths: Tensor | None, reverse: bool, backend: Any
@@ -30,7 +39,22 @@ def current_interceptor() -> ScanInterceptor | None:
 
 @contextmanager
 def intercept_scans(interceptor: ScanInterceptor | None) -> Iterator[None]:
-    """Every scan within goes through `interceptor`; None lets them run as ever."""
+    """Every scan within goes through `interceptor`; None lets them run as ever.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.engine import intercept_scans, scan
+        >>> from ostinato.nn import Recurrent
+        >>> seen = []
+        >>> def note(cell, x, state, lengths, reverse, backend):
+        ...     seen.append((type(cell).__name__, x.shape[1], reverse))
+        ...     return scan(cell, x, state, lengths=lengths, reverse=reverse, backend=backend)
+        >>> with intercept_scans(note):
+        ...     y, state = Recurrent(GRU, 3, 4, bidirectional=True)(torch.randn(2, 5, 3))
+        >>> seen
+        [('GRU', 5, False), ('GRU', 5, True)]
+    """
     token = _interceptor.set(interceptor)
     try:
         yield

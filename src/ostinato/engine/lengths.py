@@ -57,6 +57,13 @@ def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
 
     Returns:
         Booleans ``(batch, steps)`` on the device of `lengths`: True where valid, the `mask` of the attentions.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import sequence_mask
+        >>> sequence_mask(torch.tensor([3, 1]), steps=3)
+        tensor([[ True,  True,  True],
+                [ True, False, False]])
     """
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 

@@ -26,6 +26,16 @@ class Explanation(NamedTuple):
         backend: The backend that runs.
         reason: Why it is the one.
         rejected: Why each backend that cannot run this scan cannot, by name.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.engine import explain
+        >>> explanation = explain(GRU(8, 32).bfloat16(), torch.randn(4, 20, 8, dtype=torch.bfloat16))
+        >>> explanation.backend
+        'aten'
+        >>> list(explanation.rejected)
+        ['cpp']
     """
 
     backend: str
@@ -90,6 +100,16 @@ def scan(
         ValueError: For shapes that do not fit, an input of whole numbers, lengths out of range, or a backend that
             cannot run this cell.
         RuntimeError: For a state of another type than `x`, and tensors on several devices.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.engine import scan
+        >>> y, state = scan(GRU(8, 32), torch.randn(4, 20, 8), lengths=[20, 7, 1, 0])
+        >>> y.shape, state.h.shape
+        (torch.Size([4, 20, 32]), torch.Size([4, 32]))
+        >>> torch.equal(y[1, 6], state.h[1])  # the final state is that of the last valid step
+        True
     """
     _check(cell, x, state)
     lengths = as_lengths(lengths, x)
@@ -132,6 +152,14 @@ def explain(cell: Cell[Any], x: Tensor, *, backend: BackendName = "auto") -> Exp
 
     Raises:
         ValueError: For an unknown backend, or one asked for by name that cannot run.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LEM
+        >>> from ostinato.engine import explain
+        >>> print(explain(LEM(8, 32), torch.randn(4, 20, 8)))
+        cpp: LEM compiled for this processor
+          not aten: torch has no kernel for LEM
     """
     chosen = _choose(cell, x.shape[-1], x.dtype, x.device, backend, None)
     name, kind, rejected = chosen.backend, type(cell).__name__, dict(chosen.rejected)
@@ -277,6 +305,17 @@ def detach(state: Any) -> Any:
 
     Raises:
         TypeError: For anything else in the state.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.engine import detach
+        >>> from ostinato.nn import Recurrent
+        >>> net, state = Recurrent(GRU, 3, 16, num_layers=2), None
+        >>> for chunk in torch.randn(4, 60, 3).split(20, dim=1):
+        ...     y, state = net(chunk, state)
+        ...     y.square().mean().backward()
+        ...     state = detach(state)  # carried on, without the gradient
     """
     if state is None:
         return None

@@ -121,6 +121,15 @@ class AdditiveAttention(_Attention):
         query_size: Features of a query, s.
         key_size: Features of a key, h.
         hidden_size: Units of the layer that compares them.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import AdditiveAttention, sequence_mask
+        >>> attention = AdditiveAttention(query_size=16, key_size=32, hidden_size=24)
+        >>> keys, mask = torch.randn(4, 20, 32), sequence_mask(torch.tensor([20, 7, 3, 1]), 20)
+        >>> context, weights = attention(torch.randn(4, 16), keys, mask=mask)
+        >>> context.shape, weights.shape
+        (torch.Size([4, 32]), torch.Size([4, 20]))
     """
 
     def __init__(self, query_size: int, key_size: int, hidden_size: int) -> None:
@@ -146,6 +155,14 @@ class MultiplicativeAttention(_Attention):
 
     Raises:
         ValueError: For an unknown score, or "dot" with sizes that differ.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import MultiplicativeAttention
+        >>> attention = MultiplicativeAttention(query_size=32, key_size=32, score="dot")
+        >>> context, weights = attention(torch.randn(4, 32), torch.randn(4, 20, 32))
+        >>> torch.allclose(weights.sum(dim=1), torch.ones(4))
+        True
     """
 
     def __init__(self, query_size: int, key_size: int, score: Score = "general") -> None:

@@ -18,6 +18,15 @@ class Transitions(NamedTuple):
         start: ``(tags,)``, those that may come first.
         end: ``(tags,)``, those that may come last.
         follow: ``(tags, tags)``, whether the second may come after the first.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import CRF, Transitions
+        >>> follow = torch.tensor([[True, True], [False, True]])  # nothing leads from the second tag to the first
+        >>> anywhere = torch.tensor([True, True])
+        >>> crf = CRF(2, allowed=Transitions(start=anywhere, end=anywhere, follow=follow))
+        >>> crf.decode(torch.tensor([[[0.0, 2.0], [1.0, 0.0], [0.0, 1.0]]]))[0]
+        tensor([[1, 1, 1]])
     """
 
     start: Tensor
@@ -43,6 +52,15 @@ class CRF(nn.Module):
 
     Raises:
         ValueError: For no tags, or `allowed` of another size.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import CRF
+        >>> crf, emissions, lengths = CRF(num_tags=5), torch.randn(4, 20, 5), torch.tensor([20, 7, 3, 1])
+        >>> loss = -crf.log_likelihood(emissions, torch.randint(5, (4, 20)), lengths).sum()
+        >>> paths, scores = crf.decode(emissions, lengths)
+        >>> paths.shape
+        torch.Size([4, 20])
     """
 
     forbidden_start: Tensor

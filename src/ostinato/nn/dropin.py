@@ -152,6 +152,14 @@ class RNN(DropIn):
         args: As `torch.nn.RNN`: bias, batch_first, dropout, bidirectional, device, dtype.
         backend: The engine's backend, see `ostinato.engine.scan`.
         kwargs: As `torch.nn.RNN`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import RNN
+        >>> layer = RNN(8, 32, nonlinearity="relu", batch_first=True)
+        >>> y, h = layer(torch.randn(4, 20, 8), lengths=[20, 7, 3, 1])
+        >>> y.shape, h.shape
+        (torch.Size([4, 20, 32]), torch.Size([1, 4, 32]))
     """
 
     _state: ClassVar = ElmanState
@@ -186,6 +194,16 @@ class GRU(DropIn):
             dtype.
         backend: The engine's backend, see `ostinato.engine.scan`.
         kwargs: As `torch.nn.GRU`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import GRU
+        >>> layer = GRU(8, 32, num_layers=2, bidirectional=True, batch_first=True)
+        >>> layer.load_state_dict(torch.nn.GRU(8, 32, 2, bidirectional=True).state_dict())
+        <All keys matched successfully>
+        >>> y, h = layer(torch.randn(4, 20, 8), lengths=[20, 7, 3, 1])
+        >>> y.shape, h.shape
+        (torch.Size([4, 20, 64]), torch.Size([4, 4, 32]))
     """
 
     _state: ClassVar = GRUState
@@ -206,6 +224,14 @@ class LSTM(DropIn):
             proj_size, device, dtype.
         backend: The engine's backend, see `ostinato.engine.scan`.
         kwargs: As `torch.nn.LSTM`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import LSTM
+        >>> layer = LSTM(8, 32, num_layers=2, batch_first=True)
+        >>> y, (h, c) = layer(torch.randn(4, 20, 8), lengths=[20, 7, 3, 1])  # rows end at their own length
+        >>> torch.equal(y[1, 6], h[-1, 1])
+        True
     """
 
     _state: ClassVar = LSTMState

@@ -12,6 +12,13 @@ class LockedDropout(nn.Module):
 
     Raises:
         ValueError: For a probability outside [0, 1).
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import LockedDropout
+        >>> y = LockedDropout(0.5)(torch.ones(2, 10, 4))
+        >>> torch.equal(y, y[:, :1].expand(2, 10, 4))  # what is dropped, is dropped at every step
+        True
     """
 
     def __init__(self, p: float) -> None:
@@ -41,6 +48,13 @@ class TokenEmbedding(nn.Embedding):
 
     Raises:
         ValueError: For a probability outside [0, 1).
+
+    Example:
+        >>> import torch
+        >>> from ostinato.nn import TokenEmbedding
+        >>> embedding = TokenEmbedding(100, 16, padding_idx=0, dropout=0.1)
+        >>> embedding(torch.tensor([[4, 5, 4, 0]])).shape
+        torch.Size([1, 4, 16])
     """
 
     def __init__(

@@ -37,6 +37,15 @@ def linear_cross_entropy(
 
     Returns:
         A scalar, in nats.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn import functional as F
+        >>> from ostinato.nn import linear_cross_entropy
+        >>> x, output, targets = torch.randn(50, 32), torch.nn.Linear(32, 1000), torch.randint(1000, (50,))
+        >>> loss = linear_cross_entropy(x, output, targets)
+        >>> torch.allclose(loss, F.cross_entropy(output(x), targets))
+        True
     """
     if not torch.is_grad_enabled() or not len(targets):
         return F.cross_entropy(output(x), targets, label_smoothing=label_smoothing, reduction=reduction)

@@ -74,6 +74,15 @@ class Recurrent(nn.Module):
 
     Raises:
         ValueError: For settings out of range, or that the cell cannot meet.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.nn import Recurrent
+        >>> net = Recurrent(LSTM, 8, 32, num_layers=2, bidirectional=True, dropout=0.2, zoneout=(0.05, 0.5))
+        >>> y, state = net(torch.randn(4, 20, 8), lengths=[20, 7, 1, 0])
+        >>> y.shape, len(state)  # a state for each layer and direction
+        (torch.Size([4, 20, 64]), 4)
     """
 
     def __init__(

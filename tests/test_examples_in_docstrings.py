@@ -1,0 +1,28 @@
+"""Every public class and function has an example in its docstring, which runs as it stands in a fresh session."""
+
+import doctest
+import importlib
+import inspect
+
+import pytest
+
+ROOMS = ["cells", "engine", "nn"]
+PUBLIC = {
+    f"ostinato.{room}.{name}": thing
+    for room in ROOMS
+    for name, thing in vars(importlib.import_module(f"ostinato.{room}")).items()
+    if name in importlib.import_module(f"ostinato.{room}").__all__
+    and (inspect.isclass(thing) or inspect.isroutine(thing))
+}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_its_example_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own, *of_methods = doctest.DocTestFinder(exclude_empty=False).find(PUBLIC[name], name, globs={})
+    assert own.examples, f"{name} has no example in its docstring"
+    runner, said = doctest.DocTestRunner(optionflags=FLAGS), []
+    for example in (own, *of_methods):
+        runner.run(example, out=said.append)
+    assert not said, "".join(said)
