@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ostinato import SequenceClassifier
-from ostinato.data import BucketBatches, Labelled
+from ostinato.data import BucketBatches, LabelledSequences
 from ostinato.tasks.classification.calibration import calibration_error, probabilities
 from ostinato.tasks.classification.inputs import Batch, TextInputs, gathered
 from ostinato.tasks.classification.recipes import BENCHMARKS
@@ -46,7 +46,9 @@ class PlainBiLSTM(nn.Module):
         return self.output(self.dropout(y.amax(1)))  # type: ignore[no-any-return]
 
 
-def plain(train: Labelled, dev: Labelled, test: Labelled, seed: int, epochs: int = 6) -> np.ndarray:
+def plain(
+    train: LabelledSequences, dev: LabelledSequences, test: LabelledSequences, seed: int, epochs: int = 6
+) -> np.ndarray:
     """Its probabilities on the test file, with the weights that were best on the dev file."""
     torch.manual_seed(seed)
     inputs = TextInputs.learn(train.texts, SequenceClassifier(split="whitespace").settings)
@@ -55,10 +57,10 @@ def plain(train: Labelled, dev: Labelled, test: Labelled, seed: int, epochs: int
     model = PlainBiLSTM(inputs.size)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
-    def batch_of(part: Labelled, rows: np.ndarray) -> Batch:
+    def batch_of(part: LabelledSequences, rows: np.ndarray) -> Batch:
         return gathered([steps[part][row] for row in rows], targets[part][rows])
 
-    def told(part: Labelled) -> np.ndarray:
+    def told(part: LabelledSequences) -> np.ndarray:
         model.eval()
         with torch.no_grad():
             parts = [model(batch_of(part, rows)) for rows in np.array_split(np.arange(len(part)), 8)]

@@ -21,7 +21,7 @@ import torch
 
 from ostinato import LanguageModel
 from ostinato.data import Corpus, StreamBatches
-from ostinato.data.units import UNITS
+from ostinato.data.tokenizers import TOKENIZERS
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.recipes import BENCHMARKS
 from ostinato.tasks.language.settings import LanguageSettings
@@ -76,10 +76,10 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 def step_seconds(settings: dict[str, Any], parts: Parts, backend: str, steps: int = 10) -> tuple[float, float]:
     """Of one training step (forward and backward), and its loss, of a new model on a backend."""
     chosen = LanguageSettings(**settings | {"backend": backend})
-    units = UNITS[chosen.unit].learn(parts.train, split=chosen.split)
-    corpus = Corpus.encode([parts.train[0][:400_000]], units)
+    tokenizer = TOKENIZERS[chosen.unit].learn(parts.train, split=chosen.split)
+    corpus = Corpus.encode([parts.train[0][:400_000]], tokenizer)
     torch.manual_seed(0)
-    network = LanguageNetwork(chosen, len(units))
+    network = LanguageNetwork(chosen, len(tokenizer))
     batch = next(StreamBatches(*corpus.streams(chosen.batch_size), chunk=chosen.chunk).epoch(0))
 
     def work() -> float:

@@ -21,14 +21,14 @@ from pathlib import Path
 import torch
 
 from ostinato.cli.settings import merged
-from ostinato.data.pairs import Pairs
+from ostinato.data.pairs import ParallelTexts
 from ostinato.tasks import Translator
 from ostinato.tasks.translation.recipes import BENCHMARKS
 from ostinato.tasks.translation.scores import translation_scores
 from ostinato.training import TrainingLogger
 
 
-def pairs(folder: Path, name: str) -> Pairs:
+def pairs(folder: Path, name: str) -> ParallelTexts:
     sides = []
     for language in ("de", "en"):
         path = folder / "multi30k" / f"{name}.{language}.gz"
@@ -36,7 +36,7 @@ def pairs(folder: Path, name: str) -> Pairs:
             sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
         with gzip.open(path, "rt", encoding="utf-8") as file:
             sides.append(file.read().splitlines())
-    return Pairs.of(list(zip(*sides, strict=True)))
+    return ParallelTexts.of(list(zip(*sides, strict=True)))
 
 
 WORD = re.compile(r"\w+")

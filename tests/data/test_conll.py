@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.conll import ConllColumns, read_conll, write_conll
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.errors import OstinatoError
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
@@ -146,7 +146,7 @@ def test_whatever_a_file_holds_it_is_read_whole_or_refused_by_name(content, tmp_
 )
 def test_what_is_written_is_read(pairs, tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "f.conll"
-    sentences = Tagged.of_sentences([tuple(zip(*pair, strict=True)) for pair in pairs])
+    sentences = TaggedSequences.of_sentences([tuple(zip(*pair, strict=True)) for pair in pairs])
     write_conll(path, sentences)
     read = read_conll(path)
     assert (read.items, read.tags) == (sentences.items, sentences.tags)

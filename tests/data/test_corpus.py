@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ostinato.data import Corpus, Passage, Text
 from ostinato.data import text as text_module
 from ostinato.data.corpus import Counted, id_dtype
-from ostinato.data.units import UNITS, Bytes, Characters, Words
+from ostinato.data.tokenizers import TOKENIZERS, ByteTokenizer, CharTokenizer, WordTokenizer
 from ostinato.errors import OstinatoError
 
 TEXT = "the cat sat on the mat.\nthe dog did not.\n\nnobody saw the mat again.\n" * 20
@@ -20,8 +20,8 @@ def written(path, content):
     return path
 
 
-def encoded(source, units, **options):
-    return Corpus.encode(Passage.of(source).pieces(), units, **options)
+def encoded(source, tokenizer, **options):
+    return Corpus.encode(Passage.of(source).pieces(), tokenizer, **options)
 
 
 # Passages.
@@ -90,18 +90,18 @@ def test_ids_take_as_few_bytes_as_hold_the_vocabulary(size, dtype):
     assert torch.from_numpy(np.array([size - 1], dtype)).long().item() == size - 1
 
 
-@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("kind", TOKENIZERS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_corpus_in_a_file_is_the_one_in_memory(kind, reverse, tmp_path):
-    units = UNITS[kind].learn([TEXT], size=300)
-    held = encoded([TEXT], units, reverse=reverse)
-    mapped = encoded([TEXT], units, reverse=reverse, in_memory=100, folder=tmp_path / "new")
+    tokenizer = TOKENIZERS[kind].learn([TEXT], size=300)
+    held = encoded([TEXT], tokenizer, reverse=reverse)
+    mapped = encoded([TEXT], tokenizer, reverse=reverse, in_memory=100, folder=tmp_path / "new")
     assert (held.in_memory, mapped.in_memory) == (True, False)
     assert torch.equal(held.ids, mapped.ids)
     assert held.ids.dtype == mapped.ids.dtype
     assert held.counted == mapped.counted
     assert held.counted[:2] == (len(held), len(TEXT))
-    assert units.decode((held.ids.flip(0) if reverse else held.ids).tolist()) == TEXT
+    assert tokenizer.decode((held.ids.flip(0) if reverse else held.ids).tolist()) == TEXT
     assert not list((tmp_path / "new").iterdir())  # the file has no name, and goes with its last user
 
 
@@ -111,8 +111,8 @@ def test_a_long_text_is_read_piece_by_piece(tmp_path, monkeypatch):
     pieces = list(Passage.of(path).pieces())
     assert len(pieces) > 10
     for kind in ("char", "byte", "word"):
-        units = UNITS[kind].learn(iter(pieces))
-        assert torch.equal(encoded(path, units).ids, encoded([TEXT], units).ids)
+        tokenizer = TOKENIZERS[kind].learn(iter(pieces))
+        assert torch.equal(encoded(path, tokenizer).ids, encoded([TEXT], tokenizer).ids)
 
 
 @given(st.integers(0, 30), st.integers(1, 5))
@@ -125,7 +125,7 @@ def test_reversing_a_block_at_a_time_reverses(size, block):
 
 
 def test_streams_are_views_of_the_text_and_of_what_follows():
-    corpus = encoded([TEXT], Bytes(()))
+    corpus = encoded([TEXT], ByteTokenizer(()))
     x, y = corpus.streams(4)
     assert x.shape == y.shape == (4, (len(TEXT) - 1) // 4)
     assert torch.equal(x[:, 1:], y[:, :-1])
@@ -134,10 +134,10 @@ def test_streams_are_views_of_the_text_and_of_what_follows():
 
 
 def test_what_is_unknown_is_counted_with_what_would_spell_it_out():
-    words = Words.learn(["the cat\n"])
+    words = WordTokenizer.learn(["the cat\n"])
     corpus = Corpus.encode(["the dög sat <unk> the\n"], words)
     assert corpus.counted == Counted(units=6, characters=22, unknown=2, unknown_bytes=len("dög".encode()) + 1 + 3 + 1)
-    characters = Characters.learn(["abc\n"])
+    characters = CharTokenizer.learn(["abc\n"])
     assert Corpus.encode(["aöx\n"], characters).counted == Counted(4, 4, 2, 2 + 1 + 1 + 1)
 
 
@@ -151,11 +151,11 @@ def test_line_ends_of_every_kind_are_one(tmp_path):
 
 def test_one_line_of_ten_megabytes_is_read(tmp_path):
     path = written(tmp_path / "a.txt", "lorem ipsum " * (10_000_000 // 12))
-    corpus = encoded(path, Bytes(()))
+    corpus = encoded(path, ByteTokenizer(()))
     assert len(corpus) == path.stat().st_size + 1
     _, last = Passage.of(path).parted(0.01)
     assert sum(map(len, last.pieces())) == pytest.approx(0.01 * len(corpus), rel=0.01)
-    words = Words.learn(Passage.of(path).pieces())
+    words = WordTokenizer.learn(Passage.of(path).pieces())
     assert words.tokens == ["<unk>", "ipsum", "lorem", "\n"]
     assert encoded(path, words).counted.unknown == 0
 
@@ -170,9 +170,9 @@ def test_one_line_of_ten_megabytes_is_read(tmp_path):
 )
 def test_a_damaged_file_is_named_with_its_line(content, message, tmp_path):
     with pytest.raises(OstinatoError, match=message):
-        encoded(written(tmp_path / "a.txt", content), Bytes(()))
+        encoded(written(tmp_path / "a.txt", content), ByteTokenizer(()))
 
 
 def test_an_empty_text_is_an_empty_corpus(tmp_path):
-    corpus = encoded(written(tmp_path / "a.txt", ""), Bytes(()))
+    corpus = encoded(written(tmp_path / "a.txt", ""), ByteTokenizer(()))
     assert (len(corpus), corpus.counted) == (0, Counted())

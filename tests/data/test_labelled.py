@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato import OstinatoError
-from ostinato.data import Labelled, LabelledSpec, read_labelled
+from ostinato.data import LabelledSequences, LabelledSpec, read_labelled
 
 TEXTS = ("a fine, quiet film", 'she said "no"', "dull stuff")
 LABELS = ("pos", "neg", "neg")
@@ -214,7 +214,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(data, tmp_path_factory):
 )
 def test_a_split_is_stratified_seeded_and_loses_nothing(counts, share, seed):
     labels = [str(label) for label, count in enumerate(counts) for _ in range(count)]
-    data = Labelled.of_texts([f"text {number}" for number in range(len(labels))], labels)
+    data = LabelledSequences.of_texts([f"text {number}" for number in range(len(labels))], labels)
     first, second = data.split(share, seed)
     assert sorted(first.items + second.items) == sorted(data.items)
     for label, count in enumerate(counts):
@@ -227,7 +227,7 @@ def test_a_split_is_stratified_seeded_and_loses_nothing(counts, share, seed):
 
 
 def test_equal_texts_stay_on_one_side():
-    data = Labelled.of_texts([f"text {number % 10}" for number in range(40)], ["x"] * 40)
+    data = LabelledSequences.of_texts([f"text {number % 10}" for number in range(40)], ["x"] * 40)
     first, second = data.split(0.3)
     assert not set(first.items) & set(second.items)
 
@@ -235,9 +235,9 @@ def test_equal_texts_stay_on_one_side():
 @pytest.mark.parametrize("share", [0, 1, -0.5])
 def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(OstinatoError, match="share must be above 0 and below 1"):
-        Labelled.of_texts(["a", "b"], ["x", "y"]).split(share)
+        LabelledSequences.of_texts(["a", "b"], ["x", "y"]).split(share)
 
 
 def test_too_few_to_split_are_refused():
     with pytest.raises(OstinatoError, match="2 labelled sequences are too few"):
-        Labelled.of_texts(["a", "b"], ["x", "y"]).split(0.5)
+        LabelledSequences.of_texts(["a", "b"], ["x", "y"]).split(0.5)

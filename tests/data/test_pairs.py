@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.pairs import PairColumns, Pairs, read_sources
+from ostinato.data.pairs import PairColumns, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
 
 law = settings(deadline=None, derandomize=True, max_examples=30)
@@ -22,7 +22,7 @@ def written(path, text, encoding="utf-8"):
 
 def refused(data, columns=PairColumns()):  # noqa: B008
     with pytest.raises(OstinatoError) as raised:
-        Pairs.of(data, columns)
+        ParallelTexts.of(data, columns)
     return str(raised.value)
 
 
@@ -30,7 +30,7 @@ def refused(data, columns=PairColumns()):  # noqa: B008
 @pytest.mark.parametrize("header", ["", "source\ttarget\n"])
 def test_tab_separated_files_are_read_with_or_without_names(tmp_path, header, end):
     text = header + "\n".join("\t".join(pair) for pair in PAIRS) + "\n\n"
-    pairs = Pairs.of(written(tmp_path / "pairs.tsv", text.replace("\n", end)))
+    pairs = ParallelTexts.of(written(tmp_path / "pairs.tsv", text.replace("\n", end)))
     assert (pairs.sources, pairs.targets) == READ
     assert (pairs.languages, pairs.notes) == (None, ())
 
@@ -41,23 +41,23 @@ def test_tables_lines_of_json_two_files_and_lists_are_read_alike(tmp_path):
     lines = "\n".join(json.dumps({"source": source, "target": target}) for source, target in PAIRS)
     sides = [written(tmp_path / f"{side}.txt", "\n".join(texts)) for side, texts in enumerate(zip(*PAIRS, strict=True))]
     for data in (frame, tmp_path / "pairs.csv", written(tmp_path / "p.jsonl", lines), tuple(sides), PAIRS):
-        pairs = Pairs.of(data)
+        pairs = ParallelTexts.of(data)
         assert (pairs.sources, pairs.targets) == READ
-    assert Pairs.of(pairs) is pairs
+    assert ParallelTexts.of(pairs) is pairs
 
 
 def test_columns_may_have_other_names_and_a_third_names_the_language(tmp_path):
     columns = PairColumns("en", "other", "lang")
     path = written(tmp_path / "pairs.tsv", "lang\ten\tother\nfr\tdog\tchien\nde\tdog\tHund\n")
-    assert Pairs.of(path, columns).languages == ("fr", "de")
+    assert ParallelTexts.of(path, columns).languages == ("fr", "de")
     lines = written(tmp_path / "pairs.jsonl", '{"en": "dog", "other": "chien", "lang": "fr"}\n')
-    assert Pairs.of(lines, columns).languages == ("fr",)
-    assert Pairs.of([("dog", "Hund", "de")]).languages == ("de",)
+    assert ParallelTexts.of(lines, columns).languages == ("fr",)
+    assert ParallelTexts.of([("dog", "Hund", "de")]).languages == ("de",)
 
 
 def test_pairs_with_an_empty_side_are_left_out_and_noted(tmp_path):
     path = written(tmp_path / "pairs.tsv", "a\tb\n\tb\nc\t \nd\te\n")
-    pairs = Pairs.of(path)
+    pairs = ParallelTexts.of(path)
     assert pairs.sources == ("a", "d")
     assert pairs.notes == (f"{path}: pairs with an empty side left out: 2 (line 2 first)",)
 
@@ -114,7 +114,7 @@ def test_what_is_not_there_or_no_pair_is_named(tmp_path):
     st.integers(0, 9),
 )
 def test_a_split_keeps_every_pair_and_no_source_stands_on_both_sides(rows, share, seed):
-    pairs = Pairs.of(rows)
+    pairs = ParallelTexts.of(rows)
     if len(set(pairs.sources)) < 2:
         with pytest.raises(OstinatoError, match="fewer than two different sources"):
             pairs.split(share, seed)
@@ -130,7 +130,7 @@ def test_a_split_keeps_every_pair_and_no_source_stands_on_both_sides(rows, share
 
 def test_a_share_out_of_range_is_refused():
     with pytest.raises(OstinatoError, match="share must be above 0 and below 1, got 1"):
-        Pairs.of(PAIRS).split(1, 0)
+        ParallelTexts.of(PAIRS).split(1, 0)
 
 
 def test_texts_to_translate_come_from_lists_lines_and_columns(tmp_path):

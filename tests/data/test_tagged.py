@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.errors import OstinatoError
 
@@ -18,15 +18,18 @@ PAIRS = [(["a", "b"], ["X", "Y"]), (("c",), ("X",)), ([], [])]
 
 
 def test_pairs_of_words_and_tags_are_sentences_counted_from_one():
-    read = Tagged.of_sentences(PAIRS)
+    read = TaggedSequences.of_sentences(PAIRS)
     assert read.items == (("a", "b"), ("c",), ())
     assert read.tags == (("X", "Y"), ("X",), ())
     assert (read.names, read.steps, read.lengths.tolist()) == ((1, 2, 3), 3, [2, 1, 0])
 
 
 def test_without_tags_words_alone_are_enough_and_tags_may_be_there():
-    assert Tagged.of_sentences([["a", "b"], np.array(["c", "d"])], tags=False).items == (("a", "b"), ("c", "d"))
-    assert Tagged.of_sentences(PAIRS[:2], tags=False).items == (("a", "b"), ("c",))
+    assert TaggedSequences.of_sentences([["a", "b"], np.array(["c", "d"])], tags=False).items == (
+        ("a", "b"),
+        ("c", "d"),
+    )
+    assert TaggedSequences.of_sentences(PAIRS[:2], tags=False).items == (("a", "b"), ("c",))
 
 
 @pytest.mark.parametrize(
@@ -45,13 +48,13 @@ def test_without_tags_words_alone_are_enough_and_tags_may_be_there():
 )
 def test_what_is_no_tagged_sentence_is_refused_by_its_position(sentences, message):
     with pytest.raises(OstinatoError, match=re.escape(message)):
-        Tagged.of_sentences(sentences)
+        TaggedSequences.of_sentences(sentences)
 
 
 @law
 @given(words=st.lists(st.sampled_from("abcdef"), min_size=2, max_size=30), seed=st.integers(0, 3))
 def test_a_split_takes_every_sentence_once_and_keeps_equal_ones_together(words, seed):
-    sentences = Tagged.of_sentences([([word], [str(number)]) for number, word in enumerate(words)])
+    sentences = TaggedSequences.of_sentences([([word], [str(number)]) for number, word in enumerate(words)])
     if len(set(words)) == 1:
         with pytest.raises(OstinatoError, match="too few to part 30%"):
             sentences.split(0.3, seed)
@@ -68,12 +71,12 @@ def test_a_split_takes_every_sentence_once_and_keeps_equal_ones_together(words, 
 @pytest.mark.parametrize("share", [0, 1, -0.1])
 def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(OstinatoError, match="share must be above 0 and below 1"):
-        Tagged.of_sentences(PAIRS).split(share)
+        TaggedSequences.of_sentences(PAIRS).split(share)
 
 
 def test_words_and_numbers_are_not_taken_for_each_other(table):
     with pytest.raises(OstinatoError, match="sentences, where the model reads sequences of numbers"):
-        Tagged.of_sentences(PAIRS).arrays  # noqa: B018
+        TaggedSequences.of_sentences(PAIRS).arrays  # noqa: B018
     with pytest.raises(OstinatoError, match="sequences of numbers, where the model reads sentences"):
         read_steps(table, StepColumns())[0].sentences  # noqa: B018
 

@@ -36,7 +36,7 @@ def test_perplexity_is_that_of_the_true_replies(monkeypatch):
     monkeypatch.setattr(dialogue_scores, "REPLIES", 2)
     *_, test = parts()
     bot = trained()
-    pairs = bot._fitted.units.encoded(test.examples(3, "shop"), 60).pairs
+    pairs = bot._fitted.tokenizer.encoded(test.examples(3, "shop"), 60).pairs
     sums, counts = log_likelihoods(bot._fitted.network, pairs)
     assert bot.evaluate(test).rows["ostinato"]["perplexity"] == pytest.approx(float((-sums.sum() / counts.sum()).exp()))
 
@@ -63,8 +63,8 @@ def test_the_threshold_refuses_its_share_of_true_replies():
     confidences = [
         fitted.confidence.of_reply(
             fitted.network,
-            fitted.units.context(example.context),
-            fitted.units.written.encode(example.reply),
+            fitted.tokenizer.context(example.context),
+            fitted.tokenizer.written.encode(example.reply),
             example.context[-1],
         )
         for example in examples

@@ -12,7 +12,7 @@ from ostinato.data.dialogues import Example
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram, most_frequent
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Conversation, Reply
-from ostinato.tasks.dialogue.encoding import DialogueUnits
+from ostinato.tasks.dialogue.encoding import DialogueTokenizer
 from ostinato.tasks.dialogue.scores import choices_among, distinct
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords, words
@@ -39,27 +39,27 @@ def test_the_share_of_unknown_words_is_of_words_never_heard(said, share):
 
 @pytest.mark.parametrize("unit", ["word", "bpe", "char", "byte"])
 def test_a_context_is_its_last_turns_in_lower_case_with_a_mark_between(unit):
-    units = DialogueUnits.learn(EXAMPLES, ChatbotSettings(unit=unit))
-    one, both = units.context(["Is it raining?"]), units.context(["I do!", "Is it raining?"])
-    assert units.written.decode(one).lower() == "is it raining?"
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit=unit))
+    one, both = tokenizer.context(["Is it raining?"]), tokenizer.context(["I do!", "Is it raining?"])
+    assert tokenizer.written.decode(one).lower() == "is it raining?"
     assert list(both[-len(one) :]) == list(one)
-    assert units.written.units.tokens[both[-len(one) - 1]] == "<turn>"
-    assert list(units.context(["IS IT RAINING?"])) == list(one)
-    assert len(units.context(())) == 0
-    again = DialogueUnits.from_json(units.to_json())
+    assert tokenizer.written.tokenizer.tokens[both[-len(one) - 1]] == "<turn>"
+    assert list(tokenizer.context(["IS IT RAINING?"])) == list(one)
+    assert len(tokenizer.context(())) == 0
+    again = DialogueTokenizer.from_json(tokenizer.to_json())
     assert list(again.context(["I do!", "Is it raining?"])) == list(both)
 
 
 def test_of_a_long_context_the_last_units_are_read():
-    units = DialogueUnits.learn(EXAMPLES, ChatbotSettings(unit="word", context_units=3))
-    assert units.written.decode(units.context(["Hello there.", "Do you like rain?"])) == "like rain?"
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit="word", context_units=3))
+    assert tokenizer.written.decode(tokenizer.context(["Hello there.", "Do you like rain?"])) == "like rain?"
 
 
 def test_replies_longer_than_the_longest_are_left_out_and_counted():
-    units = DialogueUnits.learn(EXAMPLES, ChatbotSettings(unit="char"))
-    encoded = units.encoded(EXAMPLES, max_length=5)
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit="char"))
+    encoded = tokenizer.encoded(EXAMPLES, max_length=5)
     assert (len(encoded.examples), len(encoded.pairs), encoded.left_out) == (2, 2, 1)
-    assert [units.written.decode(reply) for _, reply in encoded.pairs] == ["I do!", "I do!"]
+    assert [tokenizer.written.decode(reply) for _, reply in encoded.pairs] == ["I do!", "I do!"]
 
 
 def test_retrieval_gives_the_reply_to_the_context_most_like_it():

@@ -24,8 +24,8 @@ def test_the_same_seed_writes_the_same_text_and_another_another(unit):
 def test_the_length_is_counted_in_units(unit):
     trained = model(unit)
     text = write(trained, temperature=0.1)
-    assert len(trained._fitted.units.encode("the sea " + text)) == pytest.approx(
-        30 + len(trained._fitted.units.encode("the sea ")), abs=3
+    assert len(trained._fitted.tokenizer.encode("the sea " + text)) == pytest.approx(
+        30 + len(trained._fitted.tokenizer.encode("the sea ")), abs=3
     )
     assert write(trained, length=0) == ""
 
@@ -43,24 +43,24 @@ def test_the_narrowest_choice_is_the_likeliest_unit(unit, options):
     ids, state, expected = torch.tensor([context(fitted, "the sea ")]), None, []
     for _ in range(20):
         scores, state = fitted.network.following(ids, state)
-        if fitted.units.unknown is not None:
-            scores[:, fitted.units.unknown] = -torch.inf
+        if fitted.tokenizer.unknown is not None:
+            scores[:, fitted.tokenizer.unknown] = -torch.inf
         ids = scores.argmax(-1, keepdim=True)
         expected.append(int(ids))
     text = write(model(unit), prompt="the sea ", length=20, **options)
-    assert text == fitted.units.decode(expected)
+    assert text == fitted.tokenizer.decode(expected)
 
 
 def test_only_the_likeliest_units_are_drawn():
     trained = model()
     fitted = trained._fitted
     scores, _ = fitted.network.following(torch.tensor([context(fitted, "the sea ")]))
-    three = {fitted.units.tokens[i] for i in scores[0].topk(3).indices.tolist()}
+    three = {fitted.tokenizer.tokens[i] for i in scores[0].topk(3).indices.tolist()}
     drawn = {write(trained, length=1, top_k=3, temperature=5.0, seed=seed) for seed in range(40)}
     assert drawn == three
     ordered, places = scores[0].exp().sort(descending=True)
     count = int((ordered.cumsum(0) - ordered < 0.6).sum())
-    nucleus = {fitted.units.tokens[i] for i in places[:count].tolist()}
+    nucleus = {fitted.tokenizer.tokens[i] for i in places[:count].tolist()}
     assert {write(trained, length=1, top_p=0.6, seed=seed) for seed in range(40)} <= nucleus
 
 

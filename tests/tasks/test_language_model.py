@@ -41,7 +41,7 @@ def test_bits_of_a_character_are_those_of_all_units_over_all_characters(unit):
 def test_the_baselines_are_what_one_would_count_by_hand():
     fitted = untrained(unit="word", validation_share=0.5)._fitted
     ids = fitted.read([verses(10)]).ids.long()
-    single, pairs = torch.zeros(len(fitted.units)), torch.zeros(len(fitted.units), len(fitted.units))
+    single, pairs = torch.zeros(len(fitted.tokenizer)), torch.zeros(len(fitted.tokenizer), len(fitted.tokenizer))
     trained = fitted.read(Passage(Text.of([verses(20)]), 0, fitted.trained.characters)).ids.tolist()
     for unit in trained:
         single[unit] += 1
@@ -50,7 +50,7 @@ def test_the_baselines_are_what_one_would_count_by_hand():
     unigram = (single + 1) / (single + 1).sum()
     kinds = (pairs > 0).sum(1).clamp(min=1)
     bigram = (pairs + kinds[:, None] * unigram) / (pairs.sum(1) + kinds)[:, None]
-    torch.testing.assert_close(bigram.sum(1), torch.ones(len(fitted.units)))
+    torch.testing.assert_close(bigram.sum(1), torch.ones(len(fitted.tokenizer)))
     before, after = ids[:-1], ids[1:]
     torch.testing.assert_close(fitted.ngrams.unigram(before, after).float(), -unigram[after].log())
     torch.testing.assert_close(fitted.ngrams.bigram(before, after).float(), -bigram[before, after].log())
@@ -126,17 +126,17 @@ def test_nothing_is_learned_from_the_validation_text_but_when_to_stop(unit):
     given = LanguageModel(**settings).fit([text], ["Ω zebra\n" * 20])
     shared = LanguageModel(**settings).fit([text + "Ω zebra\n" * 8])
     for trained in (given, shared):
-        assert not {"Ω", "z", "zebra"} & set(trained._fitted.units.tokens)
+        assert not {"Ω", "z", "zebra"} & set(trained._fitted.tokenizer.tokens)
         assert "of the validation text" in trained.notes[0]
     assert given._fitted.trained.characters == len(text)
 
 
 def test_the_vocabulary_can_be_limited_and_made_small_letters():
-    tokens = untrained(unit="word", vocabulary_size=6)._fitted.units.tokens
+    tokens = untrained(unit="word", vocabulary_size=6)._fitted.tokenizer.tokens
     assert (len(tokens), tokens[0]) == (6, "<unk>")
-    assert "harbour" not in untrained(unit="word", min_count=40)._fitted.units.tokens
+    assert "harbour" not in untrained(unit="word", min_count=40)._fitted.tokenizer.tokens
     loud = LanguageModel(hidden_size=8, chunk=8, epochs=1, lowercase=True).fit([verses(20).upper()])
-    assert "T" not in loud._fitted.units.tokens
+    assert "T" not in loud._fitted.tokenizer.tokens
     assert loud.perplexity(["THE SEA"]) == loud.perplexity(["the sea"])
 
 
@@ -145,7 +145,7 @@ def test_a_model_that_reads_backward_is_one_of_the_text_reversed():
     backward = LanguageModel(hidden_size=8, chunk=8, epochs=1, reverse=True).fit([text], [text])
     fitted = backward._fitted
     corpus = fitted.read(["the sea\n"])
-    assert fitted.units.decode(corpus.ids.tolist()) == "\naes eht"
+    assert fitted.tokenizer.decode(corpus.ids.tolist()) == "\naes eht"
     read = Reader(fitted.network)
     nats = float(sum(read(*chunk).sum() for chunk in in_chunks(corpus.ids, fitted.first)))
     assert backward.perplexity(["the sea\n"]) == pytest.approx(math.exp(nats / 8))

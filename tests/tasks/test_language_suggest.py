@@ -39,9 +39,9 @@ def test_a_word_model_gives_the_softmax_over_words_that_begin_so():
     trained = model("word")
     fitted = trained._fitted
     scores, _ = fitted.network.following(torch.tensor([context(fitted, "the ")]))
-    chosen = [i for i, word in enumerate(fitted.units.tokens) if word.startswith("s")]
+    chosen = [i for i, word in enumerate(fitted.tokenizer.tokens) if word.startswith("s")]
     shares = scores[0, chosen].softmax(-1).tolist()
-    expected = sorted(zip([fitted.units.tokens[i] for i in chosen], shares, strict=True), key=lambda item: -item[1])
+    expected = sorted(zip([fitted.tokenizer.tokens[i] for i in chosen], shares, strict=True), key=lambda item: -item[1])
     found = trained.suggest("the s", k=20)
     assert [word for word, _ in found] == [word for word, _ in expected]
     assert [share for _, share in found] == pytest.approx([share for _, share in expected], rel=1e-4)
@@ -53,12 +53,12 @@ def test_a_character_model_gives_the_probability_of_the_letters_and_of_an_end_be
     ids = context(fitted, "the sailor sings to the h")
     letters, share = "arbour", 1.0
     for number in range(len(letters) + 1):
-        so_far = ids + fitted.units.encode(letters[:number]).tolist()
+        so_far = ids + fitted.tokenizer.encode(letters[:number]).tolist()
         odds = fitted.network.following(torch.tensor([so_far]))[0][0].exp()
         if number < len(letters):
-            share *= float(odds[fitted.units.encode(letters[number])[0]].detach())
+            share *= float(odds[fitted.tokenizer.encode(letters[number])[0]].detach())
         else:
-            ends = [i for i, char in enumerate(fitted.units.tokens) if len(char) > 1 or not char.isalpha()]
+            ends = [i for i, char in enumerate(fitted.tokenizer.tokens) if len(char) > 1 or not char.isalpha()]
             share *= float(odds[ends].sum().detach())
     assert dict(trained.suggest("the sailor sings to the h"))["harbour"] == pytest.approx(share, rel=1e-3)
 

@@ -12,7 +12,7 @@ from ostinato.tasks.seq2seq.decode import align, search
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, START, UNK, TextUnits
+from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, START, UNK, TextTokenizer
 
 law = settings(deadline=None, derandomize=True, max_examples=15)
 VARIANTS = {
@@ -197,12 +197,12 @@ def test_alignment_is_the_attention_of_each_step_whatever_the_company():
 @pytest.mark.parametrize("unit", ["word", "char", "byte", "bpe"])
 def test_texts_come_back_from_their_units(unit):
     texts = ["The cat sat.", "A dog, a cat!"]
-    units = TextUnits.learn(texts, Seq2SeqSettings(unit=unit), ["<to fr>"])
-    again = TextUnits.from_json(units.to_json())
-    assert units.units.specials == (*SPECIALS, "<to fr>")
+    tokenizer = TextTokenizer.learn(texts, Seq2SeqSettings(unit=unit), ["<to fr>"])
+    again = TextTokenizer.from_json(tokenizer.to_json())
+    assert tokenizer.tokenizer.specials == (*SPECIALS, "<to fr>")
     for text in texts:
-        ids = units.encode(f"  {text} \n")
+        ids = tokenizer.encode(f"  {text} \n")
         assert ids.min() > len(SPECIALS)
-        assert units.decode(ids) == again.decode(again.encode(text)) == text
-        assert len(units.parts(text)) == len(ids)
-    assert units.joined(units.parts("The cat sat.")).strip() == "The cat sat."
+        assert tokenizer.decode(ids) == again.decode(again.encode(text)) == text
+        assert len(tokenizer.parts(text)) == len(ids)
+    assert tokenizer.joined(tokenizer.parts("The cat sat.")).strip() == "The cat sat."

@@ -126,20 +126,20 @@ def test_the_vocabulary_is_of_the_training_rows_alone():
     other = (["zebra " + text for text in texts[:40]], labels[:40])
     classifier = SequenceClassifier(**TINY | {"epochs": 1}).fit((texts, labels), validation=other)
     fitted = classifier.model
-    assert set(fitted.inputs.units.tokens[2:]) == {word for text in texts for word in text.split()}
+    assert set(fitted.inputs.tokenizer.tokens[2:]) == {word for text in texts for word in text.split()}
     assert not any("zebra" in gram for gram in fitted.linear.grams.numbers)
     assert not any("zebra" in gram for gram in fitted.baselines.bayes.grams.numbers)
     share = SequenceClassifier(**TINY | {"epochs": 1}).fit(
         ([f"{text} only{n}" for n, text in enumerate(texts)], labels)
     )
-    known = [token for token in share.model.inputs.units.tokens if token.startswith("only")]
+    known = [token for token in share.model.inputs.tokenizer.tokens if token.startswith("only")]
     assert len(known) == len(texts) - len(_validation(texts, labels))
 
 
 def _validation(texts, labels):
-    from ostinato.data import Labelled
+    from ostinato.data import LabelledSequences
 
-    return Labelled.of_texts(texts, labels).split(0.1, 0)[1]
+    return LabelledSequences.of_texts(texts, labels).split(0.1, 0)[1]
 
 
 def test_the_means_and_spreads_are_of_the_training_rows_alone():
@@ -214,7 +214,7 @@ def test_word_vectors_are_where_training_begins(tmp_path):
     classifier = SequenceClassifier(**chosen).fit(reviews())
     fitted = classifier.model
     weight = fitted.network.readers[0].embedding.weight
-    tokens = fitted.inputs.units.tokens
+    tokens = fitted.inputs.tokenizer.tokens
     assert weight[tokens.index("film")].tolist() == [1, 2, 3]
     assert weight[tokens.index("the")].tolist() == [4, 5, 6]  # the mean of those found
     assert weight[0].tolist() == [0, 0, 0]

@@ -9,7 +9,7 @@ from tagger_scenario import STEMS, TINY, moves, sentences
 
 from ostinato import OstinatoError, SequenceTagger
 from ostinato.data.conll import write_conll
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.tasks.tagging.entities import entities, violations
 from ostinato.tasks.tagging.settings import TaggerSettings
 
@@ -244,7 +244,7 @@ def test_the_scale_is_that_of_training(mover):
 
 
 def test_files_lists_and_records_are_the_same_data(tmp_path, tagger):
-    record = Tagged.of_sentences(sentences(12))
+    record = TaggedSequences.of_sentences(sentences(12))
     write_conll(tmp_path / "a.conll", record)
     (tmp_path / "b.txt").write_text("".join("\n".join(words) + "\n\n" for words in record.items))
     tables = [tagger.predict(source) for source in (record, sentences(12), tmp_path / "a.conll", tmp_path / "b.txt")]
@@ -275,7 +275,7 @@ def test_numbers_are_not_taken_from_lists_by_a_model_of_numbers(mover):
     with pytest.raises(OstinatoError, match="come in a long table"):
         mover.predict([["mr"]])
     with pytest.raises(OstinatoError, match="sentences, where the model reads sequences of numbers"):
-        mover.predict(Tagged.of_sentences(sentences(2)))
+        mover.predict(TaggedSequences.of_sentences(sentences(2)))
 
 
 def test_too_few_sentences_to_part_some_from_are_refused():
@@ -284,7 +284,7 @@ def test_too_few_sentences_to_part_some_from_are_refused():
 
 
 def test_a_validation_part_of_empty_sentences_is_refused():
-    data = Tagged.of_sentences([([], []), (["a"], ["X"])])
+    data = TaggedSequences.of_sentences([([], []), (["a"], ["X"])])
     with pytest.raises(OstinatoError, match="no words"):
         SequenceTagger(**TINY).fit(data, data.take(np.array([0])))
 

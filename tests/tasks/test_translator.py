@@ -132,8 +132,8 @@ def test_without_attention_there_is_nothing_to_look_at():
 def test_vocabularies_come_from_the_training_pairs_alone():
     pairs = numbers(100)
     model = Translator(**TINY).fit(pairs, [("one hundred", "100")])
-    assert "hundred" not in model._fitted.vocabularies.source.units.tokens
-    assert "100" not in model._fitted.vocabularies.target.units.tokens
+    assert "hundred" not in model._fitted.vocabularies.source.tokenizer.tokens
+    assert "100" not in model._fitted.vocabularies.target.tokenizer.tokens
 
 
 def test_what_was_left_out_or_is_not_as_it_should_be_is_noted():

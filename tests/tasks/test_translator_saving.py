@@ -11,7 +11,7 @@ from translate_scenario import TINY, interruptible, numbers, two_ways, unseen
 
 import ostinato
 from ostinato import Translator
-from ostinato.data.pairs import Pairs
+from ostinato.data.pairs import ParallelTexts
 from ostinato.tasks.translation.nearest import NearestSource
 
 CASES = {
@@ -62,7 +62,7 @@ def test_the_nearest_source_is_found_by_its_rare_words_in_the_language_asked_for
         ("the old zebra", "le vieux zèbre", "fr"),
         ("the the the", "die die die", "de"),
     ]
-    nearest = NearestSource.fit(Pairs.of(pairs), 0)
+    nearest = NearestSource.fit(ParallelTexts.of(pairs), 0)
     assert nearest.translate(["The zebra!", "zebra", "a house"], ["de", "fr", "de"]) == [
         "das alte Zebra",
         "le vieux zèbre",
@@ -73,4 +73,4 @@ def test_the_nearest_source_is_found_by_its_rare_words_in_the_language_asked_for
 
 def test_of_very_many_pairs_the_nearest_source_remembers_a_part(monkeypatch):
     monkeypatch.setattr("ostinato.tasks.translation.nearest.MOST", 10)
-    assert len(NearestSource.fit(Pairs.of(list(unseen(30))), 0).sources) == 10
+    assert len(NearestSource.fit(ParallelTexts.of(list(unseen(30))), 0).sources) == 10

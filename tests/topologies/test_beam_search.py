@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.topologies import Carry, Limits, beam_search, select_rows
+from ostinato.topologies import DecoderState, SearchLimits, beam_search, select_rows
 
 law = settings(deadline=None, derandomize=True, max_examples=25)
 UNITS, END, START = 4, 3, 0
@@ -60,7 +60,7 @@ def found(scores, limits, **how):
 @law
 @given(seed=st.integers(0, 999), rows=st.integers(1, 3), penalty=st.sampled_from([0.0, 0.6, 1.0]))
 def test_with_a_beam_for_every_sequence_it_finds_the_best_of_all(seed, rows, penalty):
-    scores, limits = table(rows, seed), Limits(END, max_length=3, length_penalty=penalty)
+    scores, limits = table(rows, seed), SearchLimits(END, max_length=3, length_penalty=penalty)
     best = found(scores, limits, beam_size=40, n_best=40)
     for row in range(rows):
         every = every_sequence(scores[row], limits)
@@ -75,7 +75,7 @@ def test_with_a_beam_for_every_sequence_it_finds_the_best_of_all(seed, rows, pen
 @law
 @given(seed=st.integers(0, 999), rows=st.integers(1, 5), least=st.integers(0, 2))
 def test_a_beam_of_one_is_greedy(seed, rows, least):
-    scores, limits = table(rows, seed), Limits(END, max_length=4, min_length=least)
+    scores, limits = table(rows, seed), SearchLimits(END, max_length=4, min_length=least)
     best = found(scores, limits, beam_size=1)
     assert [one.ids for (one,) in best] == [greedy(row, limits) for row in scores]
 
@@ -83,7 +83,7 @@ def test_a_beam_of_one_is_greedy(seed, rows, least):
 @law
 @given(seed=st.integers(0, 999), beam=st.integers(1, 4), penalty=st.sampled_from([0.0, 1.0]))
 def test_rows_are_what_they_are_alone(seed, beam, penalty):
-    scores, limits = table(4, seed), Limits(END, max_length=5, length_penalty=penalty)
+    scores, limits = table(4, seed), SearchLimits(END, max_length=5, length_penalty=penalty)
     together = found(scores, limits, beam_size=beam, n_best=beam)
     assert together == [found(scores[row, None], limits, beam_size=beam, n_best=beam)[0] for row in range(4)]
 
@@ -91,7 +91,7 @@ def test_rows_are_what_they_are_alone(seed, beam, penalty):
 @law
 @given(seed=st.integers(0, 999), beam=st.integers(2, 5))
 def test_log_probabilities_are_those_of_the_sequences_and_the_best_come_first(seed, beam):
-    scores, limits = table(2, seed), Limits(END, max_length=4, length_penalty=0.6)
+    scores, limits = table(2, seed), SearchLimits(END, max_length=4, length_penalty=0.6)
     for row, best in enumerate(found(scores, limits, beam_size=beam, n_best=beam)):
         every = every_sequence(scores[row], limits)
         assert [one.score for one in best] == sorted((one.score for one in best), reverse=True)
@@ -102,7 +102,7 @@ def test_log_probabilities_are_those_of_the_sequences_and_the_best_come_first(se
 def test_no_sequence_is_shorter_than_asked_or_repeats_a_run():
     scores = table(3, 1)
     scores[..., 1] += 3
-    limits = Limits(END, max_length=5, min_length=3, no_repeat=2)
+    limits = SearchLimits(END, max_length=5, min_length=3, no_repeat=2)
     for best in found(scores.log_softmax(-1), limits, beam_size=3, n_best=3):
         for one in best:
             runs = list(itertools.pairwise(one.ids))
@@ -113,14 +113,14 @@ def test_no_sequence_is_shorter_than_asked_or_repeats_a_run():
 def test_a_row_that_may_write_nothing_else_ends_before_its_least_length():
     scores = torch.full((1, 6, 18, UNITS), -torch.inf, dtype=torch.float64)
     scores[..., END] = 0
-    ((best,),) = found(scores, Limits(END, max_length=4, min_length=2), beam_size=3)
+    ((best,),) = found(scores, SearchLimits(END, max_length=4, min_length=2), beam_size=3)
     assert best.ids == ()
 
 
 def test_what_is_never_to_be_written_is_not():
     scores = table(2, 3)
     scores[..., 2] = -torch.inf
-    best = found(scores, Limits(END, max_length=3), beam_size=15, n_best=15)
+    best = found(scores, SearchLimits(END, max_length=3), beam_size=15, n_best=15)
     assert [len(each) for each in best] == [15, 15]  # all sequences of two units
     assert all(2 not in one.ids for each in best for one in each)
 
@@ -135,20 +135,20 @@ def test_rows_that_are_done_are_not_stepped_on():
         seen.append(len(last))
         return step(last, memory, carry)
 
-    beam_search(counting, (scores,), torch.zeros(2, dtype=torch.int64), Limits(END, max_length=3), beam_size=1)
+    beam_search(counting, (scores,), torch.zeros(2, dtype=torch.int64), SearchLimits(END, max_length=3), beam_size=1)
     assert seen == [2, 1, 1, 1]
 
 
 def test_without_rows_there_is_nothing_to_search():
-    assert found(table(1, 0)[:0], Limits(END, max_length=3)) == []
+    assert found(table(1, 0)[:0], SearchLimits(END, max_length=3)) == []
 
 
 @pytest.mark.parametrize(
     ("limits", "how", "message"),
     [
-        (Limits(END, 3), {"beam_size": 2, "n_best": 3}, r"n_best must lie between 1 and beam_size \(2\), got 3"),
-        (Limits(END, 3), {"beam_size": 0}, r"beam_size \(0\)"),
-        (Limits(END, 3, min_length=4), {}, r"min_length must lie between 0 and max_length \(3\), got 4"),
+        (SearchLimits(END, 3), {"beam_size": 2, "n_best": 3}, r"n_best must lie between 1 and beam_size \(2\), got 3"),
+        (SearchLimits(END, 3), {"beam_size": 0}, r"beam_size \(0\)"),
+        (SearchLimits(END, 3, min_length=4), {}, r"min_length must lie between 0 and max_length \(3\), got 4"),
     ],
 )
 def test_numbers_out_of_range_are_refused(limits, how, message):
@@ -159,7 +159,7 @@ def test_numbers_out_of_range_are_refused(limits, how, message):
 def test_rows_are_selected_from_any_nesting():
     order = torch.tensor([1, 1, 0])
     first, second = torch.randn(2, 3), torch.randn(2)
-    plain, (nothing, listed), carry = select_rows((first, [None, second], Carry((), first)), order)
+    plain, (nothing, listed), carry = select_rows((first, [None, second], DecoderState((), first)), order)
     torch.testing.assert_close(plain, first[order])
     torch.testing.assert_close(listed, second[order])
     torch.testing.assert_close(carry.context, first[order])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ostinato.cells import CELLS, GRU, LSTM, Elman
 from ostinato.nn import Recurrent
-from ostinato.topologies import EncoderDecoder, Memory, select_rows
+from ostinato.topologies import EncoderDecoder, EncoderOutput, select_rows
 
 law = settings(deadline=None, derandomize=True, max_examples=12)
 every_attention = pytest.mark.parametrize("attention", [None, "additive", "multiplicative"])
@@ -211,7 +211,7 @@ def test_a_memory_and_a_carry_can_be_reordered_by_row_for_a_beam():
         net.step(y[order], select_rows(memory, order), select_rows(carry, order))[0],
         net.step(y, memory, carry)[0][order],
     )
-    assert isinstance(select_rows(memory, order), Memory)
+    assert isinstance(select_rows(memory, order), EncoderOutput)
 
 
 def test_where_layers_agree_the_state_passes_as_it_is():

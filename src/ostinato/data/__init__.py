@@ -7,7 +7,7 @@ from ostinato.data.corpus import Corpus, Passage
 from ostinato.data.dialogues import Dialogues
 from ostinato.data.embedded import EMBEDDED, load_embedded
 from ostinato.data.frequency import Frequency
-from ostinato.data.labelled import Labelled, LabelledSpec
+from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import read_labelled
 from ostinato.data.leakage import check_leakage
 from ostinato.data.music_shop import music_shop
@@ -16,10 +16,10 @@ from ostinato.data.panel import Panel
 from ostinato.data.reviews import load_reviews
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table, read_table
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.data.text import Text
-from ostinato.data.units import Units
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.data.windows import WindowBatch, Windows
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "Dialogues",
     "Frequency",
     "IndexBatches",
-    "Labelled",
+    "LabelledSequences",
     "LabelledSpec",
     "Panel",
     "PanelColumns",
@@ -39,9 +39,9 @@ __all__ = [
     "StepColumns",
     "StreamBatches",
     "Table",
-    "Tagged",
+    "TaggedSequences",
     "Text",
-    "Units",
+    "Tokenizer",
     "WindowBatch",
     "Windows",
     "calendar_features",

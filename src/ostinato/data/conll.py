@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
@@ -46,7 +46,7 @@ class ConllColumns:
         return words - 1, tags - 1
 
 
-def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True) -> Tagged:
+def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True) -> TaggedSequences:
     """Reads sentences: one word a line, a blank line after each sentence.
 
     Columns are parted by tabs where the first line of a file has one, else by spaces. Lines of ``-DOCSTART-`` part
@@ -66,7 +66,7 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
     """
     text = Text.of(source)
     read = [sentence for path in text.paths for sentence in _sentences(path, columns or ConllColumns(), tags)]
-    return Tagged(
+    return TaggedSequences(
         items=tuple(tuple(word for word, _ in sentence) for sentence in read),
         tags=tuple(tuple(tag for _, tag in sentence) for sentence in read) if tags else None,
         names=tuple(range(1, len(read) + 1)),
@@ -108,7 +108,7 @@ def _columns(count: int) -> str:
     return f"{count} column{'s' if count != 1 else ''}"
 
 
-def write_conll(path: str | Path, sentences: Tagged) -> None:
+def write_conll(path: str | Path, sentences: TaggedSequences) -> None:
     """Writes tagged sentences as `read_conll` reads them: word, tab, tag.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.text import Text
-from ostinato.data.units import UNKNOWN, Units, Words
+from ostinato.data.tokenizers import UNKNOWN, Tokenizer, WordTokenizer
 from ostinato.errors import OstinatoError
 
 IN_MEMORY = 1 << 25
@@ -136,7 +136,7 @@ class Corpus:
     def encode(
         cls,
         pieces: Iterable[str],
-        units: Units,
+        tokenizer: Tokenizer,
         *,
         reverse: bool = False,
         folder: Path | None = None,
@@ -146,19 +146,19 @@ class Corpus:
 
         Args:
             pieces: Of the text, cut where a word ends.
-            units: Its vocabulary.
+            tokenizer: Its vocabulary.
             reverse: Whether the text is to be read from its end: the last unit comes first.
             folder: Where the file of a long text is kept, without a name, for as long as it is used; None for the
                 system's folder of temporary files.
             in_memory: Bytes of ids above which there is such a file.
         """
-        dtype = id_dtype(len(units))
+        dtype = id_dtype(len(tokenizer))
         counted = Counted()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         with SpooledTemporaryFile(max_size=in_memory, dir=None if folder is None else str(folder)) as file:
             for piece in pieces:
-                ids, unknown = numbers(piece, units)
+                ids, unknown = numbers(piece, tokenizer)
                 file.write(ids.astype(dtype).tobytes())
                 more = Counted(len(ids), len(piece), len(unknown), spelled_bytes(unknown))
                 counted = Counted(*(a + b for a, b in zip(counted, more, strict=True)))
@@ -195,14 +195,14 @@ def id_dtype(vocabulary: int) -> type[np.integer]:
     return np.uint8 if vocabulary <= 1 << 8 else np.int16 if vocabulary <= 1 << 15 else np.int32
 
 
-def numbers(piece: str, units: Units) -> tuple[npt.NDArray[np.int32], list[str]]:
+def numbers(piece: str, tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], list[str]]:
     """The ids of a text, int32, and its units that have none of their own."""
-    if isinstance(units, Words):
-        words = units.words(piece)
-        ids = units.numbers(words)
-        return ids, [word for word in compress(words, ids == units.unknown) if word != UNKNOWN]
-    ids = units.encode(piece)
-    return ids, [] if units.unknown is None else list(compress(piece, ids == units.unknown))
+    if isinstance(tokenizer, WordTokenizer):
+        words = tokenizer.words(piece)
+        ids = tokenizer.numbers(words)
+        return ids, [word for word in compress(words, ids == tokenizer.unknown) if word != UNKNOWN]
+    ids = tokenizer.encode(piece)
+    return ids, [] if tokenizer.unknown is None else list(compress(piece, ids == tokenizer.unknown))
 
 
 def spelled_bytes(unknown: list[str]) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.pairs import Pairs
+from ostinato.data.pairs import ParallelTexts
 from ostinato.errors import OstinatoError
 
 LANGUAGES = {"fr": "French", "de": "German", "es": "Spanish"}
@@ -23,8 +23,8 @@ class DatePairs(NamedTuple):
         test: ...is a day of those.
     """
 
-    training: Pairs
-    test: Pairs
+    training: ParallelTexts
+    test: ParallelTexts
 
 
 def date_pairs(days: int = 800, *, test_days: int = 60, seed: int = 0) -> DatePairs:
@@ -42,7 +42,7 @@ def date_pairs(days: int = 800, *, test_days: int = 60, seed: int = 0) -> DatePa
     return DatePairs(_pairs(drawn[:days]), _pairs(drawn[days:]))
 
 
-def _pairs(days: Sequence[int]) -> Pairs:
+def _pairs(days: Sequence[int]) -> ParallelTexts:
     try:
         from babel.dates import format_date
     except ModuleNotFoundError:
@@ -53,4 +53,4 @@ def _pairs(days: Sequence[int]) -> Pairs:
         for form in FORMS
         for language in LANGUAGES
     ]
-    return Pairs.of(written)
+    return ParallelTexts.of(written)

@@ -41,7 +41,7 @@ class LabelledSpec(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledSequences:
     """Sequences, and the label of each where they have one.
 
     Attributes:

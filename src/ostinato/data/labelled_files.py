@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ostinato.data.labelled import Labelled, LabelledSpec
+from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Table, read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
-LabelledSource = str | Path | pd.DataFrame | Table | Labelled | Sequence[Any]
+LabelledSource = str | Path | pd.DataFrame | Table | LabelledSequences | Sequence[Any]
 """A path, a DataFrame, a list of texts or arrays, or such a list and one of labels as a tuple."""
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
@@ -25,7 +25,7 @@ def read_labelled(
     *,
     labels: bool = True,
     known: Collection[str] = (),
-) -> Labelled:
+) -> LabelledSequences:
     """Reads labelled sequences.
 
     Args:
@@ -42,7 +42,7 @@ def read_labelled(
         OstinatoError: For anything wrong, with file, line and column.
     """
     spec = spec or LabelledSpec()
-    if isinstance(source, Labelled):
+    if isinstance(source, LabelledSequences):
         read = source
     elif isinstance(source, str | Path) and (Path(source).is_dir() or spec.layout == "folders"):
         read = _folders(Path(source), spec, labels)
@@ -57,14 +57,14 @@ def read_labelled(
     return read
 
 
-def _memory(source: Sequence[Any]) -> Labelled:
+def _memory(source: Sequence[Any]) -> LabelledSequences:
     pair = isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], str)
     items, labels = source if pair else (source, None)
     if isinstance(items, np.ndarray) and items.ndim < 2:
         items = items.tolist()
     if len(items) and not isinstance(items[0], str):
-        return Labelled.of_arrays(items, labels)
-    return Labelled.of_texts(items, labels)
+        return LabelledSequences.of_arrays(items, labels)
+    return LabelledSequences.of_texts(items, labels)
 
 
 def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
@@ -76,7 +76,7 @@ def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Tab
         raise
 
 
-def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> Labelled:
+def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> LabelledSequences:
     layout = spec.layout
     if layout is None:
         ids = named(table, ID_NAMES) is not None and named(table, TEXT_NAMES) is None and spec.text is None
@@ -95,7 +95,7 @@ def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
     return column
 
 
-def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
+def _texts(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     label = _label_column(table, spec, needed)
     others = [name for name in table.columns if name != label]
     text = spec.text or named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
@@ -106,7 +106,7 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
     texts = [str(value) for value in table.texts(text)]
     if "" in texts:
         raise table.error("the text is empty: fill it in or leave the row out", row=texts.index(""), column=text)
-    return Labelled(
+    return LabelledSequences(
         items=tuple(texts),
         labels=None if label is None else tuple(whole_texts(table, label, "label")),
         names=tuple(texts),
@@ -116,13 +116,13 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
     )
 
 
-def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> Labelled:
+def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     id_ = spec.id or named(table, ID_NAMES)
     if id_ is None:
         raise table.error(f"no column is named as ids are ({', '.join(ID_NAMES)}): say which, id=...")
     label = _label_column(table, spec, needed)
     long = LongTable.read(table, id_, spec.time, label, spec.features)
-    return Labelled(
+    return LabelledSequences(
         items=long.values,
         labels=None if label is None else tuple(_constant_label(table, label, long)),
         names=long.ids,
@@ -144,7 +144,7 @@ def _constant_label(table: Table, column: str, long: LongTable) -> list[str]:
     return [str(labels[rows[0]]) for rows in long.rows]
 
 
-def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> Labelled:
+def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> LabelledSequences:
     lines = [(number, line.strip()) for number, line in enumerate(Text.of(path).lines(), 1) if line.strip()]
     parted = [(number, *line.partition(" ")[::2]) for number, line in lines]
     if not lines:
@@ -154,7 +154,7 @@ def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str])
         if labelled and not text.strip():
             raise OstinatoError(f"{path}, line {number}: no text after the label: write label, a space, the text")
     texts = tuple(text.strip() for _, _, text in parted) if labelled else tuple(line for _, line in lines)
-    return Labelled(
+    return LabelledSequences(
         items=texts,
         labels=tuple(label for _, label, _ in parted) if labelled else None,
         names=texts,
@@ -164,7 +164,7 @@ def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str])
     )
 
 
-def _folders(path: Path, spec: LabelledSpec, needed: bool) -> Labelled:
+def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     if spec.layout not in (None, "folders"):
         raise OstinatoError(f"{path}: a folder, where layout={spec.layout!r} needs a file")
     files = [(file, file.relative_to(path)) for file in Text.of(path).paths]
@@ -174,7 +174,7 @@ def _folders(path: Path, spec: LabelledSpec, needed: bool) -> Labelled:
     texts = ["".join(Text((file,)).pieces()).strip() for file, _ in files]
     if "" in texts:
         raise OstinatoError(f"{files[texts.index('')][0]}: the text is empty: fill it in or remove the file")
-    return Labelled(
+    return LabelledSequences(
         items=tuple(texts),
         labels=None if stray else tuple(inside.parts[0] for _, inside in files),
         names=tuple(str(inside) for _, inside in files),

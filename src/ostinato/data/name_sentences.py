@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 
 _LABELS = {"per": "PER", "last": "PER", "loc": "LOC", "org": "ORG", "day": "DATE", "month": "DATE"}
 
@@ -74,7 +74,9 @@ class _Writer:
         return self._any([self._any(words["days"]), f"{day} {month}", f"{month} {day}"])
 
 
-def name_sentences(counts: tuple[int, int, int], seed: int = 0) -> tuple[Tagged, Tagged, Tagged]:
+def name_sentences(
+    counts: tuple[int, int, int], seed: int = 0
+) -> tuple[TaggedSequences, TaggedSequences, TaggedSequences]:
     """Sentences for training, validation and test, tagged in BIO: PER, LOC, ORG, DATE.
 
     Names that can be only one thing are shared out, so that none of a part stands in another; those that can be several
@@ -90,7 +92,7 @@ def name_sentences(counts: tuple[int, int, int], seed: int = 0) -> tuple[Tagged,
     pools = [_shared_out(words[kind], random) for kind in ("first names", "last names", "places", "organisations")]
     writers = [_Writer(words, _Names(*(pool[part] for pool in pools)), random) for part in range(3)]
     made = [
-        Tagged.of_sentences([writer.sentence() for _ in range(count)])
+        TaggedSequences.of_sentences([writer.sentence() for _ in range(count)])
         for writer, count in zip(writers, counts, strict=True)
     ]
     return made[0], made[1], made[2]

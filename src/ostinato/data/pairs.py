@@ -48,7 +48,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ParallelTexts:
     """Texts and their translations. White space counts as one space, as none at the ends.
 
     Attributes:
@@ -66,7 +66,7 @@ class Pairs:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: "PairSource | Pairs", columns: PairColumns = COLUMNS) -> "Pairs":
+    def of(cls, data: "PairSource | ParallelTexts", columns: PairColumns = COLUMNS) -> "ParallelTexts":
         """Reads pairs.
 
         Args:
@@ -77,7 +77,7 @@ class Pairs:
         Raises:
             OstinatoError: For anything wrong, with file and line. Pairs with an empty side are left out and noted.
         """
-        if isinstance(data, Pairs):
+        if isinstance(data, ParallelTexts):
             return data
         origin, records = _records(data, columns)
         kept: list[Record] = []
@@ -106,7 +106,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.sources)
 
-    def take(self, rows: Iterable[int]) -> "Pairs":
+    def take(self, rows: Iterable[int]) -> "ParallelTexts":
         """Some of the pairs, by their numbers."""
         rows = list(rows)
         languages = self.languages
@@ -117,7 +117,7 @@ class Pairs:
             languages=None if languages is None else tuple(languages[row] for row in rows),
         )
 
-    def split(self, share: float, seed: int) -> tuple["Pairs", "Pairs"]:
+    def split(self, share: float, seed: int) -> tuple["ParallelTexts", "ParallelTexts"]:
         """Two parts; pairs with the same source stand in the same one, so that neither knows any of the other.
 
         Args:

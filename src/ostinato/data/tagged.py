@@ -14,7 +14,7 @@ Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Tagged:
+class TaggedSequences:
     """Sequences, and the tags of their steps where they have them.
 
     Attributes:

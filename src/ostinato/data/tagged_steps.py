@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Source, read_table
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 
 
 class StepColumns(BaseModel):
@@ -25,7 +25,7 @@ class StepColumns(BaseModel):
     features: tuple[str, ...] = ()
 
 
-def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tuple[Tagged, StepColumns]:
+def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tuple[TaggedSequences, StepColumns]:
     """Reads sequences of numbers with a tag at every step.
 
     Args:
@@ -45,7 +45,7 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tu
         raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")
     long = LongTable.read(table, columns.id or named(table, ID_NAMES), columns.time, label, columns.features)
     texts = whole_texts(table, label, "label") if tags and label else None
-    read = Tagged(
+    read = TaggedSequences(
         items=long.values,
         tags=None if texts is None else tuple(tuple(texts[row] for row in rows) for rows in long.rows),
         names=long.ids,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.text import Text
-from ostinato.data.units import Units
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 
 
@@ -71,18 +71,18 @@ def read_vectors(path: str | Path, wanted: Mapping[str, int]) -> WordVectors:
     return WordVectors(tuple(lines), np.array(kept, np.float32).reshape(-1, size), size)
 
 
-def vocabulary_vectors(path: str | Path, units: Units, size: int | None) -> tuple[WordVectors, str]:
+def vocabulary_vectors(path: str | Path, tokenizer: Tokenizer, size: int | None) -> tuple[WordVectors, str]:
     """The vectors of a vocabulary, and what to tell about them.
 
     Args:
         path: The file.
-        units: The vocabulary; its special units are no words.
+        tokenizer: The vocabulary; its special units are no words.
         size: Features that a vector must have; None for any number.
 
     Raises:
         OstinatoError: For a damaged file, one that has none of the words, or vectors of another size than asked for.
     """
-    known = {word: number for number, word in enumerate(units.tokens) if number >= len(units.specials)}
+    known = {word: number for number, word in enumerate(tokenizer.tokens) if number >= len(tokenizer.specials)}
     found = read_vectors(path, known)
     if not found.words:
         raise OstinatoError(f"{path}: none of the {len(known):,} words of the training part is in it")

@@ -14,7 +14,7 @@ from ostinato.errors import OstinatoError
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram, most_frequent
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Conversation, Reply, whole
-from ostinato.tasks.dialogue.encoding import DialogueUnits, Encoded
+from ostinato.tasks.dialogue.encoding import DialogueTokenizer, Encoded
 from ostinato.tasks.dialogue.fitted import Fitted
 from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
@@ -96,11 +96,11 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         most = settings.max_examples
         examples = self._examples(kept, "training", most)
         held_examples = self._examples(held, "validation", most and max(round(most * settings.validation_share), 1))
-        units = DialogueUnits.learn(examples, settings)
-        training = self._encoded(examples, units, "training")
-        validating = self._encoded(held_examples, units, "validation")
+        tokenizer = DialogueTokenizer.learn(examples, settings)
+        training = self._encoded(examples, tokenizer, "training")
+        validating = self._encoded(held_examples, tokenizer, "validation")
         network = train(
-            lambda: Fitted.make_network(settings, len(units)),
+            lambda: Fitted.make_network(settings, len(tokenizer)),
             settings,
             training.pairs,
             validating.pairs,
@@ -113,10 +113,10 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
             confidence = Confidence.calibrate(network, validating, known, settings.unknown_penalty)
         self._fitted = Fitted(
             network,
-            units,
+            tokenizer,
             confidence,
             Retrieval.learn(known, training.examples, settings.seed),
-            Unigram.learn([reply for _, reply in training.pairs], len(units)),
+            Unigram.learn([reply for _, reply in training.pairs], len(tokenizer)),
             most_frequent(training.examples),
         )
         self.notes, self.metrics = _findings(dialogues, training, validating, settings), None
@@ -135,8 +135,8 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         chosen = np.random.default_rng(self.settings.seed).permutation(len(examples))[:most]
         return [examples[place] for place in np.sort(chosen)]
 
-    def _encoded(self, examples: list[Example], units: DialogueUnits, part: str) -> Encoded:
-        encoded = units.encoded(examples, self.settings.max_length)
+    def _encoded(self, examples: list[Example], tokenizer: DialogueTokenizer, part: str) -> Encoded:
+        encoded = tokenizer.encoded(examples, self.settings.max_length)
         if not encoded.pairs:
             raise OstinatoError(
                 f"every reply of the {part} part is longer than max_length={self.settings.max_length} units: raise it"
@@ -257,12 +257,12 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         fitted = self._need()
         examples = self._examples(Dialogues.of(data), "test", None)
         with self.settings.on_threads():
-            self.metrics = score_replies(fitted, self.settings, self._encoded(examples, fitted.units, "test"))
+            self.metrics = score_replies(fitted, self.settings, self._encoded(examples, fitted.tokenizer, "test"))
         return self.metrics
 
     def _case(self, data: DialogueSource) -> tuple[nn.Module, Callable[[], Tensor]]:
         fitted = self._need()
-        pairs = self._encoded(self._examples(Dialogues.of(data), "given", None), fitted.units, "given").pairs
+        pairs = self._encoded(self._examples(Dialogues.of(data), "given", None), fitted.tokenizer, "given").pairs
         batch = pair_batch([pairs[place] for place in evenly(len(pairs))])
         return fitted.network, lambda: pair_loss(fitted.network, batch).mean
 
@@ -273,8 +273,8 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         return (
             f"Chatbot: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{weights:,} weights; {len(fitted.units):,} {settings.unit} units, {len(fitted.confidence.known):,} words "
-            f"known; reads the last {settings.context_turns} turns."
+            f"{weights:,} weights; {len(fitted.tokenizer):,} {settings.unit} units, "
+            f"{len(fitted.confidence.known):,} words known; reads the last {settings.context_turns} turns."
         )
 
     def _restored(self, bundle: Bundle) -> Fitted:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
-from ostinato.data.units import UNITS, Units
+from ostinato.data.tokenizers import TOKENIZERS, Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.language.fitted import Fitted, cased
@@ -94,22 +94,22 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         if last is None:
             passage, last = passage.parted(self._given.validation_share)
         settings = self._given
-        units = UNITS[settings.unit].learn(
+        tokenizer = TOKENIZERS[settings.unit].learn(
             cased(passage, settings),
             size=settings.vocabulary_size,
             min_count=settings.min_count,
             split=settings.split,
         )
-        if settings.softmax == "adaptive" and len(units) < FEWEST:
-            raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(units)}")
+        if settings.softmax == "adaptive" and len(tokenizer) < FEWEST:
+            raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(tokenizer)}")
         place = None if folder is None else Path(folder)
-        training = Corpus.encode(cased(passage, settings), units, reverse=settings.reverse, folder=place)
-        validating = Corpus.encode(cased(last, settings), units, reverse=settings.reverse, folder=place)
+        training = Corpus.encode(cased(passage, settings), tokenizer, reverse=settings.reverse, folder=place)
+        validating = Corpus.encode(cased(last, settings), tokenizer, reverse=settings.reverse, folder=place)
         settings = self._fitting(passage, training, last, validating)
-        ngrams = Ngrams.count(training.ids, len(units))
+        ngrams = Ngrams.count(training.ids, len(tokenizer))
         network = train(settings, ngrams.frequency, training, validating, folder, resume, logger)
-        self._fitted = Fitted(settings, network, units, ngrams, training.counted)
-        self.settings, self.notes, self.metrics = settings, _notes(settings, units, training, validating), None
+        self._fitted = Fitted(settings, network, tokenizer, ngrams, training.counted)
+        self.settings, self.notes, self.metrics = settings, _notes(settings, tokenizer, training, validating), None
         drop_checkpoints(folder)
         return self
 
@@ -202,7 +202,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         lines = list(Passage.of(data).lines())
         if not lines:
             raise OstinatoError(f"{Passage.of(data).text.origin}: the text is empty")
-        found = [numbers(fitted.cased(line) + "\n", fitted.units) for line in lines]
+        found = [numbers(fitted.cased(line) + "\n", fitted.tokenizer) for line in lines]
         ids = torch.from_numpy(np.concatenate([each for each, _ in found]))
         reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, fitted.first)
         read = Reader(fitted.network)
@@ -318,8 +318,9 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         trained = fitted.trained
         return (
             f"LanguageModel: {cell_name(self.settings.cell)}, {self.settings.num_layers} x "
-            f"{self.settings.hidden_size} units, {weights:,} weights; {len(fitted.units):,} {NAMES[self.settings.unit]}"
-            f" known; trained on {trained.characters:,} characters, {trained.units:,} units."
+            f"{self.settings.hidden_size} units, {weights:,} weights; "
+            f"{len(fitted.tokenizer):,} {NAMES[self.settings.unit]} known; "
+            f"trained on {trained.characters:,} characters, {trained.units:,} units."
         )
 
     def _restored(self, bundle: Bundle) -> Fitted:
@@ -336,7 +337,7 @@ def _scores(nats: float, counted: Counted) -> dict[str, float]:
     return {"perplexity": math.exp(mean), "bits_per_char": bits / counted.characters, "nats_per_unit": mean}
 
 
-def _notes(settings: LanguageSettings, units: Units, training: Corpus, validating: Corpus) -> tuple[str, ...]:
+def _notes(settings: LanguageSettings, tokenizer: Tokenizer, training: Corpus, validating: Corpus) -> tuple[str, ...]:
     """What a person should know of the texts."""
     found = []
     for corpus, name in ((training, "training"), (validating, "validation")):
@@ -344,6 +345,6 @@ def _notes(settings: LanguageSettings, units: Units, training: Corpus, validatin
             share = corpus.counted.unknown / corpus.counted.units
             found.append(
                 f"{corpus.counted.unknown:,} of {corpus.counted.units:,} units of the {name} text ({share:.1%}) are "
-                f"not among the {len(units):,} known {NAMES[settings.unit]} and read as <unk>"
+                f"not among the {len(tokenizer):,} known {NAMES[settings.unit]} and read as <unk>"
             )
     return tuple(found)

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.labelled import Labelled
+from ostinato.data.labelled import LabelledSequences
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.bag_of_words import weighted_bayes
@@ -33,7 +33,7 @@ from ostinato.tasks.settings import cell_name
 from ostinato.training import LossSum, moved
 
 
-class SequenceClassifier(Estimator[ClassifierSettings, Labelled, ClassifierModel]):
+class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, ClassifierModel]):
     """Tells which label a text, or a sequence of numbers, has, and how sure that is.
 
     Reads tables with a column of texts and one of labels, lines of label and text, folders with a folder for each
@@ -60,7 +60,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Labelled, ClassifierModel
     settings_class: ClassVar = ClassifierSettings
     model_class: ClassVar = ClassifierModel
 
-    def read(self, data: LabelledSource) -> Labelled:
+    def read(self, data: LabelledSource) -> LabelledSequences:
         """Labelled sequences, as `fit` and `evaluate` read them.
 
         Args:
@@ -71,14 +71,14 @@ class SequenceClassifier(Estimator[ClassifierSettings, Labelled, ClassifierModel
         """
         return read_labelled(data, self._given.spec)
 
-    def read_validation(self, data: LabelledSource, training: Labelled) -> Labelled:
+    def read_validation(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
         found = {name: value for name, value in training.spec.model_dump().items() if value}
         read = read_labelled(data, self._given.model_copy(update=found).spec)
         if len(read.features) != len(training.features):
             raise read.error(f"{len(read.features)} features, where training has {len(training.features)}")
         return read
 
-    def split(self, records: Labelled, share: float) -> tuple[Labelled, Labelled]:
+    def split(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> Any:
@@ -90,7 +90,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, Labelled, ClassifierModel
         return list(data), list(y)
 
     def prepare(
-        self, training: Labelled, validation: Labelled, *, folder: Path | None
+        self, training: LabelledSequences, validation: LabelledSequences, *, folder: Path | None
     ) -> Prepared[Batch, ClassifierModel]:
         settings = self._resolved(training)
         labels = ordered_labels(training)
@@ -133,14 +133,14 @@ class SequenceClassifier(Estimator[ClassifierSettings, Labelled, ClassifierModel
             notes=tuple(notes),
         )
 
-    def _resolved(self, training: Labelled) -> ClassifierSettings:
+    def _resolved(self, training: LabelledSequences) -> ClassifierSettings:
         """The settings, with the columns that were found."""
         if training.features and (useless := sorted(self._given.model_fields_set & set(TEXT_ONLY))):
             raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds sequences of numbers")
         found = {name: value for name, value in training.spec.model_dump().items() if value}
         return self._given.model_copy(update=found)
 
-    def overlap(self, training: Labelled, validation: Labelled) -> tuple[str, ...]:
+    def overlap(self, training: LabelledSequences, validation: LabelledSequences) -> tuple[str, ...]:
         if training.features:
             return ()
         known = set(training.texts)

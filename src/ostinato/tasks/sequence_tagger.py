@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ostinato.bundle import Bundle
 from ostinato.data.conll import read_conll
 from ostinato.data.table import Table
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import StepColumns, read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
@@ -29,7 +29,7 @@ from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_loss, train
 from ostinato.training import TrainingLogger, seed_everything
 
-TaggedSource = str | Path | pd.DataFrame | Table | Tagged | Sequence[Any]
+TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[Any]
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
 
 TABLES = (".csv", ".parquet", ".pq")
@@ -123,7 +123,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         drop_checkpoints(folder)
         return self
 
-    def read(self, data: TaggedSource, *, tags: bool = True) -> Tagged:
+    def read(self, data: TaggedSource, *, tags: bool = True) -> TaggedSequences:
         """Reads sequences as the settings say, so that they can be looked at or split.
 
         Args:
@@ -144,7 +144,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
             raise OstinatoError(f"{type(self).__name__}: {error}") from None
         return self.settings.model_copy(update={"inputs": inputs})
 
-    def _read_training(self, data: TaggedSource) -> tuple[Tagged, TaggerSettings]:
+    def _read_training(self, data: TaggedSource) -> tuple[TaggedSequences, TaggerSettings]:
         """The training data, and the settings with what they decide."""
         self.settings = self._given
         settings = self._resolved(data)
@@ -277,15 +277,15 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
 
 
 def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
-    if isinstance(data, Tagged):
+    if isinstance(data, TaggedSequences):
         return "numbers" if data.features else "words"
     file = isinstance(data, str | Path) and Path(data).suffix.lower() in TABLES
     return "numbers" if file or isinstance(data, pd.DataFrame | Table) else "words"
 
 
-def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) -> tuple[Tagged, StepColumns]:
+def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) -> tuple[TaggedSequences, StepColumns]:
     """Sequences, read as the settings say, and for numbers the columns they stand in."""
-    if isinstance(data, Tagged):
+    if isinstance(data, TaggedSequences):
         read = data
     elif settings.inputs == "numbers":
         if not isinstance(data, str | Path | pd.DataFrame | Table):
@@ -296,19 +296,19 @@ def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) ->
     elif isinstance(data, str | Path):
         read = read_conll(data, settings.conll, tags=tags)
     elif isinstance(data, Sequence):
-        read = Tagged.of_sentences(data, tags=tags)
+        read = TaggedSequences.of_sentences(data, tags=tags)
     else:
         raise OstinatoError(f"a {type(data).__name__} where sentences should be: give a file, or a list of sentences")
     return read.checked(), StepColumns(features=read.features)
 
 
-def _sizes(encoding: WordEncoding | NumberEncoding, training: Tagged, tags: tuple[str, ...]) -> Sizes:
+def _sizes(encoding: WordEncoding | NumberEncoding, training: TaggedSequences, tags: tuple[str, ...]) -> Sizes:
     if isinstance(encoding, NumberEncoding):
         return Sizes(0, 0, len(training.features), len(tags))
     return Sizes(len(encoding.words), len(encoding.characters or ()), 0, len(tags))
 
 
-def _fit_for(settings: TaggerSettings, training: Tagged) -> tuple[bool, list[str]]:
+def _fit_for(settings: TaggerSettings, training: TaggedSequences) -> tuple[bool, list[str]]:
     """Whether the scheme's rules can be kept, and what to tell about the tags."""
     scheme = settings.scheme
     if scheme is None or scheme == "none":
@@ -323,7 +323,7 @@ def _fit_for(settings: TaggerSettings, training: Tagged) -> tuple[bool, list[str
     return settings.decoder == "crf" and not odd, notes
 
 
-def _unseen(encoding: WordEncoding | NumberEncoding, validating: Tagged, tags: tuple[str, ...]) -> list[str]:
+def _unseen(encoding: WordEncoding | NumberEncoding, validating: TaggedSequences, tags: tuple[str, ...]) -> list[str]:
     """What of the validation part training has not seen."""
     notes = []
     if isinstance(encoding, WordEncoding):

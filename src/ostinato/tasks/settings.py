@@ -15,7 +15,7 @@ import torch
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from ostinato.cells import CELLS, Cell, CellFactory
-from ostinato.data.units import UnitName
+from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
 from ostinato.errors import OstinatoError
 from ostinato.training import DATA, MODEL, DistributedContext, Option, TrainingSettings, num_threads
@@ -109,7 +109,7 @@ class TokenizerSettings(TrainingSettings):
     """What a text is cut into."""
 
     unit: Annotated[
-        UnitName,
+        TokenizerName,
         Option("NAME", MODEL, "What a text is cut into: char, byte, word, or bpe (pieces of words); see below."),
     ] = Field(
         "word",

@@ -9,7 +9,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
-from ostinato.data.pairs import Pairs, PairSource, read_sources
+from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
 from ostinato.tasks.fitting import drop_checkpoints, evenly
 from ostinato.tasks.old_estimator import Estimator
@@ -57,8 +57,8 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
 
     def fit(
         self,
-        data: PairSource | Pairs,
-        validation: PairSource | Pairs | None = None,
+        data: PairSource | ParallelTexts,
+        validation: PairSource | ParallelTexts | None = None,
         *,
         folder: str | Path | None = None,
         resume: bool = False,
@@ -83,12 +83,12 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
         settings = self.settings
-        every = Pairs.of(data, settings.columns)
+        every = ParallelTexts.of(data, settings.columns)
         notes = list(every.notes)
         if validation is None:
             training, validating = every.split(settings.validation_share, settings.seed)
         else:
-            training, validating = every, Pairs.of(validation, settings.columns)
+            training, validating = every, ParallelTexts.of(validation, settings.columns)
             notes += [*validating.notes, *_seen(training, validating)]
         vocabularies = Vocabularies.learn(training, settings)
         network = train(
@@ -175,7 +175,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         table = pd.DataFrame(rows, columns=["source", "language", "translation", "score", "rank"])
         return table if vocabularies.languages else table.drop(columns="language")
 
-    def evaluate(self, data: PairSource | Pairs, *, beam_size: int | None = None) -> ScoreTable:
+    def evaluate(self, data: PairSource | ParallelTexts, *, beam_size: int | None = None) -> ScoreTable:
         """Scores translations of pairs that training has not seen, next to what needs no network.
 
         The baselines: "copy" gives the source back; "nearest source" gives the translation of the most similar source
@@ -194,7 +194,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         """
         check_scorer()
         fitted = self._need()
-        pairs = Pairs.of(data, self.settings.columns)
+        pairs = ParallelTexts.of(data, self.settings.columns)
         languages = fitted.vocabularies.checked(pairs.languages, len(pairs))
         best = self._translations(pairs.sources, languages, beam_size, 1)
         written = {
@@ -243,9 +243,9 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         """
         save_plot(plot_attention(self.attention(text, to=to)), path)
 
-    def _case(self, data: PairSource | Pairs) -> tuple[nn.Module, Callable[[], Tensor]]:
+    def _case(self, data: PairSource | ParallelTexts) -> tuple[nn.Module, Callable[[], Tensor]]:
         fitted = self._need()
-        pairs = Pairs.of(data, self.settings.columns)
+        pairs = ParallelTexts.of(data, self.settings.columns)
         kept = _short(fitted.vocabularies.pairs(pairs), pairs, self.settings, [])
         batch = pair_batch([kept[place] for place in evenly(len(kept))])
         return fitted.network, lambda: pair_loss(fitted.network, batch).mean
@@ -276,7 +276,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         return self._need().translate(texts, languages, max(beam, n_best), n_best)
 
 
-def _short(pairs: list[Pair], of: Pairs, settings: TranslatorSettings, notes: list[str]) -> list[Pair]:
+def _short(pairs: list[Pair], of: ParallelTexts, settings: TranslatorSettings, notes: list[str]) -> list[Pair]:
     """The pairs that are not too long; notes those that are."""
     most = settings.max_length
     kept = [pair for pair in pairs if max(map(len, pair)) <= most]
@@ -287,7 +287,7 @@ def _short(pairs: list[Pair], of: Pairs, settings: TranslatorSettings, notes: li
     return kept
 
 
-def _seen(training: Pairs, validating: Pairs) -> list[str]:
+def _seen(training: ParallelTexts, validating: ParallelTexts) -> list[str]:
     """What to say about validation sources that are training sources too."""
     known = set(training.sources)
     count = sum(source in known for source in validating.sources)

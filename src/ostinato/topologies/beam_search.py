@@ -6,8 +6,8 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from ostinato.topologies.memory import select_rows
-from ostinato.topologies.sampling import without_repeats
+from ostinato.topologies.encoder_output import select_rows
+from ostinato.topologies.sampling import no_repeat_ngram
 
 M = TypeVar("M")
 C = TypeVar("C")
@@ -28,7 +28,7 @@ class Hypothesis(NamedTuple):
     log_probability: float
 
 
-class Limits(NamedTuple):
+class SearchLimits(NamedTuple):
     """What a sequence may be, and how those of different lengths are held against each other.
 
     Attributes:
@@ -49,7 +49,7 @@ class Limits(NamedTuple):
 
 @torch.no_grad()
 def beam_search(
-    step: Step[M, C], memory: M, first: Tensor, limits: Limits, *, beam_size: int = 5, n_best: int = 1
+    step: Step[M, C], memory: M, first: Tensor, limits: SearchLimits, *, beam_size: int = 5, n_best: int = 1
 ) -> list[list[Hypothesis]]:
     """Writes the likeliest sequences, from left to right, keeping the best few beginnings of each row.
 
@@ -89,7 +89,7 @@ def beam_search(
 class _Beams(Generic[M, C]):
     """The beginnings of the rows that are not done."""
 
-    def __init__(self, step: Step[M, C], memory: M, first: Tensor, limits: Limits, size: int) -> None:
+    def __init__(self, step: Step[M, C], memory: M, first: Tensor, limits: SearchLimits, size: int) -> None:
         self.step, self.limits, self.size = step, limits, size
         self.rows = torch.arange(len(first), device=first.device)
         self.written = first.new_zeros(len(first), 1, 0)  # (rows, beams, length)
@@ -141,7 +141,7 @@ class _Beams(Generic[M, C]):
         end = torch.arange(log_probabilities.shape[1], device=self.rows.device) == limits.end
         if length >= limits.max_length:
             return log_probabilities.masked_fill(~end, -torch.inf)
-        allowed = without_repeats(log_probabilities, self.written.flatten(0, 1), limits.no_repeat)
+        allowed = no_repeat_ngram(log_probabilities, self.written.flatten(0, 1), limits.no_repeat)
         if length >= limits.min_length:
             return allowed
         others = allowed.masked_fill(end, -torch.inf)

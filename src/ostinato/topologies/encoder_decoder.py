@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from ostinato.cells import State
 from ostinato.engine.lengths import mask_steps
 from ostinato.nn import AdditiveAttention, MultiplicativeAttention, Recurrent, sequence_mask
+from ostinato.topologies.encoder_output import DecoderState, EncoderOutput
 from ostinato.topologies.initial_state import StateFromVector
-from ostinato.topologies.memory import Carry, Memory
 from ostinato.topologies.output import output_layer
 
 AttentionKind = Literal["additive", "multiplicative"]
@@ -118,7 +118,7 @@ class EncoderDecoder(nn.Module):
         """
         return self.decode(self.encode(x, lengths), targets_in, lengths=target_lengths)
 
-    def decode(self, memory: Memory, targets_in: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+    def decode(self, memory: EncoderOutput, targets_in: Tensor, *, lengths: Tensor | None = None) -> Tensor:
         """Writes with teacher forcing.
 
         Args:
@@ -138,7 +138,7 @@ class EncoderDecoder(nn.Module):
         features = self._fed(targets_in, memory) if self.input_feeding else self._at_once(targets_in, memory)
         return mask_steps(self.output(self.dropout(features)), valid)
 
-    def encode(self, x: Tensor, lengths: Tensor | None = None) -> Memory:
+    def encode(self, x: Tensor, lengths: Tensor | None = None) -> EncoderOutput:
         """Reads `x`.
 
         Args:
@@ -154,9 +154,11 @@ class EncoderDecoder(nn.Module):
         keys, final = self.encoder(x, lengths=lengths)
         mask = None if lengths is None else sequence_mask(lengths.to(x.device), x.shape[1])
         projected = self.attention.precompute(keys, mask=mask) if self.attention else None
-        return Memory(keys, mask, projected, self.bridge(final))
+        return EncoderOutput(keys, mask, projected, self.bridge(final))
 
-    def step(self, y: Tensor, memory: Memory, carry: Carry | None = None) -> tuple[Tensor, Carry, Tensor | None]:
+    def step(
+        self, y: Tensor, memory: EncoderOutput, carry: DecoderState | None = None
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """Writes one step: the piece that a decoding loop is made of.
 
         Args:
@@ -214,7 +216,7 @@ class EncoderDecoder(nn.Module):
             y = feedback(output)
         return torch.stack(outputs, dim=1)
 
-    def _check_targets(self, memory: Memory, targets_in: Tensor, lengths: Tensor | None) -> None:
+    def _check_targets(self, memory: EncoderOutput, targets_in: Tensor, lengths: Tensor | None) -> None:
         batch = len(memory.state[0][0])
         if targets_in.dim() != 3 or targets_in.shape[0] != batch or targets_in.shape[2] != self.target_size:
             raise ValueError(f"targets_in must be ({batch}, steps, {self.target_size}), got {tuple(targets_in.shape)}")
@@ -226,7 +228,7 @@ class EncoderDecoder(nn.Module):
         if ((lengths < 0) | (lengths > steps)).any():
             raise ValueError(f"target_lengths must lie between 0 and {steps}, got {lengths.tolist()}")
 
-    def _at_once(self, inputs: Tensor, memory: Memory) -> Tensor:
+    def _at_once(self, inputs: Tensor, memory: EncoderOutput) -> Tensor:
         """What the output layer reads at every step, ``(batch, steps, size)``, where no context is fed back."""
         h: Tensor = self.decoder(inputs, memory.state)[0]
         if self.attention is None or memory.projected is None:
@@ -234,7 +236,7 @@ class EncoderDecoder(nn.Module):
         context, _ = self.attention.read(h, memory.keys, memory.projected, memory.mask)
         return torch.cat([h, context], dim=-1)
 
-    def _fed(self, inputs: Tensor, memory: Memory) -> Tensor:
+    def _fed(self, inputs: Tensor, memory: EncoderOutput) -> Tensor:
         """The same, step by step, where the context is fed back."""
         carry = None
         features = [inputs.new_zeros(inputs.shape[0], 0, self.output.in_features)]
@@ -243,7 +245,9 @@ class EncoderDecoder(nn.Module):
             features.append(now[:, None])
         return torch.cat(features, dim=1)
 
-    def _advance(self, y: Tensor, memory: Memory, carry: Carry | None) -> tuple[Tensor, Carry, Tensor | None]:
+    def _advance(
+        self, y: Tensor, memory: EncoderOutput, carry: DecoderState | None
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """One step of the decoder: what the output layer reads, what to carry, the attention's weights."""
         state, context = (memory.state, None) if carry is None else carry
         if self.input_feeding:
@@ -252,9 +256,9 @@ class EncoderDecoder(nn.Module):
         h, state = self.decoder(y[:, None], state)
         h = h[:, 0]
         if self.attention is None or memory.projected is None:
-            return h, Carry(state, None), None
+            return h, DecoderState(state, None), None
         context, weights = self.attention.read(h, memory.keys, memory.projected, memory.mask)
-        carry = Carry(state, context if self.input_feeding else None)
+        carry = DecoderState(state, context if self.input_feeding else None)
         return torch.cat([h, context], dim=-1), carry, weights
 
 

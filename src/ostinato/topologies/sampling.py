@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 
-def filtered(logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0) -> Tensor:
+def top_k_top_p_filter(
+    logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0
+) -> Tensor:
     """Log-probabilities of the units that may be drawn, minus infinity for the others.
 
     Args:
@@ -38,7 +40,7 @@ def filtered(logits: Tensor, *, temperature: float = 1.0, top_k: int | None = No
     return scores.log_softmax(-1)
 
 
-def penalised(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
+def repetition_penalty(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
     """Scores with those of units already written made worse (Keskar et al. 2019, section 4.1).
 
     Args:
@@ -53,7 +55,7 @@ def penalised(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
     return logits.scatter(-1, written, torch.where(theirs > 0, theirs / penalty, theirs * penalty))
 
 
-def without_repeats(logits: Tensor, written: Tensor, size: int) -> Tensor:
+def no_repeat_ngram(logits: Tensor, written: Tensor, size: int) -> Tensor:
     """Scores with minus infinity for a unit that would repeat a run of `size` units (Paulus et al. 2018, section 2.5).
 
     Args:
@@ -75,6 +77,6 @@ def without_repeats(logits: Tensor, written: Tensor, size: int) -> Tensor:
     return logits.masked_fill(banned, -torch.inf)
 
 
-def drawn(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def sample(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """One unit a row ``(batch,)``, drawn with these log-probabilities ``(batch, units)``."""
     return torch.multinomial(log_probabilities.exp(), 1, generator=generator)[:, 0]

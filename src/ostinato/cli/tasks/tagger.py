@@ -23,7 +23,7 @@ from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 
 if TYPE_CHECKING:
-    from ostinato.data.tagged import Tagged
+    from ostinato.data.tagged import TaggedSequences
     from ostinato.tasks import SequenceTagger
     from ostinato.tasks.sequence_tagger import TaggedSource
 
@@ -127,7 +127,7 @@ def fit(
     }
     model = SequenceTagger(**merged(options, set_))
     training: TaggedSource = data
-    scored: Tagged | None = None if test is None else model.read(test)
+    scored: TaggedSequences | None = None if test is None else model.read(test)
     scored_on = f"Scores on {test}"
     if share:
         training, scored = model.read(data).split(share, model.settings.seed)
@@ -171,8 +171,8 @@ def _train(
     model: "SequenceTagger",
     data: "TaggedSource",
     out: Path,
-    validation: "Tagged | None",
-    scored: "Tagged | None",
+    validation: "TaggedSequences | None",
+    scored: "TaggedSequences | None",
     scored_on: str,
     *,
     resume: bool = False,

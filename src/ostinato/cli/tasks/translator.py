@@ -11,7 +11,7 @@ from ostinato.cli.settings import merged
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
-    from ostinato.data.pairs import Pairs, PairSource
+    from ostinato.data.pairs import PairSource, ParallelTexts
     from ostinato.tasks import Translator
 
 NAMED = ("unit", "lowercase")
@@ -76,7 +76,7 @@ def fit(
       ostinato fit translator pairs.tsv --out model/
     """
     from ostinato.cli.train import program
-    from ostinato.data.pairs import Pairs
+    from ostinato.data.pairs import ParallelTexts
     from ostinato.tasks import Translator
     from ostinato.training import DistributedContext
 
@@ -84,9 +84,9 @@ def fit(
         raise OstinatoError("say where to save the model: --out model/")
     settings = merged({"unit": unit, "lowercase": lowercase or None, "cell": cell, "doctor": doctor}, set_)
     model = Translator(**settings)
-    pairs = Pairs.of(_training(data, source, target), model.settings.columns)
+    pairs = ParallelTexts.of(_training(data, source, target), model.settings.columns)
     share = held_out(holdout, test)
-    scored: PairSource | Pairs | None = _files(test, "--test")
+    scored: PairSource | ParallelTexts | None = _files(test, "--test")
     about = f"Scores on {' and '.join(map(str, test or []))}"
     if share:
         pairs, scored = pairs.split(share, model.settings.seed)
@@ -152,7 +152,13 @@ def _way(model: "Translator") -> list[str]:
 
 
 def _train(
-    model: "Translator", pairs: "Pairs", out: Path, validation: Any, unseen: Any, scored_on: str, **options: bool
+    model: "Translator",
+    pairs: "ParallelTexts",
+    out: Path,
+    validation: Any,
+    unseen: Any,
+    scored_on: str,
+    **options: bool,
 ) -> None:
     from ostinato.cli.train import train_and_score
     from ostinato.tasks.translation.scores import check_scorer

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.data.units import Words
+from ostinato.data.tokenizers import WordTokenizer
 
 Targets = npt.NDArray[np.int64]
 Split = Literal["punctuation", "whitespace"]
@@ -34,7 +34,7 @@ class Cut(NamedTuple):
     """How a text is cut into words.
 
     Attributes:
-        split: See `Words`.
+        split: See `WordTokenizer`.
         lowercase: Whether it is read in lower case.
     """
 
@@ -43,7 +43,7 @@ class Cut(NamedTuple):
 
     def grams(self, text: str, longest: int) -> Iterator[str]:
         """The words of a text, and the pairs of neighbours where `longest` is 2."""
-        cut = Words((), (), self.split).words(text.lower() if self.lowercase else text)
+        cut = WordTokenizer((), (), self.split).words(text.lower() if self.lowercase else text)
         words = [word for word in cut if word != "\n"]
         yield from words
         if longest > 1:

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ostinato.data.labelled import Labelled, Numbers
+from ostinato.data.labelled import LabelledSequences, Numbers
 from ostinato.tasks.classification.bag_of_words import BagOfWords, Cut, naive_bayes
 from ostinato.tasks.classification.calibration import Array, probabilities
 from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
@@ -28,7 +28,7 @@ class Baselines:
     ridge: Ridge | None = None
 
     @classmethod
-    def fit(cls, data: Labelled, targets: npt.NDArray[np.int64], classes: int, cut: Cut) -> Self:
+    def fit(cls, data: LabelledSequences, targets: npt.NDArray[np.int64], classes: int, cut: Cut) -> Self:
         """The baselines of a training part."""
         shares = np.bincount(targets, minlength=classes) / len(targets)
         if not data.features:
@@ -37,7 +37,7 @@ class Baselines:
         regression = Regression(moments(features, np.eye(classes)[targets]), features.shape[1])
         return cls(shares, ridge=regression.best(np.zeros_like(regression.fitted_on)))
 
-    def scores(self, data: Labelled) -> dict[str, Array]:
+    def scores(self, data: LabelledSequences) -> dict[str, Array]:
         """What each says, ``(rows, classes)``, the higher the likelier, by name."""
         said = {"majority": np.repeat(self.shares[None], len(data), axis=0)}
         if self.bayes is not None:

@@ -26,8 +26,8 @@ def first_vectors(settings: ClassifierSettings, inputs: TextInputs) -> tuple[Ten
     """
     assert settings.vectors is not None
     asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
-    found, note = vocabulary_vectors(settings.vectors, inputs.units, asked)
-    tokens = inputs.units.tokens
+    found, note = vocabulary_vectors(settings.vectors, inputs.tokenizer, asked)
+    tokens = inputs.tokenizer.tokens
     numbers = {word: number for number, word in enumerate(tokens)}
     values = torch.from_numpy(found.values)
     generator = torch.Generator().manual_seed(settings.seed)

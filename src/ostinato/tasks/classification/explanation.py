@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ostinato.data.units import Words
+from ostinato.data.tokenizers import WordTokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.calibration import log_odds, probabilities
 from ostinato.tasks.classification.inputs import TextInputs
@@ -116,7 +116,7 @@ def explained(fitted: ClassifierModel, text: str) -> Explanation:
 def _spans(fitted: ClassifierModel, text: str) -> Iterator[tuple[int, int]]:
     """Where each word begins and ends: as the network's vocabulary parts them, or at white space for other units."""
     settings = fitted.settings
-    words = Words((), (), settings.split if settings.unit == "word" else "whitespace").words(text)
+    words = WordTokenizer((), (), settings.split if settings.unit == "word" else "whitespace").words(text)
     end = 0
     for word in words:
         start = text.index(word, end)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ostinato.data.labelled import Item, Labelled
-from ostinato.data.units import UNITS, UNKNOWN, Units
+from ostinato.data.labelled import Item, LabelledSequences
+from ostinato.data.tokenizers import TOKENIZERS, UNKNOWN, Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.settings import ClassifierSettings
 
@@ -61,7 +61,7 @@ class Inputs(ABC):
 class TextInputs(Inputs):
     """Texts as the numbers of their units, learned from the training part alone."""
 
-    units: Units
+    tokenizer: Tokenizer
     lowercase: bool
     max_length: int | None
 
@@ -69,22 +69,22 @@ class TextInputs(Inputs):
     def learn(cls, texts: Sequence[str], settings: ClassifierSettings) -> Self:
         """The vocabulary of some texts."""
         read = (text.lower() if settings.lowercase else text for text in texts)
-        units = UNITS[settings.unit].learn(
+        tokenizer = TOKENIZERS[settings.unit].learn(
             read,
             specials=(PAD, UNKNOWN),
             size=settings.vocabulary_size,
             min_count=settings.min_count,
             split=settings.split,
         )
-        return cls(units, settings.lowercase, settings.max_length)
+        return cls(tokenizer, settings.lowercase, settings.max_length)
 
     def whole(self, item: Item) -> Steps:
         assert isinstance(item, str)
-        return self.units.encode(item.lower() if self.lowercase else item)
+        return self.tokenizer.encode(item.lower() if self.lowercase else item)
 
     @property
     def size(self) -> int:
-        return len(self.units)
+        return len(self.tokenizer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class NumberInputs(Inputs):
     max_length: int | None
 
     @classmethod
-    def learn(cls, data: Labelled, settings: ClassifierSettings) -> Self:
+    def learn(cls, data: LabelledSequences, settings: ClassifierSettings) -> Self:
         """The means and spreads of some sequences."""
         rows = np.concatenate(data.arrays)
         spread = rows.std(axis=0)
@@ -119,7 +119,7 @@ class NumberInputs(Inputs):
             raise ValueError(f"{len(self.features)} features, {len(self.mean)} means, {len(self.spread)} spreads")
 
 
-def learn_inputs(data: Labelled, settings: ClassifierSettings) -> TextInputs | NumberInputs:
+def learn_inputs(data: LabelledSequences, settings: ClassifierSettings) -> TextInputs | NumberInputs:
     """The inputs of a training part."""
     if data.features:
         return NumberInputs.learn(data, settings)
@@ -142,7 +142,7 @@ def gathered(steps: Sequence[Steps], targets: npt.NDArray[np.int64]) -> Batch:
     return Batch(torch.from_numpy(x), torch.from_numpy(lengths), torch.from_numpy(targets))
 
 
-def found_in(training: Labelled, inputs: Inputs) -> list[str]:
+def found_in(training: LabelledSequences, inputs: Inputs) -> list[str]:
     """What a user should know of the training data."""
     notes = []
     labels = training.require_labels()

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from ostinato.data.labelled import Labelled
+from ostinato.data.labelled import LabelledSequences
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.settings import ClassifierSettings
 
 
-def ordered_labels(data: Labelled) -> tuple[str, ...]:
+def ordered_labels(data: LabelledSequences) -> tuple[str, ...]:
     """The labels of a training part, numbers by their size, others by the alphabet.
 
     Raises:
@@ -23,7 +23,7 @@ def ordered_labels(data: Labelled) -> tuple[str, ...]:
         return tuple(sorted(labels))
 
 
-def numbered(data: Labelled, labels: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def numbered(data: LabelledSequences, labels: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """The number of each row's label.
 
     Raises:

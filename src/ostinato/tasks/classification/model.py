@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ostinato.data.labelled import Item, Labelled, LabelledSpec
+from ostinato.data.labelled import Item, LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.tasks.classification.bag_of_words import BagOfWords
 from ostinato.tasks.classification.baselines import Baselines
@@ -62,7 +62,7 @@ class ClassifierModel(Model[ClassifierSettings]):
         """How to read new data as the training data were read."""
         return self.settings.spec
 
-    def read(self, data: LabelledSource, *, labels: bool) -> Labelled:
+    def read(self, data: LabelledSource, *, labels: bool) -> LabelledSequences:
         """New data, read as the training data were.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.tasks.dialogue.encoding import Encoded
 from ostinato.tasks.dialogue.words import KnownWords
 from ostinato.tasks.dialogue.writing import log_likelihoods

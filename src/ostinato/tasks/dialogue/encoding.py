@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ostinato.data.dialogues import Example
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.seq2seq.batches import Pair
-from ostinato.tasks.seq2seq.texts import SPECIALS, TextUnits
+from ostinato.tasks.seq2seq.texts import SPECIALS, TextTokenizer
 
 TURN = "<turn>"
 """Stands between two turns of a context."""
@@ -33,7 +33,7 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DialogueUnits:
+class DialogueTokenizer:
     """How dialogues are cut into units. What was said is read in lower case; replies are written as they are.
 
     Attributes:
@@ -41,7 +41,7 @@ class DialogueUnits:
         context_units: Of a context at most, the last ones.
     """
 
-    written: TextUnits
+    written: TextTokenizer
     context_units: int
 
     @classmethod
@@ -49,7 +49,7 @@ class DialogueUnits:
         """The units of training examples."""
         said = (turn.lower() for example in examples for turn in example.context[-1:])
         texts = [*said, *(example.reply for example in examples)]
-        return cls(TextUnits.learn(texts, settings, TAGS), settings.context_units)
+        return cls(TextTokenizer.learn(texts, settings, TAGS), settings.context_units)
 
     def context(self, turns: Sequence[str]) -> Ids:
         """The numbers of some turns, `TURN` between two of them; none of no turns."""
@@ -73,4 +73,4 @@ class DialogueUnits:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(TextUnits.from_json(content["written"]), content["context_units"])
+        return cls(TextTokenizer.from_json(content["written"]), content["context_units"])

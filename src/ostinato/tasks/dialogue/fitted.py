@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ostinato.bundle import Bundle
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Reply
-from ostinato.tasks.dialogue.encoding import DialogueUnits
+from ostinato.tasks.dialogue.encoding import DialogueTokenizer
 from ostinato.tasks.dialogue.network import DialogueNetwork
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
@@ -28,7 +28,7 @@ class Fitted:
 
     Attributes:
         network: On the CPU, in evaluation mode.
-        units: How dialogues are cut.
+        tokenizer: How dialogues are cut.
         confidence: What is usual for true replies.
         retrieval: Baseline.
         unigram: Baseline.
@@ -36,7 +36,7 @@ class Fitted:
     """
 
     network: Ensemble
-    units: DialogueUnits
+    tokenizer: DialogueTokenizer
     confidence: Confidence
     retrieval: Retrieval
     unigram: Unigram
@@ -61,7 +61,7 @@ class Fitted:
             seed: Of the draw.
             pieces: Whether to give pieces at all.
         """
-        context = self.units.context(history[-settings.context_turns :])
+        context = self.tokenizer.context(history[-settings.context_turns :])
         generator = torch.Generator().manual_seed(seed)
         if pieces and settings.decoding == "sampling" and settings.candidates == 1 and not settings.threshold:
             ids = yield from self._as_written(context, settings, generator)
@@ -84,12 +84,12 @@ class Fitted:
             if last[0] == END:
                 break
             ids.append(int(last[0]))
-            text = self.units.written.decode(ids)
+            text = self.tokenizer.written.decode(ids)
             whole = text[: max(text.rfind(" "), 0)]
             if len(whole) > len(given):
                 yield whole[len(given) :]
                 given = whole
-        if rest := self.units.written.decode(ids)[len(given) :]:
+        if rest := self.tokenizer.written.decode(ids)[len(given) :]:
             yield rest
         return np.array(ids, np.int32)
 
@@ -100,14 +100,14 @@ class Fitted:
             return drawn[0]
         worth, counts = log_likelihoods(self.network, [(context, reply) for reply in drawn])
         if settings.mutual_information:
-            nothing = self.units.context(())
+            nothing = self.tokenizer.context(())
             alone, _ = log_likelihoods(self.network, [(nothing, reply) for reply in drawn])
             worth = worth - settings.mutual_information * alone
         return drawn[int((worth / counts).argmax())]
 
     def _judged(self, context: Ids, ids: Ids, said: str, settings: ChatbotSettings) -> Reply:
         confidence = self.confidence.of_reply(self.network, context, ids, said)
-        text = self.units.written.decode(ids)
+        text = self.tokenizer.written.decode(ids)
         if settings.threshold and (confidence < settings.threshold or not text):
             return Reply(settings.refusal, confidence, True)
         return Reply(text, confidence, False)
@@ -124,7 +124,7 @@ class Fitted:
     def extras(self) -> dict[str, Any]:
         """Everything else, fit for JSON."""
         return {
-            "units": self.units.to_json(),
+            "tokenizer": self.tokenizer.to_json(),
             "words": list(self.confidence.known.listed),
             "replies": list(self.retrieval.replies),
             "frequent": self.frequent,
@@ -134,14 +134,14 @@ class Fitted:
     def from_bundle(cls, bundle: Bundle, settings: ChatbotSettings) -> Self:
         """What `tensors` and `extras` say."""
         extras, tensors = bundle.model, bundle.tensors
-        units = DialogueUnits.from_json(extras["units"])
-        network = cls.make_network(settings, len(units))
+        tokenizer = DialogueTokenizer.from_json(extras["tokenizer"])
+        network = cls.make_network(settings, len(tokenizer))
         bundle.load_into(network, prefix="network.")
         known = KnownWords(extras["words"])
         owners, numbers = (tensors[f"retrieval.{name}"].numpy() for name in ("owners", "numbers"))
         return cls(
             network.eval(),
-            units,
+            tokenizer,
             Confidence(tensors["usual"], known, settings.unknown_penalty),
             Retrieval(known, owners, numbers, extras["replies"]),
             Unigram(tensors["unigram"]),

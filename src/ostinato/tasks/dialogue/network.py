@@ -7,7 +7,7 @@ from ostinato.tasks.dialogue.encoding import TAGS
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.texts import END, SPECIALS, UNK
-from ostinato.topologies import Memory
+from ostinato.topologies import EncoderOutput
 
 
 class DialogueNetwork(Seq2SeqNetwork):
@@ -25,7 +25,7 @@ class DialogueNetwork(Seq2SeqNetwork):
         self.forbidden[UNK] = True  # to say it is to say nothing
         self.context_dropout = settings.context_dropout
 
-    def encode(self, ids: Tensor, lengths: Tensor) -> Memory:
+    def encode(self, ids: Tensor, lengths: Tensor) -> EncoderOutput:
         """Reads contexts; in training it leaves some of them out, so that nothing but their end is read."""
         if self.training and self.context_dropout:
             lost = torch.rand(lengths.shape, device=lengths.device) < self.context_dropout

@@ -94,12 +94,12 @@ def _variety(replies: Sequence[str]) -> dict[str, float]:
 
 def _information(fitted: Fitted, examples: Sequence[Example], choices: Sequence[Sequence[str]]) -> Tensor:
     """``log p(reply | context) - log p(reply | nothing)`` of every choice, ``(examples, choices)``."""
-    units = fitted.units
-    replies = [[units.written.encode(text) for text in row] for row in choices]
-    contexts = [units.context(example.context) for example, _ in zip(examples, choices, strict=False)]
+    tokenizer = fitted.tokenizer
+    replies = [[tokenizer.written.encode(text) for text in row] for row in choices]
+    contexts = [tokenizer.context(example.context) for example, _ in zip(examples, choices, strict=False)]
     rows = list(zip(contexts, replies, strict=True))
     given, _ = log_likelihoods(fitted.network, [(said, ids) for said, row in rows for ids in row])
-    alone, _ = log_likelihoods(fitted.network, [(units.context(()), ids) for _, row in rows for ids in row])
+    alone, _ = log_likelihoods(fitted.network, [(tokenizer.context(()), ids) for _, row in rows for ids in row])
     return (given - alone).view(len(choices), CHOICES)
 
 

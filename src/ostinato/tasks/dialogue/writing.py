@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch, source_batch
 from ostinato.tasks.seq2seq.decode import search
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END, START
-from ostinato.topologies import drawn, filtered, penalised, without_repeats
+from ostinato.topologies import no_repeat_ngram, repetition_penalty, sample, top_k_top_p_filter
 
 SCORED = 64
 """Pairs whose likelihood is found at a time."""
@@ -53,8 +53,10 @@ def written(
         with one_thread():
             scores, carry, _ = network.step(last, memory, carry)
             scores = allowed(scores, so_far, settings)
-            likely = filtered(scores, temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p)
-            last = drawn(likely, generator).masked_fill(over, END)
+            likely = top_k_top_p_filter(
+                scores, temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p
+            )
+            last = sample(likely, generator).masked_fill(over, END)
         over = over | (last == END)
         so_far = torch.cat([so_far, last[:, None]], dim=1)
         yield last
@@ -71,8 +73,8 @@ def allowed(scores: Tensor, so_far: Tensor, settings: ChatbotSettings) -> Tensor
     Returns:
         Scores ``(batch, units)``, the end alone where nothing else is left.
     """
-    scores = penalised(scores, so_far, settings.repetition_penalty)
-    scores = without_repeats(scores, so_far, settings.no_repeat_ngram)
+    scores = repetition_penalty(scores, so_far, settings.repetition_penalty)
+    scores = no_repeat_ngram(scores, so_far, settings.no_repeat_ngram)
     end = torch.arange(scores.shape[1], device=scores.device) == END
     if so_far.shape[1] < settings.min_length:
         scores = scores.masked_fill(end, -torch.inf)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ostinato.bundle import Bundle
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource
-from ostinato.data.units import Units
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.ngrams import Ngrams
@@ -22,21 +22,21 @@ class Fitted:
     Attributes:
         settings: The LanguageModel's.
         network: On the CPU, in evaluation mode.
-        units: The vocabulary.
+        tokenizer: The vocabulary.
         ngrams: Counted on the training text.
         trained: How much text the network was trained on.
     """
 
     settings: LanguageSettings
     network: LanguageNetwork
-    units: Units
+    tokenizer: Tokenizer
     ngrams: Ngrams
     trained: Counted
 
     @property
     def first(self) -> int:
         """The unit before the first of any text: a line end."""
-        return line_end(self.units)
+        return line_end(self.tokenizer)
 
     def cased(self, text: str) -> str:
         """A text as the units read it."""
@@ -49,7 +49,7 @@ class Fitted:
             OstinatoError: For a text that is not there, is not UTF-8, or is empty.
         """
         passage = Passage.of(data)
-        corpus = Corpus.encode(cased(passage, self.settings), self.units, reverse=self.settings.reverse)
+        corpus = Corpus.encode(cased(passage, self.settings), self.tokenizer, reverse=self.settings.reverse)
         if not len(corpus):
             raise OstinatoError(f"{passage.text.origin}: the text is empty")
         return corpus
@@ -62,16 +62,16 @@ class Fitted:
 
     def extras(self) -> dict[str, Any]:
         """Everything else, fit for JSON."""
-        return {"units": self.units.to_json(), "trained": self.trained._asdict()}
+        return {"tokenizer": self.tokenizer.to_json(), "trained": self.trained._asdict()}
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, settings: LanguageSettings) -> Self:
         """What `tensors` and `extras` say."""
-        units = Units.from_json(bundle.model["units"])
-        network = LanguageNetwork(settings, len(units))
+        tokenizer = Tokenizer.from_json(bundle.model["tokenizer"])
+        network = LanguageNetwork(settings, len(tokenizer))
         bundle.load_into(network, prefix="network.")
         ngrams = Ngrams(*(bundle.tensors[f"ngrams.{name}"] for name in ("single", "pairs", "double")))
-        return cls(settings, network.eval(), units, ngrams, Counted(**bundle.model["trained"]))
+        return cls(settings, network.eval(), tokenizer, ngrams, Counted(**bundle.model["trained"]))
 
 
 def cased(passage: Passage, settings: LanguageSettings) -> Iterator[str]:
@@ -79,6 +79,6 @@ def cased(passage: Passage, settings: LanguageSettings) -> Iterator[str]:
     return (piece.lower() for piece in passage.pieces()) if settings.lowercase else passage.pieces()
 
 
-def line_end(units: Units) -> int:
+def line_end(tokenizer: Tokenizer) -> int:
     """The number of the line end; that of what has none where training held none."""
-    return int(units.encode("\n")[-1])
+    return int(tokenizer.encode("\n")[-1])

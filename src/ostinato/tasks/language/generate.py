@@ -9,7 +9,7 @@ from torch import Tensor
 from ostinato.errors import OstinatoError
 from ostinato.tasks.language.fitted import Fitted
 from ostinato.tasks.language.writing import BackwardPage, ForwardPage, Page
-from ostinato.topologies import drawn, filtered
+from ostinato.topologies import sample, top_k_top_p_filter
 
 BATCH = 64
 """Texts written side by side."""
@@ -48,8 +48,8 @@ class Sampling:
 
     def draw(self, scores: Tensor, random: torch.Generator | None) -> Tensor:
         """One unit a row ``(batch,)`` by scores ``(batch, units)``."""
-        allowed = filtered(scores, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
-        return drawn(allowed, random)
+        allowed = top_k_top_p_filter(scores, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
+        return sample(allowed, random)
 
 
 def stops_of(stop: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def texts(fitted: Fitted, prompts: Sequence[str], sampling: Sampling, random: to
 def context(fitted: Fitted, prompt: str) -> list[int]:
     """The units that the network reads before it writes: a line end, and the prompt, from its end when backward."""
     text = prompt.lower() if fitted.settings.lowercase else prompt
-    ids = fitted.units.encode(text).tolist()
+    ids = fitted.tokenizer.encode(text).tolist()
     return [fitted.first, *(reversed(ids) if fitted.settings.reverse else ids)]
 
 
@@ -114,12 +114,12 @@ def _units(fitted: Fitted, prompts: Sequence[str], sampling: Sampling, random: t
     for step in range(sampling.length):
         if step:
             scores, state = fitted.network.following(ids, state)
-        if fitted.units.unknown is not None:
-            scores[:, fitted.units.unknown] = -torch.inf  # nobody wants to read <unk>
+        if fitted.tokenizer.unknown is not None:
+            scores[:, fitted.tokenizer.unknown] = -torch.inf  # nobody wants to read <unk>
         ids = sampling.draw(scores, random)[:, None]
         yield ids[:, 0].tolist()
 
 
 def _page(fitted: Fitted, prompt: str, sampling: Sampling) -> Page:
     kind = BackwardPage if fitted.settings.reverse else ForwardPage
-    return kind(fitted.units, prompt, sampling.stops)
+    return kind(fitted.tokenizer, prompt, sampling.stops)

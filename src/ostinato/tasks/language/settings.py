@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainSerializer, model_validator
 
 from ostinato.cells import CELLS, Cell
-from ostinato.data.units import UnitName
+from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
 from ostinato.tasks.settings import NetworkSettings, cell_name, check_units
 
@@ -32,7 +32,7 @@ class LanguageSettings(NetworkSettings):
         "plateau_factor when the validation score stops falling.",
     )
 
-    unit: UnitName = Field(
+    unit: TokenizerName = Field(
         "char",
         description="What the text is read and written in: characters, bytes, words, or pieces of words by byte-pair "
         "encoding (bpe).",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import State
-from ostinato.data.units import UNKNOWN, Units, Words
+from ostinato.data.tokenizers import UNKNOWN, Tokenizer, WordTokenizer
 from ostinato.tasks.language.fitted import Fitted
 from ostinato.tasks.language.generate import context
 
@@ -51,19 +51,19 @@ class Suggester:
         return self._found(f"{text} ", k) if whole else found
 
     def _found(self, text: str, k: int) -> list[Suggestion]:
-        units = self.fitted.units
-        return self._listed(units, text, k) if isinstance(units, Words) else self._spelled(text, k)
+        tokenizer = self.fitted.tokenizer
+        return self._listed(tokenizer, text, k) if isinstance(tokenizer, WordTokenizer) else self._spelled(text, k)
 
-    def _listed(self, units: Words, text: str, k: int) -> list[Suggestion]:
+    def _listed(self, tokenizer: WordTokenizer, text: str, k: int) -> list[Suggestion]:
         """Words of the list that begin as typed."""
-        match = _TYPED_WORD[units.split].search(text)
+        match = _TYPED_WORD[tokenizer.split].search(text)
         typed = match[0] if match else ""
         words = self._words.beginning(typed)
         if not len(words):
             return []
         scores, _ = self._after(text[: len(text) - len(typed)])
         likely = scores[0, words].softmax(-1).topk(min(k, len(words)))
-        return [(units.tokens[words[i]], p) for p, i in zip(*map(Tensor.tolist, likely), strict=True)]
+        return [(tokenizer.tokens[words[i]], p) for p, i in zip(*map(Tensor.tolist, likely), strict=True)]
 
     def _spelled(self, text: str, k: int) -> list[Suggestion]:
         """Words spelled out by a beam search over units, up to where each ends."""
@@ -121,11 +121,11 @@ class Suggester:
 
     @cached_property
     def _words(self) -> "_WordList":
-        return _WordList(self.fitted.units)
+        return _WordList(self.fitted.tokenizer)
 
     @cached_property
     def _spellings(self) -> "_Spellings":
-        return _Spellings(self.fitted.units)
+        return _Spellings(self.fitted.tokenizer)
 
 
 class _Beam(NamedTuple):
@@ -138,8 +138,8 @@ class _Beam(NamedTuple):
 class _WordList:
     """Words of a vocabulary that one would suggest, in the order of the alphabet."""
 
-    def __init__(self, units: Units) -> None:
-        shown = [(word, number) for number, word in enumerate(units.tokens) if word != UNKNOWN]
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        shown = [(word, number) for number, word in enumerate(tokenizer.tokens) if word != UNKNOWN]
         pairs = sorted((word, number) for word, number in shown if any(map(str.isalnum, word)))
         self._words = [word for word, _ in pairs]
         self._numbers = torch.tensor([number for _, number in pairs], dtype=torch.int64)
@@ -153,8 +153,8 @@ class _WordList:
 class _Spellings:
     """The bytes of each unit of a vocabulary of characters, bytes or pieces."""
 
-    def __init__(self, units: Units) -> None:
-        self.bytes = [_bytes_of(units, number) for number in range(len(units))]
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.bytes = [_bytes_of(tokenizer, number) for number in range(len(tokenizer))]
         self._fitting: dict[bytes, Tensor] = {}
 
     def fitting(self, typed: bytes) -> Tensor:
@@ -172,11 +172,11 @@ class _Spellings:
         return bool(_WORD_BYTES[beyond].all())
 
 
-def _bytes_of(units: Units, number: int) -> bytes:
+def _bytes_of(tokenizer: Tokenizer, number: int) -> bytes:
     """None for a special unit, and for a piece that holds a part of a character."""
-    if number < len(units.specials):
+    if number < len(tokenizer.specials):
         return b""
-    if units.kind == "byte":
-        return bytes([number - len(units.specials)])
-    text = units.decode([number])
+    if tokenizer.kind == "byte":
+        return bytes([number - len(tokenizer.specials)])
+    text = tokenizer.decode([number])
     return b"" if "\ufffd" in text else text.encode()

@@ -4,7 +4,7 @@ import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from ostinato.data.units import Bytes, Units, Words, joined
+from ostinato.data.tokenizers import ByteTokenizer, Tokenizer, WordTokenizer, joined
 
 LONGEST_CHARACTER = 4
 """Bytes of UTF-8."""
@@ -32,13 +32,13 @@ class ForwardPage(Page):
     """A text that grows at its end.
 
     Args:
-        units: The vocabulary.
+        tokenizer: The vocabulary.
         prompt: The text it goes on from.
         stops: Texts before any of which it ends.
     """
 
-    def __init__(self, units: Units, prompt: str, stops: Sequence[str]) -> None:
-        self._spell = _spelled(units, prompt)
+    def __init__(self, tokenizer: Tokenizer, prompt: str, stops: Sequence[str]) -> None:
+        self._spell = _spelled(tokenizer, prompt)
         self._stops = stops
         self._held = ""
 
@@ -66,14 +66,14 @@ class BackwardPage(Page):
     """A text that grows at its start, given when it is whole.
 
     Args:
-        units: The vocabulary.
+        tokenizer: The vocabulary.
         prompt: The ending that it leads up to.
         stops: Texts after any of which it begins.
     """
 
-    def __init__(self, units: Units, prompt: str, stops: Sequence[str]) -> None:
-        self._units, self._stops = units, stops
-        self._after = units.words(prompt)[:1] if isinstance(units, Words) else []
+    def __init__(self, tokenizer: Tokenizer, prompt: str, stops: Sequence[str]) -> None:
+        self._tokenizer, self._stops = tokenizer, stops
+        self._after = tokenizer.words(prompt)[:1] if isinstance(tokenizer, WordTokenizer) else []
         self._ids: list[int] = []
         self._text: str | None = None
 
@@ -89,18 +89,18 @@ class BackwardPage(Page):
         return self._whole() if self._text is None else self._text
 
     def _whole(self) -> str:
-        units, ids = self._units, self._ids[::-1]
-        if not isinstance(units, Words):
-            return units.decode(ids)
-        text = joined([units.tokens[i] for i in ids] + self._after, units.split)
+        tokenizer, ids = self._tokenizer, self._ids[::-1]
+        if not isinstance(tokenizer, WordTokenizer):
+            return tokenizer.decode(ids)
+        text = joined([tokenizer.tokens[i] for i in ids] + self._after, tokenizer.split)
         return text[: len(text) - len("".join(self._after))]
 
 
 class _SpelledBytes:
     """Text of bytes; those that are no UTF-8 are shown as such."""
 
-    def __init__(self, units: Bytes) -> None:
-        self._first = len(units.specials)
+    def __init__(self, tokenizer: ByteTokenizer) -> None:
+        self._first = len(tokenizer.specials)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, unit: int) -> str:
@@ -113,13 +113,13 @@ class _SpelledBytes:
 class _SpelledUnits:
     """Text of characters, or of pieces over several of which a character may be spread."""
 
-    def __init__(self, units: Units) -> None:
-        self._units = units
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
         self._pending: list[int] = []
 
     def add(self, unit: int) -> str:
         self._pending.append(unit)
-        text = self._units.decode(self._pending)
+        text = self._tokenizer.decode(self._pending)
         if text.endswith("\ufffd") and len(self._pending) < LONGEST_CHARACTER:
             return ""
         self._pending = []
@@ -127,26 +127,26 @@ class _SpelledUnits:
 
     def rest(self) -> str:
         pending, self._pending = self._pending, []
-        return self._units.decode(pending)
+        return self._tokenizer.decode(pending)
 
 
 class _SpelledWords:
     """Words with the spaces that belong between them."""
 
-    def __init__(self, units: Words, prompt: str) -> None:
-        self._units = units
-        words = units.words(prompt)
+    def __init__(self, tokenizer: WordTokenizer, prompt: str) -> None:
+        self._tokenizer = tokenizer
+        words = tokenizer.words(prompt)
         self._last = words[-1] if words and not prompt[-1].isspace() else "\n"
 
     def add(self, unit: int) -> str:
-        last, self._last = self._last, self._units.tokens[unit]
-        return joined([last, self._last], self._units.split)[len(last) :]
+        last, self._last = self._last, self._tokenizer.tokens[unit]
+        return joined([last, self._last], self._tokenizer.split)[len(last) :]
 
     def rest(self) -> str:
         return ""
 
 
-def _spelled(units: Units, prompt: str) -> _SpelledBytes | _SpelledUnits | _SpelledWords:
-    if isinstance(units, Words):
-        return _SpelledWords(units, prompt)
-    return _SpelledBytes(units) if isinstance(units, Bytes) else _SpelledUnits(units)
+def _spelled(tokenizer: Tokenizer, prompt: str) -> _SpelledBytes | _SpelledUnits | _SpelledWords:
+    if isinstance(tokenizer, WordTokenizer):
+        return _SpelledWords(tokenizer, prompt)
+    return _SpelledBytes(tokenizer) if isinstance(tokenizer, ByteTokenizer) else _SpelledUnits(tokenizer)

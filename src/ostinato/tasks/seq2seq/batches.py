@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batches import BucketBatches
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.nn import sequence_mask
 from ostinato.tasks.seq2seq.texts import END, PAD, START
 from ostinato.training import DistributedContext

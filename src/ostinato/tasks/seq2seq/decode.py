@@ -7,11 +7,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ostinato.data.units import Ids
+from ostinato.data.tokenizers import Ids
 from ostinato.tasks.seq2seq.batches import Pair, pair_batch, source_batch
-from ostinato.tasks.seq2seq.ensemble import Carries, Ensemble, Memories
+from ostinato.tasks.seq2seq.ensemble import DecoderStates, EncoderOutputs, Ensemble
 from ostinato.tasks.seq2seq.texts import END, START
-from ostinato.topologies import Hypothesis, Limits, beam_search
+from ostinato.topologies import Hypothesis, SearchLimits, beam_search
 
 ROWS = 64
 """Texts read together."""
@@ -38,7 +38,7 @@ def search(
         sources: Units of each, without start and end.
         beam_size: Beginnings kept; 1 is greedy.
         n_best: Texts for each source.
-        length_penalty: As in `Limits`, likewise the next three.
+        length_penalty: As in `SearchLimits`, likewise the next three.
         max_length: Units at most.
         min_length: Units at least.
         no_repeat: Units of a run that must not come twice.
@@ -46,10 +46,10 @@ def search(
     Returns:
         For each source its texts as units without the end, best first.
     """
-    limits = Limits(END, max_length, min_length, length_penalty, no_repeat)
+    limits = SearchLimits(END, max_length, min_length, length_penalty, no_repeat)
     device = network.device
 
-    def step(ids: Tensor, memory: Memories, carry: Carries | None) -> tuple[Tensor, Carries]:
+    def step(ids: Tensor, memory: EncoderOutputs, carry: DecoderStates | None) -> tuple[Tensor, DecoderStates]:
         log_probabilities, carry, _ = network.step(ids, memory, carry)
         return log_probabilities, carry
 

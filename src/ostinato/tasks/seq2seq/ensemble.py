@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from ostinato.tasks.seq2seq.batches import PairBatch
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
-from ostinato.topologies import Carry, Memory
+from ostinato.topologies import DecoderState, EncoderOutput
 
-Memories = tuple[Memory, ...]
-Carries = tuple[Carry, ...]
+EncoderOutputs = tuple[EncoderOutput, ...]
+DecoderStates = tuple[DecoderState, ...]
 
 
 class Ensemble(nn.Module):
@@ -52,13 +52,13 @@ class Ensemble(nn.Module):
         right = batch.target_out[batch.valid]
         return F.cross_entropy(together, right, label_smoothing=label_smoothing, reduction="sum")
 
-    def encode(self, ids: Tensor, lengths: Tensor) -> Memories:
+    def encode(self, ids: Tensor, lengths: Tensor) -> EncoderOutputs:
         """Reads sources ``(batch, time)`` of these lengths ``(batch,)``; what each decoder needs of them."""
         return tuple(member.encode(ids, lengths) for member in self.members)
 
     def step(
-        self, ids: Tensor, memory: Memories, carry: Carries | None = None
-    ) -> tuple[Tensor, Carries, Tensor | None]:
+        self, ids: Tensor, memory: EncoderOutputs, carry: DecoderStates | None = None
+    ) -> tuple[Tensor, DecoderStates, Tensor | None]:
         """Writes one unit in each row, as `Seq2SeqNetwork.step` does: `memory` and `carry` are one for each network.
 
         The log-probabilities ``(batch, units)`` are those of the mean probability; the attention's weights

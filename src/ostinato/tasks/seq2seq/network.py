@@ -8,7 +8,7 @@ from ostinato.nn import LockedDropout, Recurrent, linear_cross_entropy
 from ostinato.tasks.seq2seq.batches import PairBatch
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.tasks.seq2seq.texts import END, PAD, SPECIALS, UNK
-from ostinato.topologies import Carry, EncoderDecoder, Memory, drawn
+from ostinato.topologies import DecoderState, EncoderDecoder, EncoderOutput, sample
 
 
 class Seq2SeqNetwork(nn.Module):
@@ -109,7 +109,7 @@ class Seq2SeqNetwork(nn.Module):
         right = batch.target_out[batch.valid]
         return linear_cross_entropy(read, self.output, right, label_smoothing, reduction="sum")
 
-    def encode(self, ids: Tensor, lengths: Tensor) -> Memory:
+    def encode(self, ids: Tensor, lengths: Tensor) -> EncoderOutput:
         """Reads sources.
 
         Args:
@@ -124,7 +124,9 @@ class Seq2SeqNetwork(nn.Module):
             ids = ids.masked_fill(lost & (ids >= len(SPECIALS)), UNK)
         return self.topology.encode(self._read(self.source_vectors, ids), lengths)
 
-    def step(self, ids: Tensor, memory: Memory, carry: Carry | None = None) -> tuple[Tensor, Carry, Tensor | None]:
+    def step(
+        self, ids: Tensor, memory: EncoderOutput, carry: DecoderState | None = None
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """Writes one unit in each row.
 
         Args:
@@ -139,25 +141,27 @@ class Seq2SeqNetwork(nn.Module):
         state, carry, weights = self._step(ids, memory, carry)
         return self._log_probabilities(state), carry, weights
 
-    def sampled(self, memory: Memory, batch: PairBatch, probability: float) -> Tensor:
+    def sampled(self, memory: EncoderOutput, batch: PairBatch, probability: float) -> Tensor:
         """Writes step by step, fed at each with a unit drawn from its own prediction with this probability.
 
         Returns:
             What the topology gives at each step, ``(batch, steps, embedding_size)``.
         """
-        carry: Carry | None = None
+        carry: DecoderState | None = None
         states: list[Tensor] = []
         ids = batch.target_in[:, 0]
         for step, right in enumerate(batch.target_in.unbind(1)):
             if step:
                 with torch.no_grad():
-                    own = drawn(self._log_probabilities(states[-1]))
+                    own = sample(self._log_probabilities(states[-1]))
                     ids = torch.where(torch.rand(right.shape, device=right.device) < probability, own, right)
             state, carry, _ = self._step(ids, memory, carry)
             states.append(state)
         return torch.stack(states, dim=1)
 
-    def _step(self, ids: Tensor, memory: Memory, carry: Carry | None) -> tuple[Tensor, Carry, Tensor | None]:
+    def _step(
+        self, ids: Tensor, memory: EncoderOutput, carry: DecoderState | None
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         return self.topology.step(self._read(self.target_vectors, ids[:, None])[:, 0], memory, carry)
 
     def _log_probabilities(self, states: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ostinato.data.units import UnitName
+from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
 from ostinato.tasks.settings import NetworkSettings, check_units
 from ostinato.topologies import AttentionKind
@@ -24,7 +24,7 @@ class Seq2SeqSettings(NetworkSettings):
         0.1, gt=0, lt=1, description="Share of the pairs kept out of training to choose when to stop."
     )
 
-    unit: UnitName = Field(
+    unit: TokenizerName = Field(
         "bpe",
         description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
         "texts, with which no word is unknown.",

@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ostinato.data.units import UNITS, UNKNOWN, Characters, Ids, Pieces, Units, Words, joined
+from ostinato.data.tokenizers import (
+    TOKENIZERS,
+    UNKNOWN,
+    BPETokenizer,
+    CharTokenizer,
+    Ids,
+    Tokenizer,
+    WordTokenizer,
+    joined,
+)
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 
 SPECIALS = ("<pad>", UNKNOWN, "<s>", "</s>")
@@ -14,15 +23,15 @@ PAD, UNK, START, END = range(len(SPECIALS))
 
 
 @dataclass(frozen=True)
-class TextUnits:
+class TextTokenizer:
     """How the texts of one side are cut into units. White space counts as one space, as none at the ends.
 
     Attributes:
-        units: Whose special units begin with `SPECIALS`.
+        tokenizer: Whose special units begin with `SPECIALS`.
         lowercase: Whether texts are made lower-case.
     """
 
-    units: Units
+    tokenizer: Tokenizer
     lowercase: bool
 
     @classmethod
@@ -37,49 +46,49 @@ class TextUnits:
         Raises:
             OstinatoError: For unit "bpe" without the library `tokenizers`.
         """
-        kind = UNITS[settings.unit]
-        ready = (_ready(text, kind is Pieces, settings.lowercase) for text in texts)
+        kind = TOKENIZERS[settings.unit]
+        ready = (_ready(text, kind is BPETokenizer, settings.lowercase) for text in texts)
         size = settings.vocabulary_size
-        units = kind.learn(ready, specials=(*SPECIALS, *tags), size=size, min_count=settings.min_count)
-        return cls(units, settings.lowercase)
+        tokenizer = kind.learn(ready, specials=(*SPECIALS, *tags), size=size, min_count=settings.min_count)
+        return cls(tokenizer, settings.lowercase)
 
     def encode(self, text: str) -> Ids:
         """The numbers of a text's units, int32, without start and end."""
-        return self.units.encode(_ready(text, isinstance(self.units, Pieces), self.lowercase))
+        return self.tokenizer.encode(_ready(text, isinstance(self.tokenizer, BPETokenizer), self.lowercase))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of some units."""
-        return self.units.decode(ids).strip()
+        return self.tokenizer.decode(ids).strip()
 
     def parts(self, text: str) -> list[str]:
         """The units of a text as they stand in it, also those without a number, one for each of `encode`."""
-        ready = _ready(text, isinstance(self.units, Pieces), self.lowercase)
-        if isinstance(self.units, Words):
-            return self.units.words(ready)
-        if isinstance(self.units, Characters):
+        ready = _ready(text, isinstance(self.tokenizer, BPETokenizer), self.lowercase)
+        if isinstance(self.tokenizer, WordTokenizer):
+            return self.tokenizer.words(ready)
+        if isinstance(self.tokenizer, CharTokenizer):
             return list(ready)
-        return self.tokens(self.units.encode(ready))
+        return self.tokens(self.tokenizer.encode(ready))
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """Units as they are shown."""
-        every = self.units.tokens
+        every = self.tokenizer.tokens
         return [every[number] for number in ids]
 
     def joined(self, parts: Sequence[str]) -> str:
         """A text of units as they stand in it."""
-        return joined(parts, self.units.split) if isinstance(self.units, Words) else "".join(parts)
+        return joined(parts, self.tokenizer.split) if isinstance(self.tokenizer, WordTokenizer) else "".join(parts)
 
     def __len__(self) -> int:
-        return len(self.units)
+        return len(self.tokenizer)
 
     def to_json(self) -> dict[str, Any]:
         """All there is to know."""
-        return {"units": self.units.to_json(), "lowercase": self.lowercase}
+        return {"tokenizer": self.tokenizer.to_json(), "lowercase": self.lowercase}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(Units.from_json(content["units"]), content["lowercase"])
+        return cls(Tokenizer.from_json(content["tokenizer"]), content["lowercase"])
 
 
 def _ready(text: str, pieces: bool, lowercase: bool) -> str:

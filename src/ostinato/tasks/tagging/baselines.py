@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.tasks.tagging.encoding import Encoded
 
 Array = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ class Baselines:
     logistic: Array | None = None
 
     @classmethod
-    def fit(cls, training: Tagged, encoded: Encoded, tags: Sequence[str]) -> Self:
+    def fit(cls, training: TaggedSequences, encoded: Encoded, tags: Sequence[str]) -> Self:
         """The baselines for some sequences; of tags equally frequent the first."""
         numbers = torch.cat(encoded.tags)
         majority = int(torch.bincount(numbers, minlength=len(tags)).argmax())
@@ -50,7 +50,7 @@ class Baselines:
         most = {word: min(seen, key=lambda tag, seen=seen: (-seen[tag], tag)) for word, seen in counts.items()}  # type: ignore[misc]
         return cls(tuple(tags), majority, words={word: tag for word, tag in most.items() if tag != majority})
 
-    def predict(self, sequences: Tagged, encoded: Encoded) -> dict[str, list[list[str]]]:
+    def predict(self, sequences: TaggedSequences, encoded: Encoded) -> dict[str, list[list[str]]]:
         """The tags that each baseline gives, by its name."""
         always = [[self.tags[self.majority]] * len(item) for item in sequences.items]
         if self.words is not None:

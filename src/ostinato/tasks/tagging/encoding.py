@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ostinato.data.tagged import Tagged
-from ostinato.data.units import Characters, Words
+from ostinato.data.tagged import TaggedSequences
+from ostinato.data.tokenizers import CharTokenizer, WordTokenizer
 from ostinato.tasks.tagging.settings import TaggerSettings
 
 SPECIALS = ("<pad>", "<unk>")
@@ -99,20 +99,20 @@ class WordEncoding:
         characters: The characters; None where they are not read.
     """
 
-    words: Words
-    characters: Characters | None
+    words: WordTokenizer
+    characters: CharTokenizer | None
 
     @classmethod
-    def learn(cls, training: Tagged, settings: TaggerSettings) -> Self:
+    def learn(cls, training: TaggedSequences, settings: TaggerSettings) -> Self:
         """The vocabularies of some sentences."""
         every = [word for sentence in training.sentences for word in sentence]
-        words = Words.of(every, specials=SPECIALS, size=settings.vocabulary_size, min_count=settings.min_count)
+        words = WordTokenizer.of(every, specials=SPECIALS, size=settings.vocabulary_size, min_count=settings.min_count)
         if not settings.char_hidden_size:
             return cls(words, None)
         # A character of one word alone is left unknown, so that unknown characters are learned.
-        return cls(words, Characters.learn(map(_cut, sorted(set(every))), specials=SPECIALS, min_count=2))
+        return cls(words, CharTokenizer.learn(map(_cut, sorted(set(every))), specials=SPECIALS, min_count=2))
 
-    def encode(self, sequences: Tagged) -> Encoded:
+    def encode(self, sequences: TaggedSequences) -> Encoded:
         """Sentences in numbers, without their tags."""
         inputs = [torch.from_numpy(self.words.numbers(words)).long() for words in sequences.sentences]
         if self.characters is None:
@@ -122,7 +122,7 @@ class WordEncoding:
         spelled = [torch.from_numpy(self.characters.encode(_cut(form))).long() for form in forms]
         return Encoded(inputs, forms=[torch.tensor(own, dtype=torch.int64) for own in places], spelled=spelled)
 
-    def known(self, sequences: Tagged) -> list[npt.NDArray[np.bool_]]:
+    def known(self, sequences: TaggedSequences) -> list[npt.NDArray[np.bool_]]:
         """Which words of each sentence are in the vocabulary."""
         unknown = self.words.special("<unk>")
         return [np.asarray(self.words.numbers(words) != unknown) for words in sequences.sentences]
@@ -140,10 +140,10 @@ class WordEncoding:
     def from_saved(cls, extras: dict[str, Any]) -> Self:
         """What `extras` gave."""
         spelling = extras["characters"]
-        words = Words.from_json(extras["words"])
-        characters = None if spelling is None else Characters.from_json(spelling)
-        assert isinstance(words, Words)
-        assert characters is None or isinstance(characters, Characters)
+        words = WordTokenizer.from_json(extras["words"])
+        characters = None if spelling is None else CharTokenizer.from_json(spelling)
+        assert isinstance(words, WordTokenizer)
+        assert characters is None or isinstance(characters, CharTokenizer)
         return cls(words, characters)
 
 
@@ -165,13 +165,13 @@ class NumberEncoding:
     spread: npt.NDArray[np.float64]
 
     @classmethod
-    def learn(cls, training: Tagged) -> Self:
+    def learn(cls, training: TaggedSequences) -> Self:
         """The scale of some sequences."""
         every = np.concatenate(training.arrays)
         spread = every.std(axis=0)
         return cls(every.mean(axis=0), np.where(spread > 0, spread, 1.0))
 
-    def encode(self, sequences: Tagged) -> Encoded:
+    def encode(self, sequences: TaggedSequences) -> Encoded:
         """Sequences at unit scale, without their tags."""
         scaled = (((array - self.mean) / self.spread).astype(np.float32) for array in sequences.arrays)
         return Encoded([torch.from_numpy(array) for array in scaled])
@@ -190,7 +190,7 @@ class NumberEncoding:
         return cls(tensors["scale.mean"].numpy(), tensors["scale.spread"].numpy())
 
 
-def tag_numbers(sequences: Tagged, tags: Sequence[str]) -> list[Tensor]:
+def tag_numbers(sequences: TaggedSequences, tags: Sequence[str]) -> list[Tensor]:
     """The numbers of the tags of each sequence, `ABSENT` for others."""
     numbers = {tag: number for number, tag in enumerate(tags)}
     return [torch.tensor([numbers.get(tag, ABSENT) for tag in own]).long() for own in sequences.require_tags()]

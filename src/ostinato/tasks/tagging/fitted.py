@@ -9,7 +9,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ostinato.bundle import Bundle
-from ostinato.data.tagged import Tagged
+from ostinato.data.tagged import TaggedSequences
 from ostinato.tasks.tagging.baselines import Baselines
 from ostinato.tasks.tagging.encoding import Encoded, NumberEncoding, TagBatch, WordEncoding, tag_numbers
 from ostinato.tasks.tagging.entities import allowed
@@ -52,7 +52,7 @@ class Fitted:
     network: TaggingNetwork
     baselines: Baselines
 
-    def encoded(self, sequences: Tagged) -> Encoded:
+    def encoded(self, sequences: TaggedSequences) -> Encoded:
         """Sequences in numbers, without their tags."""
         return self.encoding.encode(sequences)
 
@@ -103,7 +103,7 @@ def make_network(
     return TaggingNetwork(settings, sizes, steps)
 
 
-def with_tags(encoded: Encoded, sequences: Tagged, tags: tuple[str, ...]) -> Encoded:
+def with_tags(encoded: Encoded, sequences: TaggedSequences, tags: tuple[str, ...]) -> Encoded:
     """Encoded sequences with the numbers of their tags."""
     return replace(encoded, tags=tag_numbers(sequences, tags))
 

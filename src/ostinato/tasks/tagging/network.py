@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.units import Words
+from ostinato.data.tokenizers import WordTokenizer
 from ostinato.data.vectors import WordVectors
 from ostinato.nn import CRF, LockedDropout, Recurrent, TokenEmbedding, Transitions, sequence_mask
 from ostinato.tasks.tagging.encoding import SPECIALS, TagBatch
@@ -77,7 +77,7 @@ class TaggingNetwork(nn.Module):
         self.crf = CRF(sizes.tags, allowed=allowed) if settings.decoder == "crf" else None
 
     @torch.no_grad()
-    def begin_with(self, vectors: WordVectors, words: Words) -> None:
+    def begin_with(self, vectors: WordVectors, words: WordTokenizer) -> None:
         """Takes word vectors, at the spread of its own; words that are not among them keep theirs."""
         assert self.embed is not None
         values = torch.from_numpy(vectors.values)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ostinato.data.pairs import Pairs
+from ostinato.data.pairs import ParallelTexts
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class NearestSource:
     languages: tuple[str, ...]
 
     @classmethod
-    def fit(cls, pairs: Pairs, seed: int) -> Self:
+    def fit(cls, pairs: ParallelTexts, seed: int) -> Self:
         """Remembers the training pairs, or a random part of very many."""
         if len(pairs) > MOST:
             pairs = pairs.take(sorted(np.random.default_rng(seed).permutation(len(pairs))[:MOST].tolist()))

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ostinato.data.pairs import Pairs
-from ostinato.data.units import Ids
+from ostinato.data.pairs import ParallelTexts
+from ostinato.data.tokenizers import Ids
 from ostinato.errors import OstinatoError
 from ostinato.tasks.seq2seq.batches import Pair
-from ostinato.tasks.seq2seq.texts import SPECIALS, UNK, TextUnits
+from ostinato.tasks.seq2seq.texts import SPECIALS, UNK, TextTokenizer
 from ostinato.tasks.translation.settings import TranslatorSettings
 
 
@@ -26,25 +26,25 @@ class Vocabularies:
         languages: Languages of the translations, in the order of the alphabet; none where the data name none.
     """
 
-    source: TextUnits
-    target: TextUnits
+    source: TextTokenizer
+    target: TextTokenizer
     languages: tuple[str, ...]
 
     @classmethod
-    def learn(cls, pairs: Pairs, settings: TranslatorSettings) -> Self:
+    def learn(cls, pairs: ParallelTexts, settings: TranslatorSettings) -> Self:
         """Those of the training pairs."""
         languages = tuple(sorted(set(pairs.languages or ())))
         tags = _tags(languages)
         if settings.shared_vocabulary:
-            both = TextUnits.learn([*pairs.sources, *pairs.targets], settings, tags)
+            both = TextTokenizer.learn([*pairs.sources, *pairs.targets], settings, tags)
             return cls(both, both, languages)
-        target = TextUnits.learn(pairs.targets, settings)
-        return cls(TextUnits.learn(pairs.sources, settings, tags), target, languages)
+        target = TextTokenizer.learn(pairs.targets, settings)
+        return cls(TextTokenizer.learn(pairs.sources, settings, tags), target, languages)
 
     @property
     def unwritten(self) -> int:
         """How many of the target's first units are special ones."""
-        return len(self.target.units.specials)
+        return len(self.target.tokenizer.specials)
 
     def source_ids(self, text: str, language: str | None) -> Ids:
         """A text's numbers, its tag first."""
@@ -53,7 +53,7 @@ class Vocabularies:
             return ids
         return np.append(np.int32(len(SPECIALS) + self.languages.index(language)), ids)
 
-    def pairs(self, pairs: Pairs) -> list[Pair]:
+    def pairs(self, pairs: ParallelTexts) -> list[Pair]:
         """Pairs as numbers.
 
         Raises:
@@ -131,8 +131,8 @@ class Vocabularies:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """What `to_json` gave."""
-        source = TextUnits.from_json(content["source"])
-        target = source if content["target"] is None else TextUnits.from_json(content["target"])
+        source = TextTokenizer.from_json(content["source"])
+        target = source if content["target"] is None else TextTokenizer.from_json(content["target"])
         return cls(source, target, tuple(content["languages"]))
 
 

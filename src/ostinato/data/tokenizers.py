@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ostinato.errors import OstinatoError
 
-UnitName = Literal["char", "byte", "word", "bpe"]
+TokenizerName = Literal["char", "byte", "word", "bpe"]
 Ids = npt.NDArray[np.int32]
 
 UNKNOWN = "<unk>"
 
 
-class Units(ABC):
+class Tokenizer(ABC):
     """Numbers for the units of a text. The special ones come first, in the order given.
 
     Attributes:
@@ -28,7 +28,7 @@ class Units(ABC):
             ``<unk>``.
     """
 
-    kind: ClassVar[UnitName]
+    kind: ClassVar[TokenizerName]
 
     def __init__(self, specials: Sequence[str]) -> None:
         self.specials = tuple(specials)
@@ -72,9 +72,9 @@ class Units(ABC):
         return {}, self.to_json()
 
     @staticmethod
-    def restored(tensors: Mapping[str, Tensor], content: dict[str, Any]) -> "Units":
+    def restored(tensors: Mapping[str, Tensor], content: dict[str, Any]) -> "Tokenizer":
         """What `saved` gave."""
-        return Units.from_json(content)
+        return Tokenizer.from_json(content)
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -85,9 +85,9 @@ class Units(ABC):
     def _from_json(cls, content: dict[str, Any]) -> Self: ...
 
     @staticmethod
-    def from_json(content: dict[str, Any]) -> "Units":
+    def from_json(content: dict[str, Any]) -> "Tokenizer":
         """What `to_json` gave."""
-        return UNITS[content["kind"]]._from_json(content)
+        return TOKENIZERS[content["kind"]]._from_json(content)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -102,7 +102,7 @@ class Units(ABC):
         return self.specials.index(name)
 
 
-class Bytes(Units):
+class ByteTokenizer(Tokenizer):
     """The 256 bytes of UTF-8: no text is unknown, no vocabulary is learned."""
 
     kind = "byte"
@@ -130,7 +130,7 @@ class Bytes(Units):
         return cls(content["specials"])
 
 
-class _Listed(Units):
+class _Listed(Tokenizer):
     """Units that are a list, learned by counting; the rest is ``<unk>``."""
 
     def __init__(self, specials: Sequence[str], listed: Sequence[str]) -> None:
@@ -151,7 +151,7 @@ def _frequent(counts: Counter[str], specials: Sequence[str], size: int | None, m
     return [unit for unit, count in ordered if count >= min_count][:room]
 
 
-class Characters(_Listed):
+class CharTokenizer(_Listed):
     """Every character (Unicode code point) of the training text; any other is ``<unk>``."""
 
     kind = "char"
@@ -206,7 +206,7 @@ _WORD = {
 _NO_SPACE_BEFORE, _NO_SPACE_AFTER = set(".,;:!?)]}%…”’\n"), set("([{$£€#“‘\n")
 
 
-class Words(_Listed):
+class WordTokenizer(_Listed):
     """Words, and the line end as one; any word outside the list is ``<unk>``.
 
     Args:
@@ -297,7 +297,7 @@ def joined(words: Sequence[str], split: Literal["punctuation", "whitespace"]) ->
     return text
 
 
-class Pieces(Units):
+class BPETokenizer(Tokenizer):
     """Pieces of words by byte-pair encoding over bytes (Sennrich et al. 2016): no text is unknown, decoding is exact.
 
     Learned and applied by the library `tokenizers`.
@@ -371,9 +371,11 @@ def _tokenizers() -> Any:
     try:
         import tokenizers
     except ModuleNotFoundError:
-        raise OstinatoError("units 'bpe' need the library tokenizers: pip install 'ostinato[text]'") from None
+        raise OstinatoError("tokenizer 'bpe' needs the library tokenizers: pip install 'ostinato[text]'") from None
     return tokenizers
 
 
-UNITS: dict[str, type[Units]] = {kind.kind: kind for kind in (Characters, Bytes, Words, Pieces)}
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    kind.kind: kind for kind in (CharTokenizer, ByteTokenizer, WordTokenizer, BPETokenizer)
+}
 """The kinds by name."""

@@ -9,7 +9,7 @@ from ostinato.cells import State
 N = TypeVar("N")
 
 
-class Memory(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What the encoder leaves to the decoder; each tensor's first dimension is the batch.
 
     Attributes:
@@ -25,7 +25,7 @@ class Memory(NamedTuple):
     state: tuple[State, ...]
 
 
-class Carry(NamedTuple):
+class DecoderState(NamedTuple):
     """What the decoder carries from step to step.
 
     Attributes:
@@ -38,7 +38,9 @@ class Carry(NamedTuple):
 
 
 def select_rows(value: N, rows: Tensor) -> N:
-    """Some rows of a `Memory`, a `Carry` or any nested tuple of tensors, in a given order: what a beam search needs.
+    """Some rows of an `EncoderOutput`, a `DecoderState` or any nested tuple of tensors, in a given order.
+
+    It is what a beam search needs.
 
     Args:
         value: Tensors ``(batch, ...)`` in tuples, NamedTuples and lists, or None.

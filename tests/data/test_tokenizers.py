@@ -9,20 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.units import UNITS, Bytes, Characters, Pieces, Units, Words, joined
+from ostinato.data.tokenizers import (
+    TOKENIZERS,
+    BPETokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    WordTokenizer,
+    joined,
+)
 from ostinato.errors import OstinatoError
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 
 TRAINING = ["The cat sat on the mat.\n", "The dog, the cat and the café: 3 of 'em!\n"]
 SPECIALS = ("<pad>", "<s>", "</s>")
-KINDS = list(UNITS)
+KINDS = list(TOKENIZERS)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @pytest.fixture(scope="module")
 def learned():
-    return {name: kind.learn(TRAINING, specials=SPECIALS, size=300) for name, kind in UNITS.items()}
+    return {name: kind.learn(TRAINING, specials=SPECIALS, size=300) for name, kind in TOKENIZERS.items()}
 
 
 # There and back
@@ -31,16 +39,16 @@ def learned():
 @law
 @given(text=texts)
 def test_bytes_give_any_text_back(text):
-    units = Bytes(SPECIALS)
-    assert units.decode(units.encode(text)) == text
+    tokenizer = ByteTokenizer(SPECIALS)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 @law
 @given(text=st.text("Thecatsondmg,:3f'é!. \n"))
 def test_characters_of_the_training_text_come_back(text, learned):
-    units = Characters.learn([*TRAINING, "Thecatsondmg,:3f'é!. \n"], specials=SPECIALS)
-    assert units.decode(units.encode(text)) == text
-    assert len(units.encode(text)) == len(text)
+    tokenizer = CharTokenizer.learn([*TRAINING, "Thecatsondmg,:3f'é!. \n"], specials=SPECIALS)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert len(tokenizer.encode(text)) == len(text)
 
 
 @law
@@ -53,50 +61,55 @@ def test_pieces_give_any_text_back(text, learned):
 @law
 @given(text=texts)
 def test_numbers_are_in_range_and_never_of_a_special_unit_but_the_unknown(name, text, learned):
-    units = learned[name]
-    ids = units.encode(text)
+    tokenizer = learned[name]
+    ids = tokenizer.encode(text)
     assert ids.dtype == np.int32
-    assert ((ids >= 0) & (ids < len(units))).all()
-    allowed = set(range(len(units.specials), len(units))) | {units.unknown}
+    assert ((ids >= 0) & (ids < len(tokenizer))).all()
+    allowed = set(range(len(tokenizer.specials), len(tokenizer))) | {tokenizer.unknown}
     assert set(ids.tolist()) <= allowed
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_special_units_stand_in_no_text_however_it_is_written(name, learned):
-    units = learned[name]
+    tokenizer = learned[name]
     for special in SPECIALS:
-        ids = units.encode(f"the {special} cat")
-        assert units.special(special) not in ids
-    again = UNITS[name].learn([" ".join(SPECIALS)] * 9, specials=SPECIALS, size=300)
+        ids = tokenizer.encode(f"the {special} cat")
+        assert tokenizer.special(special) not in ids
+    again = TOKENIZERS[name].learn([" ".join(SPECIALS)] * 9, specials=SPECIALS, size=300)
     assert again.tokens[: len(again.specials)] == list(again.specials)
     assert not set(again.encode(" ".join(SPECIALS)).tolist()) & {again.special(special) for special in SPECIALS}
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_special_units_are_left_out_of_a_decoded_text(name, learned):
-    units = learned[name]
-    ids = [units.special("<s>"), *units.encode("the cat"), units.special("</s>"), units.special("<pad>")]
-    assert units.decode(ids) == "the cat"
+    tokenizer = learned[name]
+    ids = [
+        tokenizer.special("<s>"),
+        *tokenizer.encode("the cat"),
+        tokenizer.special("</s>"),
+        tokenizer.special("<pad>"),
+    ]
+    assert tokenizer.decode(ids) == "the cat"
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_saved_as_json_they_are_the_same(name, learned):
-    units = learned[name]
-    again = Units.from_json(json.loads(json.dumps(units.to_json())))
-    assert type(again) is type(units)
-    assert again.tokens == units.tokens
-    assert again.specials == units.specials
-    assert len(again) == len(again.tokens) == len(units)
+    tokenizer = learned[name]
+    again = Tokenizer.from_json(json.loads(json.dumps(tokenizer.to_json())))
+    assert type(again) is type(tokenizer)
+    assert again.tokens == tokenizer.tokens
+    assert again.specials == tokenizer.specials
+    assert len(again) == len(again.tokens) == len(tokenizer)
     for text in [*TRAINING, "quite new: żółw 😀", ""]:
-        assert again.encode(text).tolist() == units.encode(text).tolist()
-        assert again.decode(units.encode(text)) == units.decode(units.encode(text))
+        assert again.encode(text).tolist() == tokenizer.encode(text).tolist()
+        assert again.decode(tokenizer.encode(text)) == tokenizer.decode(tokenizer.encode(text))
 
 
 # What has no number
 
 
 def test_only_characters_and_words_can_be_unknown(learned):
-    assert {name: units.unknown is not None for name, units in learned.items()} == {
+    assert {name: tokenizer.unknown is not None for name, tokenizer in learned.items()} == {
         "char": True,
         "word": True,
         "byte": False,
@@ -114,8 +127,8 @@ def test_the_word_unk_in_a_text_is_the_unknown_unit(learned):
 
 
 def test_unknown_keeps_the_place_it_is_given():
-    assert Words.learn(TRAINING, specials=("<pad>", "<unk>")).special("<unk>") == 1
-    assert Words.learn(TRAINING, specials=("<pad>",)).specials == ("<unk>", "<pad>")
+    assert WordTokenizer.learn(TRAINING, specials=("<pad>", "<unk>")).special("<unk>") == 1
+    assert WordTokenizer.learn(TRAINING, specials=("<pad>",)).specials == ("<unk>", "<pad>")
 
 
 def test_a_lone_surrogate_is_an_unknown_character(learned):
@@ -126,38 +139,38 @@ def test_a_lone_surrogate_is_an_unknown_character(learned):
 
 
 def test_the_most_frequent_come_first_and_equals_by_the_alphabet():
-    assert Characters.learn(["bbaac"]).tokens == ["<unk>", "a", "b", "c"]
-    assert Words.learn(["b c b a"]).tokens == ["<unk>", "b", "a", "c"]
+    assert CharTokenizer.learn(["bbaac"]).tokens == ["<unk>", "a", "b", "c"]
+    assert WordTokenizer.learn(["b c b a"]).tokens == ["<unk>", "b", "a", "c"]
 
 
-@pytest.mark.parametrize("kind", [Characters, Words])
+@pytest.mark.parametrize("kind", [CharTokenizer, WordTokenizer])
 def test_size_counts_the_special_units_too(kind):
-    units = kind.learn(["a a a b b c"], specials=("<pad>", "<s>"), size=5)
-    assert len(units) == 5
+    tokenizer = kind.learn(["a a a b b c"], specials=("<pad>", "<s>"), size=5)
+    assert len(tokenizer) == 5
     assert len(kind.learn(["a a a b b c"], specials=("<pad>", "<unk>"), size=3)) == 3
     assert len(kind.learn(["a b c"], size=1)) == 1
 
 
-@pytest.mark.parametrize("kind", [Characters, Words])
+@pytest.mark.parametrize("kind", [CharTokenizer, WordTokenizer])
 def test_units_seen_too_seldom_have_no_number(kind):
     assert set(kind.learn(["a a a b b c"], min_count=2).tokens) - {" "} == {"<unk>", "a", "b"}
 
 
 def test_pieces_are_as_many_as_asked_for_and_at_least_the_bytes():
     text = [" ".join(f"word{number} again and again" for number in range(300))]
-    assert len(Pieces.learn(text, specials=SPECIALS, size=300)) == 300
-    assert len(Pieces.learn(text, specials=SPECIALS, size=10)) == 256 + len(SPECIALS)
-    assert len(Bytes.learn(text, specials=SPECIALS, size=10)) == 256 + len(SPECIALS)
+    assert len(BPETokenizer.learn(text, specials=SPECIALS, size=300)) == 300
+    assert len(BPETokenizer.learn(text, specials=SPECIALS, size=10)) == 256 + len(SPECIALS)
+    assert len(ByteTokenizer.learn(text, specials=SPECIALS, size=10)) == 256 + len(SPECIALS)
 
 
 def test_a_common_word_is_one_piece():
-    units = Pieces.learn(["nothing but nothing and nothing\n"] * 50, size=400)
-    assert len(units.encode(" nothing")) == 1
+    tokenizer = BPETokenizer.learn(["nothing but nothing and nothing\n"] * 50, size=400)
+    assert len(tokenizer.encode(" nothing")) == 1
 
 
 def test_what_is_learned_does_not_depend_on_where_the_text_is_cut():
     text = "".join(TRAINING)
-    for kind in (Characters, Words):
+    for kind in (CharTokenizer, WordTokenizer):
         assert kind.learn([text]).tokens == kind.learn(TRAINING).tokens
 
 
@@ -165,36 +178,36 @@ def test_what_is_learned_does_not_depend_on_where_the_text_is_cut():
 
 
 def test_punctuation_marks_and_line_ends_are_words():
-    units = Words.learn(TRAINING)
-    assert units.words('Don\'t say "no", well-known café!\nSo.') == [
+    tokenizer = WordTokenizer.learn(TRAINING)
+    assert tokenizer.words('Don\'t say "no", well-known café!\nSo.') == [
         *["Don't", "say", '"', "no", '"', ",", "well-known", "café", "!", "\n", "So", "."]
     ]
 
 
 def test_parted_by_white_space_alone_words_keep_their_marks():
-    units = Words.learn(["a, b.\n"], split="whitespace")
-    assert units.words("a, b. <x>\nc") == ["a,", "b.", "<x>", "\n", "c"]
-    assert units.decode(units.encode("a, b.\na,")) == "a, b.\na,"
+    tokenizer = WordTokenizer.learn(["a, b.\n"], split="whitespace")
+    assert tokenizer.words("a, b. <x>\nc") == ["a,", "b.", "<x>", "\n", "c"]
+    assert tokenizer.decode(tokenizer.encode("a, b.\na,")) == "a, b.\na,"
 
 
 @pytest.mark.parametrize(
     "text", ["The cat sat.", "Well (so he said), no: never!", "one\ntwo, three\n", "It's $5 [net].", "“So,” he said…"]
 )
 def test_words_are_joined_as_they_are_written(text):
-    assert joined(Words([], []).words(text), "punctuation") == text
+    assert joined(WordTokenizer([], []).words(text), "punctuation") == text
 
 
 @law
 @given(st.lists(st.text("abc", min_size=1, max_size=3) | st.just("\n"), max_size=12))
 def test_joined_words_are_parted_into_the_same_words(words):
     for split in ("punctuation", "whitespace"):
-        assert Words([], [], split).words(joined(words, split)) == words
+        assert WordTokenizer([], [], split).words(joined(words, split)) == words
 
 
 def test_words_that_are_parted_already_are_numbered_as_they_stand():
-    units = Words.of(["New York", "a", "a", "<unk>", "<pad>"], specials=("<pad>", "<unk>"))
-    assert units.tokens == ["<pad>", "<unk>", "a", "New York"]
-    assert units.numbers(["New York", "b", "<pad>"]).tolist() == [3, 1, 1]
+    tokenizer = WordTokenizer.of(["New York", "a", "a", "<unk>", "<pad>"], specials=("<pad>", "<unk>"))
+    assert tokenizer.tokens == ["<pad>", "<unk>", "a", "New York"]
+    assert tokenizer.numbers(["New York", "b", "<pad>"]).tolist() == [3, 1, 1]
 
 
 # Without the library
@@ -202,4 +215,4 @@ def test_words_that_are_parted_already_are_numbered_as_they_stand():
 
 def test_without_the_library_pieces_name_the_extra():
     with mock.patch.dict(sys.modules, tokenizers=None), pytest.raises(OstinatoError, match=r"ostinato\[text\]"):
-        Pieces.learn(TRAINING)
+        BPETokenizer.learn(TRAINING)
