@@ -5,8 +5,9 @@ import importlib
 import inspect
 
 import pytest
+import torch
 
-ROOMS = ["cells", "engine", "nn"]
+ROOMS = ["cells", "diagnostics", "engine", "nn", "training"]
 PUBLIC = {
     f"ostinato.{room}.{name}": thing
     for room in ROOMS
@@ -20,6 +21,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 @pytest.mark.parametrize("name", PUBLIC)
 def test_its_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
     own, *of_methods = doctest.DocTestFinder(exclude_empty=False).find(PUBLIC[name], name, globs={})
     assert own.examples, f"{name} has no example in its docstring"
     runner, said = doctest.DocTestRunner(optionflags=FLAGS), []

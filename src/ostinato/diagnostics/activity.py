@@ -43,6 +43,17 @@ class Gate:
         mean: Of its values.
         share_low: The share of its values below 0.05: shut.
         share_high: The share of its values above 0.95: open.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import gates
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> [gate.name for gate in gates(recording.tracks[0])]
+        ['forget', 'input', 'output']
     """
 
     layer: Layer
@@ -68,6 +79,17 @@ class Units:
         saturated: The share of units whose tanh is beyond 0.95 in modulus at more than 90 % of the steps. The tanh is
             the last one of this size that the step computes: what a simple network's state is, what the output of an
             LSTM makes of its memory, the candidate of a GRU. 0 where the step has none of this size.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import units
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> [(each.state, each.size, each.dead) for each in units(recording.tracks[0])]
+        [('h', 16, 0.0), ('c', 16, 0.0)]
     """
 
     layer: Layer
@@ -90,6 +112,17 @@ def gates(track: Track) -> list[Gate]:
 
     Returns:
         One for each gate, in the order of the step; none where no step is valid.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import gates
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> all(0.2 < gate.mean < 0.8 for gate in gates(recording.tracks[0]))  # half open, before anything is learned
+        True
     """
     found = []
     for name, values in _noted(track).gates:
@@ -107,6 +140,18 @@ def units(track: Track) -> list[Units]:
 
     Returns:
         One for each tensor of the state; none where no step is valid.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import units
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> hidden, memory = units(recording.tracks[0])
+        >>> hidden.largest_norm < memory.largest_norm
+        True
     """
     runs = steps_of(track)
     if not any(bool(run.valid.any()) for run in runs):

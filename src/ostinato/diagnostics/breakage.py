@@ -25,6 +25,16 @@ def explain_divergence(model: nn.Module, loss: Callable[[], Tensor]) -> str:
 
     Returns:
         A sentence or two; empty where nothing wrong is found in the recurrent layers.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import explain_divergence
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> x[2, 20] = float("nan")
+        >>> print(explain_divergence(net, lambda: net(x)[0].sum()))
+        state ... is not finite (step 21 of 50, ... row 3 of the batch)...
     """
     with at_rest(model):
         recording = record(model, loss)

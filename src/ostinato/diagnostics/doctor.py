@@ -38,6 +38,20 @@ class Doctor:
 
     Attributes:
         clip_norm: the clipping threshold, that of the settings until a remedy sets one.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import Doctor
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> from ostinato.data import StreamBatches
+        >>> from ostinato.training import LossSum, Trainer, TrainingSettings
+        >>> def loss(model, batch, state):
+        ...     y, state = model(batch[0])
+        ...     return LossSum(y[:, -1].square().sum(), len(y))
+        >>> settings = TrainingSettings(epochs=1, doctor="watch")
+        >>> history = Trainer(net, loss, settings, monitor=Doctor(net, settings)).fit(StreamBatches(x, chunk=50))
     """
 
     def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:

@@ -33,6 +33,20 @@ class Examination:
         memory_spans: How far back the input still changes the output, for each recurrent module.
         lags: How far back the data tell something.
         findings: What is wrong, the worst first; empty for a healthy network.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import examine
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> examination = examine(net, loss)
+        >>> examination.verdict
+        'vanishing'
+        >>> sorted(examination.to_dict())[:4]
+        ['exponents', 'findings', 'layers', 'loss']
     """
 
     quick_check: QuickCheck
@@ -92,9 +106,6 @@ class Examination:
 def examine(model: nn.Module, loss: Callable[[], Tensor], around: TrainingContext | None = None) -> Examination:
     """Takes a thorough look at a model on one batch. It changes nothing and draws nothing random from torch.
 
-    Example:
-        >>> print(examine(model, lambda: criterion(model(x), y)))
-
     Args:
         model: With recurrent layers of this engine, on any backend.
         loss: Calls the model on a batch and returns a scalar.
@@ -102,6 +113,18 @@ def examine(model: nn.Module, loss: Callable[[], Tensor], around: TrainingContex
 
     Raises:
         OstinatoError: The model ran no recurrent layer, or the loss does not depend on any.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import examine
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> print(examine(net, lambda: net(x)[0][:, -1].square().mean()))
+        vanishing: layer 1: the gradient falls below 1% of its largest after lag ..., of 50 steps of the sequences ...
+        What helps, the strongest first:
+          1. forget gates that begin open: forget_bias=3.9 for 50 steps
+          ...
     """
     with at_rest(model):
         return _examined(record(model, loss), around or TrainingContext())

@@ -26,6 +26,20 @@ class GradientFlow:
         norms: ``norms[row, k - 1]`` is the 2-norm of the derivative, with respect to the state at T - k (as it enters
             the next step), of what the loss takes from the last step T; float64, NaN before a row's
             first step, infinite where it overflows.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import gradient_flow
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> flow = gradient_flow(net, loss)[0]
+        >>> flow.state, flow.norms.shape  # a norm for each row and lag
+        ('h', torch.Size([8, 50]))
+        >>> flow.rate < 0 and flow.reach < 50  # the gradient vanishes
+        True
     """
 
     layer: Layer
@@ -87,6 +101,17 @@ def gradient_flow(model: nn.Module, loss: Callable[[], Tensor]) -> list[Gradient
 
     Raises:
         OstinatoError: The model ran no recurrent layer, or the loss does not depend on any.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import gradient_flow
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> for flow in gradient_flow(net, lambda: net(x)[0][:, -1].square().mean()):
+        ...     print(f"{flow}: {flow.rate:.2f} nats a step, reach {flow.reach}")
+        layer 1, h: -0... nats a step, reach ...
+        layer 1, c: -0... nats a step, reach ...
     """
     with at_rest(model):
         return flows(record(model, loss))

@@ -34,6 +34,14 @@ class DataLags:
         threshold: What information, as given here, must exceed to stand out from chance.
         needed: The largest lag whose information stands out from chance and is above 5 % of the largest; None where
             none stands out.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.diagnostics import data_lags
+        >>> x = torch.randn(16, 200, 1)
+        >>> lags = data_lags(x, target=x.roll(12, dims=1)[..., 0])
+        >>> int(lags.information.argmax()), lags.needed
+        (12, 12)
     """
 
     lags: Tensor
@@ -68,6 +76,13 @@ def data_lags(
 
     Raises:
         OstinatoError: For values that are not finite.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.diagnostics import data_lags
+        >>> x = torch.randn(16, 200, 1)
+        >>> data_lags(x, target=x.roll(12, dims=1)[..., 0]).needed  # the target is the input of 12 steps before
+        12
     """
     x = x.detach().double().cpu()
     valid = sequence_mask(torch.full((len(x),), x.shape[1]) if lengths is None else lengths.cpu(), x.shape[1])

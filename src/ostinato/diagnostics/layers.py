@@ -20,6 +20,18 @@ class Layer(NamedTuple):
         reverse: Whether it runs backwards.
         layers: Of the stack.
         cell: The class of its cell.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import gradient_flow
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16, num_layers=2), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> layer = gradient_flow(net, loss)[-1].layer
+        >>> layer.cell, layer.depth, layer.layers, layer.top
+        ('LSTM', 1, 2, True)
     """
 
     stack: str

@@ -38,6 +38,15 @@ def lyapunov_exponents(
 
     Raises:
         ValueError: For a `count` that is not between 1 and the state's size, or a `warmup` that leaves no step.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import Elman
+        >>> from ostinato.diagnostics import lyapunov_exponents
+        >>> cell, x = Elman(3, 16), torch.randn(2, 200, 3)
+        >>> exponents = lyapunov_exponents(cell, x, count=2, warmup=50)
+        >>> bool(exponents[0] < 0)  # two nearby states come together
+        True
     """
     first = cell.initial_state(x.shape[0], x.device, x.dtype) if state is None else state
     size = sum(tensor.shape[1] for tensor in first)
@@ -72,6 +81,17 @@ def track_exponents(track: Track, count: int = 4, rows: int = 8) -> Tensor | Non
 
     Returns:
         ``(count,)`` in nats a step, the largest first, float64; None where no step is valid.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import track_exponents
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> track_exponents(recording.tracks[0], count=2).shape
+        torch.Size([2])
     """
     size = sum(tensor.shape[1] for tensor in track.calls[0].first)
     total, steps = torch.zeros(min(count, size), dtype=torch.float64), 0

@@ -39,6 +39,18 @@ class MemorySpan:
         gradient_lags: Every lag from 0 on ``(all,)``.
         by_gradient: The norm of the gradient of a random direction of that output with respect to the input at that
             lag, root mean square over directions and rows ``(all,)``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import memory_span
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> (span,) = memory_span(recording)
+        >>> span.span_by_perturbation < 50 and not span.censored
+        True
     """
 
     stack: str
@@ -81,6 +93,18 @@ def memory_span(recording: Recording, share: float = 0.01, seed: int = 0) -> lis
 
     Returns:
         One for each such module, in the order of their calls.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import memory_span
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> (span,) = memory_span(recording, share=0.01)
+        >>> int(span.lags[0]), span.by_perturbation.shape == span.lags.shape
+        (0, True)
     """
     calls = Counter(id(module) for _, module, _, _ in recording.modules)
     found = []

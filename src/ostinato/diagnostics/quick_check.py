@@ -25,6 +25,18 @@ class QuickCheck:
         flows: To the whole state of each layer and direction.
         largest: The largest norm of a state, for each layer and direction.
         broken: Where a state is not finite or beyond its limit, in words; empty where none is.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import quick_check
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> check = quick_check(net, loss)
+        >>> check.steps, check.broken
+        (50, '')
     """
 
     loss: float
@@ -60,6 +72,17 @@ def quick_check(model: nn.Module, loss: Callable[[], Tensor], *, limit: float = 
 
     Raises:
         OstinatoError: As `gradient_flow`.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import quick_check
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> sorted(quick_check(net, loss).to_dict())
+        ['layers', 'loss', 'steps']
     """
     with at_rest(model):
         recording = record(model, loss)
@@ -72,6 +95,15 @@ def needed_lag(model: nn.Module, loss: Callable[[], Tensor]) -> int | None:
     Args:
         model: With recurrent layers of this engine.
         loss: Calls the model on a batch and returns a scalar.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import needed_lag
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 1, 16), torch.sin(torch.arange(200) / 5).expand(4, 200)[..., None]
+        >>> needed_lag(net, lambda: net(x)[0].square().mean()) > 10
+        True
     """
     with at_rest(model):
         lags = lags_of(record(model, loss))

@@ -27,6 +27,13 @@ class Spectrum:
         name: The parameter, and the block of it: "weight_hh", "weight_hh r", "weight_hh[0]".
         radius: The largest modulus of its eigenvalues; None where it is not square, NaN where it is not finite.
         singular: Its singular values, the largest first ``(count,)``, float64.
+
+    Example:
+        >>> from ostinato.cells import Elman
+        >>> from ostinato.diagnostics import weight_spectra
+        >>> (spectrum,) = weight_spectra(Elman(3, 16, init="orthogonal"))
+        >>> round(spectrum.radius, 3), round(float(spectrum.singular[0]), 3)
+        (1.0, 1.0)
     """
 
     name: str
@@ -46,6 +53,18 @@ class StepSpectrum:
         radius: The median, over the steps drawn, of the largest modulus of the eigenvalues.
         largest_radius: The largest.
         singular: The median of each singular value, the largest first ``(state size,)``, float64.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import step_spectra
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> spectrum = step_spectra(recording.tracks[0])
+        >>> spectrum.singular.shape  # h and c side by side
+        torch.Size([32])
     """
 
     layer: Layer
@@ -66,6 +85,12 @@ def weight_spectra(cell: Cell[Any]) -> list[Spectrum]:
 
     Returns:
         One for each block, in the order of the weights.
+
+    Example:
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.diagnostics import weight_spectra
+        >>> [spectrum.name for spectrum in weight_spectra(GRU(3, 16))]
+        ['weight_hh r', 'weight_hh z', 'weight_hh n']
     """
     with torch.no_grad():
         return [_spectrum(name, _in_double(matrix)) for name, matrix in _matrices(cell).items()]
@@ -81,6 +106,17 @@ def step_spectra(track: Track, count: int = 16, seed: int = 0) -> StepSpectrum |
 
     Returns:
         The spectrum; None for a state of more than 1024 units, or where no step is valid.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import step_spectra
+        >>> from ostinato.diagnostics.probe import record
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> recording = record(net, lambda: net(x)[0].square().mean())
+        >>> step_spectra(recording.tracks[0], count=4).radius < 1
+        True
     """
     cell = track.calls[0].cell
     size = sum(tensor.shape[1] for tensor in track.calls[0].first)

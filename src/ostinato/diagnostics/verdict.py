@@ -49,6 +49,18 @@ class Finding:
         layer: Where; empty for the whole model.
         reason: The figure that says so, in a sentence.
         remedies: What helps, the one with the largest expected effect first.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import examine
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> finding = examine(net, loss).findings[0]
+        >>> finding.issue, finding.remedies[0]
+        ('vanishing', 'forget gates that begin open: forget_bias=3.9 for 50 steps')
     """
 
     issue: Issue
@@ -76,6 +88,13 @@ class TrainingContext:
         chunk: Steps of truncated backpropagation through time; None where the whole sequence is gone back through.
         needed: The longest lag at which the data still tell something; None where it is not known.
         beaten: What the score table says where the model beats no baseline; empty where it does, or is not scored.
+
+    Example:
+        >>> from ostinato.diagnostics import TrainingContext
+        >>> from ostinato.training import TrainingSettings
+        >>> context = TrainingContext.of(TrainingSettings(clip_norm=0.25), needed=40)
+        >>> context.clip_norm, context.needed
+        (0.25, 40)
     """
 
     clip_norm: float | None = None
@@ -99,6 +118,11 @@ def clip_threshold(norms: Sequence[float]) -> float | None:
 
     So that typical steps stay as they are and outliers are cut (Pascanu et al. 2013, section 3.2, take a threshold of
     the order of the average norm). None where no finite norm is above 0.
+
+    Example:
+        >>> from ostinato.diagnostics import clip_threshold
+        >>> clip_threshold([0.8, 1.234, 1.9, 250.0, 0.9])
+        1.2
     """
     seen = [norm for norm in norms if math.isfinite(norm) and norm > 0]
     if not seen:
@@ -107,13 +131,35 @@ def clip_threshold(norms: Sequence[float]) -> float | None:
 
 
 def findings_of(seen: QuickCheck, around: TrainingContext) -> list[Finding]:
-    """What a quick look finds, the worst first."""
+    """What a quick look finds, the worst first.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import TrainingContext, findings_of, quick_check
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 50, 3)
+        >>> def loss():
+        ...     return net(x)[0][:, -1].square().mean()
+        >>> [finding.issue for finding in findings_of(quick_check(net, loss), TrainingContext())]
+        ['vanishing']
+    """
     found = [finding for flow in seen.flows if (finding := of_flow(flow, around)) is not None]
     return sorted(found, key=Finding.order)
 
 
 def all_well(seen: QuickCheck) -> str:
-    """What to say of a network that nothing is found wrong with: how far its gradients come, where they come least."""
+    """What to say of a network that nothing is found wrong with: how far its gradients come, where they come least.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.diagnostics import all_well, quick_check
+        >>> from ostinato.nn import Recurrent
+        >>> net, x = Recurrent(LSTM, 3, 16), torch.randn(8, 10, 3)
+        >>> print(all_well(quick_check(net, lambda: net(x)[0][:, -1].square().mean())))
+        gradients reach back ...
+    """
     flow = min(seen.flows, key=lambda flow: flow.reach / len(flow.typical))
     return (
         f"gradients reach back {flow.reach} of {len(flow.typical)} steps in {flow.layer}, changing by a factor of "

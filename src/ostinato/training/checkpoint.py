@@ -45,12 +45,28 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def latest(folder: Path) -> Path | None:
-    """The newest checkpoint of a folder; None when it has none."""
+    """The newest checkpoint of a folder; None when it has none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ostinato.training import latest
+        >>> latest(Path("a folder without checkpoints")) is None
+        True
+    """
     return next(reversed(checkpoints(folder)), None)
 
 
 def clear_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a folder, and what killed writers left, so that a new run can begin there."""
+    """Remove the checkpoints of a folder, and what killed writers left, so that a new run can begin there.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ostinato.training import clear_checkpoints, latest
+        >>> folder = Path("checkpoints")
+        >>> clear_checkpoints(folder)
+        >>> latest(folder) is None
+        True
+    """
     remove_leftovers(folder, "checkpoint-*")
     for path in checkpoints(folder):
         path.unlink()

@@ -11,6 +11,13 @@ def moved(batch: Any, device: torch.device) -> Any:
 
     Raises:
         TypeError: It holds anything else.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.training import moved
+        >>> x, lengths = moved((torch.zeros(2, 5, 3), None), torch.device("cpu"))
+        >>> x.device, lengths
+        (device(type='cpu'), None)
     """
     if isinstance(batch, Tensor):
         return batch.to(device)

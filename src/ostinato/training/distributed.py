@@ -19,6 +19,14 @@ class DistributedContext:
         rank: its number among all.
         world_size: how many there are.
         local_rank: its number on its machine, which is also that of its GPU.
+
+    Example:
+        >>> from ostinato.training import DistributedContext
+        >>> context = DistributedContext.from_environment()  # as torchrun sets it
+        >>> context.main, context.world_size
+        (True, 1)
+        >>> context.all_reduce_sum(2.0, 3.0)
+        [2.0, 3.0]
     """
 
     rank: int = 0

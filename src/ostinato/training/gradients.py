@@ -21,6 +21,19 @@ class TrainingDiverged(OstinatoError):  # noqa: N818 (what happened, not what to
         message: what, where, and how to mend it.
         step: the optimiser step, counted from 1.
         parameters: names of those with a gradient that is not finite.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.data import StreamBatches
+        >>> from ostinato.training import LossSum, Trainer, TrainingDiverged, TrainingSettings
+        >>> def broken(model, batch, state):
+        ...     return LossSum(model(batch[0]).sum() * float("nan"), 1)
+        >>> trainer = Trainer(torch.nn.Linear(3, 1), broken, TrainingSettings())
+        >>> try:
+        ...     trainer.fit(StreamBatches(torch.randn(4, 10, 3), chunk=5))
+        ... except TrainingDiverged as error:
+        ...     print(error)
+        the loss is nan at optimiser step 1 ...
     """
 
     def __init__(self, message: str, step: int, parameters: tuple[str, ...] = ()) -> None:

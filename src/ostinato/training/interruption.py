@@ -16,6 +16,15 @@ class Interrupted(KeyboardInterrupt):
     Args:
         checkpoint: file to resume from; None when the trainer has no folder.
         step: optimiser steps done.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ostinato.training import Interrupted
+        >>> try:  # what Ctrl-C leads to in `Trainer.fit`
+        ...     raise Interrupted(Path("model/checkpoints/checkpoint-120.safetensors"), step=120)
+        ... except Interrupted as stopped:
+        ...     print(stopped.step, stopped.checkpoint.name)
+        120 checkpoint-120.safetensors
     """
 
     def __init__(self, checkpoint: Path | None, step: int) -> None:

@@ -30,6 +30,20 @@ class TrainingLogger:
 
     Raises:
         OstinatoError: TensorBoard is asked for without a folder, or is not installed.
+
+    Example:
+        >>> import json
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from ostinato.data import StreamBatches
+        >>> from ostinato.training import LossSum, Trainer, TrainingLogger, TrainingSettings
+        >>> def loss(model, batch, state):
+        ...     return LossSum(model(batch[0]).square().sum(), batch[0].shape[0])
+        >>> logger = TrainingLogger(Path("run"), progress=False)
+        >>> trainer = Trainer(torch.nn.Linear(3, 1), loss, TrainingSettings(epochs=1), logger=logger)
+        >>> history = trainer.fit(StreamBatches(torch.randn(4, 10, 3), chunk=5))
+        >>> [json.loads(line)["kind"] for line in Path("run/metrics.jsonl").read_text().splitlines()]
+        ['epoch']
     """
 
     def __init__(

@@ -53,6 +53,25 @@ class Trainer(Generic[B]):
 
     Raises:
         OstinatoError: settings that ask for a doctor without a monitor.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn import functional as F
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.data import StreamBatches
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import ManyToMany
+        >>> from ostinato.training import LossSum, Trainer, TrainingSettings
+        >>> def loss(model, batch, state):
+        ...     x, target = batch
+        ...     y, state = model(x, state)
+        ...     return LossSum(F.mse_loss(y, target, reduction="sum"), target.numel(), state)
+        >>> x = torch.randn(8, 60, 1)
+        >>> settings = TrainingSettings(epochs=3, learning_rate=1e-2)
+        >>> trainer = Trainer(ManyToMany(Recurrent(GRU, 1, 8), 1), loss, settings)
+        >>> history = trainer.fit(StreamBatches(x, x.cumsum(1), chunk=20))  # the state goes on from chunk to chunk
+        >>> len(history.epochs), history.epochs[-1].step
+        (3, 9)
     """
 
     def __init__(

@@ -21,6 +21,8 @@ class LossSum(NamedTuple):
         state: what to carry to the chunk that continues this batch, nested tuples of tensors; None for nothing.
 
     Example:
+        >>> import torch
+        >>> from ostinato.training import LossSum
         >>> LossSum(torch.tensor(6.0), 4).mean
         tensor(1.5000)
     """
@@ -36,7 +38,16 @@ class LossSum(NamedTuple):
 
 
 class Loss(Protocol[B_contra]):
-    """The loss of one batch."""
+    """The loss of one batch.
+
+    Example:
+        >>> from torch.nn import functional as F
+        >>> from ostinato.training import Loss, LossSum
+        >>> def squared_error(model, batch, state):
+        ...     x, target = batch
+        ...     return LossSum(F.mse_loss(model(x), target, reduction="sum"), target.numel())
+        >>> loss: Loss[tuple] = squared_error
+    """
 
     def __call__(self, model: nn.Module, batch: B_contra, state: State) -> LossSum:
         """The sum of the losses, its weight, and the state to carry to the chunk that continues this batch.

@@ -14,6 +14,15 @@ class Option(NamedTuple):
         group: The title it stands under.
         help: In place of the field's description, where that is too long for a line or two.
         name: The option, where it is not the setting's name: ``--feature`` of `features`, which is repeated.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from pydantic import BaseModel, Field
+        >>> from ostinato.training import DATA, Option
+        >>> class Settings(BaseModel):
+        ...     target: Annotated[str, Option("COLUMN", DATA)] = Field(default="y", description="What is forecast.")
+        >>> Settings.model_fields["target"].metadata[0].metavar
+        'COLUMN'
     """
 
     metavar: str = "NAME"

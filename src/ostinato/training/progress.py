@@ -19,6 +19,15 @@ class MetricsRecord:
         gradient_norm: before clipping, of the step or the mean over the steps of the epoch.
         seconds: since training began, not counting pauses between runs.
         steps_per_second: mean over this run.
+
+    Example:
+        >>> from ostinato.training import MetricsRecord
+        >>> record = MetricsRecord(
+        ...     kind="epoch", step=120, epoch=3, loss=0.41, score=0.44, learning_rate=1e-3, gradient_norm=0.9,
+        ...     seconds=12.5, steps_per_second=9.6,
+        ... )
+        >>> f"epoch {record.epoch}: {record.loss} in training, {record.score} in validation"
+        'epoch 3: 0.41 in training, 0.44 in validation'
     """
 
     kind: Literal["step", "epoch"]
@@ -41,6 +50,17 @@ class History:
         best_epoch: the one, counted from 1, whose weights are kept; None without validation.
         best_score: its validation score.
         stopped: what ended training: all epochs done, patience lost, or the seconds used up.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.data import StreamBatches
+        >>> from ostinato.training import LossSum, Trainer, TrainingSettings
+        >>> def loss(model, batch, state):
+        ...     return LossSum(model(batch[0]).square().sum(), batch[0].shape[0])
+        >>> trainer = Trainer(torch.nn.Linear(3, 1), loss, TrainingSettings(epochs=2))
+        >>> history = trainer.fit(StreamBatches(torch.randn(4, 10, 3), chunk=5))
+        >>> history.stopped, len(history.epochs), history.best_epoch  # nothing was validated
+        ('epochs', 2, None)
     """
 
     epochs: tuple[MetricsRecord, ...]

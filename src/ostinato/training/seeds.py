@@ -10,7 +10,17 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the global generators of Python, NumPy and PyTorch (all its devices) with `seed`, 0 to 2**32 - 1."""
+    """Seed the global generators of Python, NumPy and PyTorch (all its devices) with `seed`, 0 to 2**32 - 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.training import seed_everything
+        >>> seed_everything(7)
+        >>> first = torch.rand(3)
+        >>> seed_everything(7)
+        >>> torch.equal(first, torch.rand(3))
+        True
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -18,7 +28,18 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def random_numbers_kept() -> Iterator[None]:
-    """Where the global generators of Python, NumPy and PyTorch may be seeded: afterwards they go on as before."""
+    """Where the global generators of Python, NumPy and PyTorch may be seeded: afterwards they go on as before.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.training import random_numbers_kept, seed_everything
+        >>> before = torch.get_rng_state()
+        >>> with random_numbers_kept():
+        ...     seed_everything(7)
+        ...     drawn = torch.rand(3)
+        >>> torch.equal(torch.get_rng_state(), before)
+        True
+    """
     python, numpy = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices):

@@ -13,6 +13,17 @@ class TrainingSettings(BaseModel):
     """How to train a model. Unknown names and values out of range are refused.
 
     A subclass changes defaults by keywords of its class: ``class MySettings(TrainingSettings, epochs=30)``.
+
+    Example:
+        >>> from ostinato.training import TrainingSettings
+        >>> settings = TrainingSettings(epochs=5, learning_rate=3e-3, schedule="cosine", warmup=100)
+        >>> settings.batch_size
+        32
+        >>> TrainingSettings(learning_rate=-1)
+        Traceback (most recent call last):
+            ...
+        pydantic_core._pydantic_core.ValidationError: 1 validation error for TrainingSettings
+        ...
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -17,6 +17,16 @@ def num_threads(count: int | None) -> Iterator[None]:
 
     The number is the whole process's. Where several ask at once the latest to begin decides, and when the last has
     ended it is again what it was before the first.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.training import num_threads
+        >>> before = torch.get_num_threads()
+        >>> with num_threads(2):
+        ...     torch.get_num_threads()
+        2
+        >>> torch.get_num_threads() == before
+        True
     """
     global _before
     if count is None:
