@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
-DATA, MODEL = "Options: the data", "Options: the model"
-"""Titles of the groups of options in the help."""
+DATA = "Options: the data"
+"""Title of a group of options in the help."""
+
+MODEL = "Options: the model"
+"""Title of a group of options in the help."""
 
 
 class Option(NamedTuple):
