@@ -229,6 +229,37 @@ def test_a_process_may_be_forked_while_another_thread_captures():
     assert subprocess.run([sys.executable, "-c", FORKING], timeout=300).returncode == 0
 
 
+COMPILING = """
+import os, signal, threading, time
+import torch
+from ostinato.cells import GRU
+from ostinato.engine import explain, program, scan
+
+x, begun, compiled = torch.randn(2, 5, 3), threading.Event(), program._compile
+
+def slow(*arguments):
+    begun.set()
+    time.sleep(2)
+    return compiled(*arguments)
+
+program._compile = slow
+thread = threading.Thread(target=lambda: scan(GRU(3, 4), x))
+thread.start()
+begun.wait()
+program._compile = compiled
+pid = os.fork()
+if pid == 0:
+    signal.alarm(120)
+    os._exit(explain(GRU(3, 5), x).backend != "cpp")
+thread.join()
+raise SystemExit(os.waitpid(pid, 0)[1])
+"""
+
+
+def test_a_process_may_be_forked_while_another_thread_compiles():
+    assert subprocess.run([sys.executable, "-c", COMPILING], timeout=300).returncode == 0
+
+
 # What is said
 
 

@@ -1,13 +1,13 @@
 """Stage 6, second part: a program run on tensors."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx
 
 from ostinato.engine.call import Arguments, call_pass
+from ostinato.engine.lazy import lazy
 from ostinato.engine.lengths import mask_steps, sequence_mask
 from ostinato.engine.program import Constant, Kernel, Program
 from ostinato.engine.stage import Stage
@@ -149,7 +149,7 @@ class _Run:
             self.filled[node] = torch.where(valid.view(shape), tensor, tensor.narrow(dim, some, 1))
         return self.filled[node]
 
-    @cached_property
+    @lazy
     def _padding(self) -> tuple[Tensor, int] | None:
         """Which of the rows of all steps are valid, and one that is; None if all are, or none."""
         if self.lengths is None or not self.lengths.any():

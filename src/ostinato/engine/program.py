@@ -4,7 +4,6 @@ import ctypes
 import hashlib
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from ostinato.engine.build import BuildError, library
 from ostinato.engine.capture import VIEWS, CaptureError, capture, operation
 from ostinato.engine.graph import StepGraph, build_graph
 from ostinato.engine.layout import Size
+from ostinato.engine.lazy import lazy
 from ostinato.engine.lower import Source, lower, whole
 from ostinato.engine.schedule import Pass, Schedule, all_inside, build_schedule
 from ostinato.engine.stage import Stage
@@ -186,7 +186,7 @@ class Program:
         text = f"{graph.capture.graph}{graph}{graph.capture.dtype}"
         self.key = f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
-    @cached_property
+    @lazy
     def single(self) -> Kernel | None:
         """A forward pass that leaves nothing to torch, for one step of one stream; None if that cannot be."""
         try:
@@ -200,7 +200,7 @@ class Program:
     def _kernels(self) -> tuple[Kernel, ...]:
         return (self.forward, self.training, self.backward)
 
-    @cached_property
+    @lazy
     def build_failure(self) -> str | None:
         """Why the passes could not be compiled, tried at the first call; None if all is well."""
         try:

@@ -6,11 +6,12 @@ are references to values with an offset and strides, as in torch. Booleans are 0
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Literal
 
 from torch import fx
+
+from ostinato.engine.lazy import lazy
 
 Kind = Literal["input", "constant", "pointwise", "reduce", "matmul", "cat", "outside"]
 
@@ -61,12 +62,12 @@ class Ref:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    @cached_property
+    @lazy
     def whole(self) -> bool:
         """Whether this is all of the value, in order."""
         return self.offset == 0 and prod(self.shape) == self.value.size and self.dense
 
-    @cached_property
+    @lazy
     def dense(self) -> bool:
         """Whether the elements lie without gaps, in order."""
         return self.strides == contiguous(self.shape) or _squeezed(self) == ((prod(self.shape),), (1,))
