@@ -23,9 +23,9 @@ docs: .venv/ready  ## the pages of docs/ and the reference from docstrings, unde
 
 bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with the public data sets
 	set -e; for dataset in etth1 exchange_rate; do for horizon in 24 96 336; do \
-		$(BIN)/python benchmarks/forecast.py --dataset $$dataset --horizon $$horizon --threads 1; done; done
+		$(BIN)/python benchmarks/forecast.py --dataset $$dataset --horizon $$horizon --num-threads 1; done; done
 	set -e; for seed in 1 2; do \
-		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --threads 1 --seed $$seed; done
+		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --num-threads 1 --seed $$seed; done
 	$(BIN)/python benchmarks/panel.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/doctor.py

@@ -63,22 +63,22 @@ def main() -> None:
     parser.add_argument("--examples", type=int, help="at most so many replies to train on, instead of the recipe's")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=2)
     arguments = parser.parse_args()
     if "OSTINATO_DATA" not in os.environ:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
     path = Path(os.environ["OSTINATO_DATA"]) / "dialogue" / "self_dialogue.jsonl.gz"
     if not path.exists():
         sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     changed = {"max_examples": arguments.examples, "epochs": arguments.epochs}
     settings = BENCHMARKS[arguments.recipe] | {name: value for name, value in changed.items() if value is not None}
-    settings |= {"seed": arguments.seed, "threads": arguments.threads}
+    settings |= {"seed": arguments.seed, "num_threads": arguments.num_threads}
     training, validation, test = parts(path)
     print(f"recipe {arguments.recipe}: {settings}", flush=True)
     bot, seconds = fitted(settings, training, validation)
     print("\n".join(bot.notes))
-    print(f"{bot.summary()} Trained in {seconds:.0f} s on {arguments.threads} threads.", flush=True)
+    print(f"{bot.summary()} Trained in {seconds:.0f} s on {arguments.num_threads} threads.", flush=True)
     print(bot.evaluate(test))
     print(bot.metrics.verdict() if bot.metrics else "", flush=True)
     for number, opening in enumerate(OPENINGS):

@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=BENCHMARKS, default="sst2", help="named settings of the package")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--part", choices=("dev", "test"), default="test", help="the file to score; tune on dev only")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--num-threads", type=int, default=1)
     arguments = parser.parse_args()
     if "OSTINATO_DATA" not in os.environ:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
@@ -111,8 +111,8 @@ def main() -> None:
     for path in files.values():
         if not path.exists():
             sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
-    torch.set_num_threads(arguments.threads)
-    recipe = {**BENCHMARKS[arguments.recipe], "threads": arguments.threads}
+    torch.set_num_threads(arguments.num_threads)
+    recipe = {**BENCHMARKS[arguments.recipe], "num_threads": arguments.num_threads}
     print(f"SST-2, {arguments.part} file, recipe {arguments.recipe}, seeds {arguments.seeds}: {recipe}", flush=True)
     read = SequenceClassifier(layout="lines").read
     train, dev, scored = read(files["train"]), read(files["dev"]), read(files[arguments.part])

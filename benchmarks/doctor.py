@@ -101,10 +101,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=50, help="steps from one look to the next, as doctor_every")
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--num-threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, float32, threads: {arguments.threads}; a look every {arguments.every} steps")
+    torch.set_num_threads(arguments.num_threads)
+    print(f"torch {torch.__version__}, float32, threads: {arguments.num_threads}; a look every {arguments.every} steps")
     print("~ marks times that swung between repeats: the machine was busy, and they mean little")
     print(f"{'':38}{'step, ms':>10}{'look, ms':>10}{'a look':>9}{'adds':>10}{'error':>10}")
     failed = False

@@ -276,14 +276,15 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", choices=ALL, default=list(ALL), metavar="CELL", help=", ".join(ALL))
     parser.add_argument("--sizes", nargs="+", type=size_named, metavar="T,B,I,H")
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--num-threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--quick", action="store_true", help="four small sizes, three repeats")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     repeats = 3 if arguments.quick else arguments.repeats
     sizes = arguments.sizes or (QUICK if arguments.quick else SIZES)
     print(
-        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, float32, threads: {arguments.threads}"
+        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, float32, "
+        f"threads: {arguments.num_threads}"
     )
     print("~ marks times that swung between repeats: the machine was busy, and they mean little")
     rows: Rows = {}

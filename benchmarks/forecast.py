@@ -52,11 +52,11 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=96)
     parser.add_argument("--recipe", choices=BENCHMARKS, default="segment_gru", help="named settings of the package")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=2)
     arguments = parser.parse_args()
     if "OSTINATO_DATA" not in os.environ:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     frame, train, validation = DATASETS[arguments.dataset](Path(os.environ["OSTINATO_DATA"]))
     columns = frame.columns[1:]
     part = frame[columns].iloc[:train]
@@ -69,7 +69,7 @@ def main() -> None:
     forecaster.fit(frame.iloc[:train], frame.iloc[train:validation])
     seconds = time.perf_counter() - began
     table = forecaster.evaluate(frame)
-    print(f"{forecaster.summary()} Trained in {seconds:.0f} s on {arguments.threads} threads.")
+    print(f"{forecaster.summary()} Trained in {seconds:.0f} s on {arguments.num_threads} threads.")
     print(f"{table.count} test windows:")
     for name, scores in table.rows.items():
         label = f"ostinato {arguments.recipe}" if name == "ostinato" else name

@@ -76,11 +76,11 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 def step_seconds(settings: dict[str, Any], parts: Parts, backend: str, steps: int = 10) -> tuple[float, float]:
     """Of one training step (forward and backward), and its loss, of a new model on a backend."""
     chosen = LanguageSettings(**settings | {"backend": backend})
-    tokenizer = TOKENIZERS[chosen.unit].learn(parts.train, split=chosen.split)
+    tokenizer = TOKENIZERS[chosen.tokenizer].learn(parts.train, split=chosen.split)
     corpus = Corpus.encode([parts.train[0][:400_000]], tokenizer)
     torch.manual_seed(0)
     network = LanguageNetwork(chosen, len(tokenizer))
-    batch = next(StreamBatches(*corpus.streams(chosen.batch_size), chunk=chosen.chunk).epoch(0))
+    batch = next(StreamBatches(*corpus.streams(chosen.batch_size), chunk=chosen.bptt_steps).epoch(0))
 
     def work() -> float:
         network.zero_grad()
@@ -115,12 +115,12 @@ def main() -> None:
     parser.add_argument("--backend", default="auto", help="of the training")
     parser.add_argument("--dynamic", action="store_true", help="score by dynamic evaluation too")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for checkpoints and the model")
     arguments = parser.parse_args()
     if "OSTINATO_DATA" not in os.environ:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     dataset = arguments.dataset
     recipe = RECIPES[dataset] + ("_full" if arguments.full else "")
     if recipe not in BENCHMARKS:
@@ -131,7 +131,7 @@ def main() -> None:
         settings["epochs"] = arguments.epochs
     if arguments.max_minutes:
         settings["max_seconds"] = 60 * arguments.max_minutes
-    print(f"{dataset}, recipe {recipe}, {arguments.threads} threads: {settings}", flush=True)
+    print(f"{dataset}, recipe {recipe}, {arguments.num_threads} threads: {settings}", flush=True)
     began = time.perf_counter()
     logger = None if arguments.out is None else TrainingLogger(arguments.out)
     model = LanguageModel(**settings).fit(parts.train, parts.validation, folder=arguments.out, logger=logger)

@@ -146,9 +146,9 @@ def main() -> None:
     parser.add_argument("--recipe", choices=BENCHMARKS, default="python_names", help="named settings of the package")
     parser.add_argument("--files", type=int, nargs=3, default=(24, 6, 12), help="for training, validation, test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     chosen = files(sum(arguments.files))
     ends = [sum(arguments.files[:part]) for part in range(4)]
     parts = [[one for path in chosen[a:b] for one in sentences(path)] for a, b in pairwise(ends)]
@@ -157,7 +157,7 @@ def main() -> None:
     print(*(f"{len(part):,} {sum(len(words) for words, _ in part):,}" for part in parts), sep="; ")
     truth = [tag for _, tags in test for tag in tags]
     line("each word's tag", truth, majority(training, test))
-    settings = BENCHMARKS[arguments.recipe] | {"threads": arguments.threads}
+    settings = BENCHMARKS[arguments.recipe] | {"num_threads": arguments.num_threads}
     variants = {"": {}, "softmax": {"decoder": "softmax"}, "without characters": {"char_hidden_size": 0}}
     variants["backend aten"] = {"backend": "aten"}
     for seed in arguments.seeds:

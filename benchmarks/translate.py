@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=BENCHMARKS, default="multi30k", help="named settings of the package")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--cased", action="store_true", help="leave upper and lower case as they are")
     parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="another setting than the recipe's")
@@ -65,12 +65,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if "OSTINATO_DATA" not in os.environ:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.num_threads)
     folder = Path(os.environ["OSTINATO_DATA"])
     settings = BENCHMARKS[arguments.recipe] | {"seed": arguments.seed, "backend": arguments.backend}
     settings |= {"lowercase": False} if arguments.cased else {}
     settings |= merged({}, arguments.set)
-    print(f"multi30k de-en, {arguments.threads} threads: {settings}", flush=True)
+    print(f"multi30k de-en, {arguments.num_threads} threads: {settings}", flush=True)
     began = time.perf_counter()
     logger = TrainingLogger(arguments.out, progress=False)
     training = pairs(folder, "train")

@@ -12,7 +12,7 @@ def main() -> None:
     training, unseen = music_shop(300).split(0.1)
     bot = Chatbot(
         speaker="shop",  # learn what the shop says, not the guests
-        unit="word",
+        tokenizer="word",
         hidden_size=64,
         embedding_size=64,
         attention="additive",

@@ -15,7 +15,7 @@ def ballad() -> str:
 
 def main() -> None:
     model = LanguageModel(
-        hidden_size=48, embedding_size=16, chunk=32, batch_size=16, epochs=8, learning_rate=2e-2, seed=0
+        hidden_size=48, embedding_size=16, bptt_steps=32, batch_size=16, epochs=8, learning_rate=2e-2, seed=0
     )
     model.fit([ballad()])
     scores = model.evaluate(["the wind follows his ship.\nthe sea sings to the silent stars.\n"])

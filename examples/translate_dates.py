@@ -19,7 +19,7 @@ def pairs(days: int, seed: int) -> list[tuple[str, str]]:
 
 def main() -> None:
     translator = Translator(
-        unit="char",
+        tokenizer="char",
         hidden_size=48,
         embedding_size=32,
         dropout=0.0,

@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_imported_is_told_of(tmp_path, text):
     assert error_of("bench", f"{path}:Mean").startswith(f"{path} cannot be imported: ")
 
 
-@pytest.mark.parametrize("option", ["--input", "--hidden", "--batch", "--steps", "--threads"])
+@pytest.mark.parametrize("option", ["--input", "--hidden", "--batch", "--steps", "--num-threads"])
 def test_sizes_below_1_are_refused(option):
     assert f"Invalid value for '{option}'" in error_of("bench", "gru", option, 0)
 

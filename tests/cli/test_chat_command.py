@@ -21,7 +21,7 @@ SAID = "I have nothing sensible to say to that."
 def bot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "bot"
     dialogues = [["Hello.", "Hi, who are you?", f"I am number {number}."] for number in range(20)]
-    Chatbot(hidden_size=4, embedding_size=4, unit="word", epochs=1).fit(dialogues).save(folder)
+    Chatbot(hidden_size=4, embedding_size=4, tokenizer="word", epochs=1).fit(dialogues).save(folder)
     return folder
 
 

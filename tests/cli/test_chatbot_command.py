@@ -13,7 +13,7 @@ from ostinato.tasks.dialogue import scores
 from ostinato.tasks.dialogue.recipes import DEMOS
 
 TINY = [
-    "--unit=word",
+    "--tokenizer=word",
     "--hidden-size=4",
     "--set=embedding_size=4",
     "--epochs=1",

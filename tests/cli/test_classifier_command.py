@@ -116,7 +116,7 @@ def test_what_is_wrong_ends_with_one_line(reviews, tmp_path):
     out = ["--out", tmp_path / "model"]
     assert "did you mean 'words'?" in error_of("fit", "classifier", reviews, *out, "--text", "word", "--label=stars")
     assert error_of("fit", "classifier", reviews, *out, "--test", reviews, "--holdout=0.2").startswith("give --test or")
-    assert "unit = 'syllable'" in error_of("fit", "classifier", reviews, *out, "--unit=syllable")
+    assert "tokenizer = 'syllable'" in error_of("fit", "classifier", reviews, *out, "--tokenizer=syllable")
 
 
 def test_the_demo_leaves_a_model_the_data_and_lines_to_go_on_with(tmp_path, monkeypatch):

@@ -49,4 +49,4 @@ def test_another_doctor_is_refused(sales, tmp_path):
 
 
 def test_the_help_says_what_the_doctor_does():
-    assert "Measure gradients through time" in run("fit", "language", "--help", columns=200).out
+    assert "Measure gradients through time" in run("fit", "language-model", "--help", columns=200).out

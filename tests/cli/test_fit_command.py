@@ -79,10 +79,10 @@ def test_validation_data_take_the_place_of_the_holdout(sales, tmp_path):
 
 
 def test_any_setting_can_be_given_as_json_or_plain_text(sales, tmp_path):
-    ended = fit(sales, tmp_path, *(f"--set={s}" for s in ("levels=[0.1,0.5,0.9]", "clip_norm=null", "scaling=last")))
+    ended = fit(sales, tmp_path, *(f"--set={s}" for s in ("quantiles=[0.1,0.5,0.9]", "clip_norm=null", "scaling=last")))
     assert ended.code == 0
     saved = settings_of(tmp_path)
-    assert (saved["levels"], saved["clip_norm"], saved["scaling"]) == ([0.1, 0.5, 0.9], None, "last")
+    assert (saved["quantiles"], saved["clip_norm"], saved["scaling"]) == ([0.1, 0.5, 0.9], None, "last")
 
 
 def test_columns_and_covariates_are_named_by_options_and_notes_are_told(tmp_path):
@@ -144,7 +144,7 @@ SETTINGS_ERRORS = [
     (["--set", "epoch=3"], "no setting 'epoch'"),
     (["--set", "dropout=much"], "dropout = 'much'"),
     (["--set", "dropout=2"], "dropout = 2"),
-    (["--set", "levels=[0.1]"], "levels"),
+    (["--set", "quantiles=[0.1]"], "quantiles"),
     (["--set", "dropout"], "--set dropout: write it as NAME=VALUE"),
     (["--set", "horizon=3"], "horizon is given twice"),
     (["--cell", "lstmm"], "no cell 'lstmm'; choose one of elman, "),

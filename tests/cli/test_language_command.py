@@ -1,4 +1,4 @@
-"""`ostinato fit language`, `generate` and `suggest`: from a text file to text."""
+"""`ostinato fit language-model`, `generate` and `suggest`: from a text file to text."""
 
 import random
 import shlex
@@ -9,7 +9,7 @@ from command import error_of, run
 
 from ostinato.tasks.language.recipes import DEMO
 
-SMALL = ["--set=hidden_size=24", "--set=embedding_size=12", "--set=chunk=24", "--set=learning_rate=0.02"]
+SMALL = ["--set=hidden_size=24", "--set=embedding_size=12", "--set=bptt_steps=24", "--set=learning_rate=0.02"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def song(tmp_path_factory):
 def fitted(song, tmp_path_factory):
     """What fitting printed, and the folder of the model; not to be changed."""
     out = tmp_path_factory.mktemp("models") / "model"
-    return run("fit", "language", song, "--out", out, *SMALL, "--set=epochs=8", columns=200), out
+    return run("fit", "language-model", song, "--out", out, *SMALL, "--set=epochs=8", columns=200), out
 
 
 def test_fitting_scores_the_held_out_end_and_says_how_to_go_on(fitted):
@@ -70,8 +70,8 @@ def test_it_scores_and_describes_a_text_line_by_line(fitted, song, tmp_path):
 
 def test_a_model_of_words_that_reads_backward_leads_up_to_its_prompt(song, tmp_path):
     ended = run(
-        "fit", "language", song, "--out", tmp_path / "model", "--unit", "word", "--reverse", "--lowercase", *SMALL[:2],
-        "--set=epochs=1", "--set=chunk=8", "--test", song, "--validation", song,
+        "fit", "language-model", song, "--out", tmp_path / "model", "--tokenizer", "word", "--reverse", "--lowercase",
+        *SMALL[:2], "--set=epochs=1", "--set=bptt_steps=8", "--test", song, "--validation", song,
     )  # fmt: skip
     assert (ended.code, ended.err) == (0, "")
     assert f"Scores on {song}"[:30] in ended.out
@@ -83,9 +83,9 @@ def test_a_model_of_words_that_reads_backward_leads_up_to_its_prompt(song, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "language", "nowhere.txt", "--out", "x"], "nowhere.txt: no such file or folder"),
-        (["fit", "language", "SONG", "--out", "x", "--unit", "sentence"], "unit = 'sentence'"),
-        (["fit", "language", "SONG", "--out", "x", "--test", "SONG", "--holdout", "0.2"], "--test or --holdout"),
+        (["fit", "language-model", "nowhere.txt", "--out", "x"], "nowhere.txt: no such file or folder"),
+        (["fit", "language-model", "SONG", "--out", "x", "--tokenizer", "sentence"], "tokenizer = 'sentence'"),
+        (["fit", "language-model", "SONG", "--out", "x", "--test", "SONG", "--holdout", "0.2"], "--test or --holdout"),
         (["generate", "MODEL", "--temperature", "0"], "temperature must be above 0"),
         (["generate", "nowhere"], "nowhere does not exist"),
     ],
@@ -122,4 +122,4 @@ def test_the_commands_explain_themselves(command):
     shown = run(command, "--help")
     assert f"ostinato {command} model/" in shown.out.split("Example:")[1]
     assert run(command).out.strip().startswith("Usage: ")
-    assert "--set: the model" in run("fit", "language", "--help").out
+    assert "--set: the model" in run("fit", "language-model", "--help").out

@@ -13,7 +13,7 @@ from ostinato.cli.tasks.translator import NAMED
 from ostinato.tasks.translation.recipes import DEMO
 from ostinato.tasks.translation.settings import TranslatorSettings
 
-TINY = ["--unit=word", "--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=2", "--set=max_length=8"]
+TINY = ["--tokenizer=word", "--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=2", "--set=max_length=8"]
 NUMBERS = ["zero", "one", "two", "three", "four", "five"]
 PAIRS = [(f"{a} {b}", f"{NUMBERS.index(b)} {NUMBERS.index(a)}") for a in NUMBERS for b in NUMBERS]
 

@@ -7,7 +7,7 @@ from ostinato.errors import OstinatoError
 
 def test_co2_is_weekly_with_59_weeks_missing():
     panel = Panel.from_table(load_embedded("co2"))
-    assert (len(panel.times), panel.frequency.alias, panel.frequency.season) == (2284, "W-SAT", 52)
+    assert (len(panel.times), panel.frequency.alias, panel.frequency.season_length) == (2284, "W-SAT", 52)
     assert panel.notes == ("59 of 2284 values of co2 are missing: imputed and flagged",)
     assert (~panel.observed).sum() == 59
     assert panel.target[[0, -1]].tolist() == [316.1, 371.5]

@@ -77,11 +77,11 @@ def test_a_time_off_the_grid_is_not_where_its_step_leads():
 
 
 @pytest.mark.parametrize(
-    ("alias", "season"),
+    ("alias", "season_length"),
     SEASONS.items(),
 )
-def test_the_default_season(alias, season):
-    assert Frequency.parse(alias).season == season
+def test_the_default_season(alias, season_length):
+    assert Frequency.parse(alias).season_length == season_length
 
 
 @pytest.mark.parametrize("alias", ["", "fortnight", "0", "-1D", "BME", "99999999999999999999D", "1.5", "²"])

@@ -50,7 +50,7 @@ def test_a_gradient_that_does_not_come_far_enough_vanishes():
     ("around", "of"),
     [
         (TrainingContext(needed=40), "of 40 lags that the data need"),
-        (TrainingContext(needed=90, chunk=35), "of 35 steps that training goes back"),
+        (TrainingContext(needed=90, bptt_steps=35), "of 35 steps that training goes back"),
         (TrainingContext(needed=90), "of 60 steps of the sequences"),
     ],
 )

@@ -52,7 +52,7 @@ def rows_of(lengths, units, seed=0):
 
 def forecaster():
     panel = Panel.from_table(long(missing=0.0), PanelSpec(**COVARIATES))
-    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season=7)
+    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season_length=7)
     panel = standardiser.transform(panel, standardiser.scales)
     settings = ForecasterSettings(**TINY, dropout=0.0, segment=3)
     windows = Windows(panel, settings.window, settings.horizon)
@@ -154,7 +154,7 @@ def step(case, parts):
     network, batch, loss = made(case)
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     settings = TrainingSettings(
-        epochs=1, optimizer="sgd", momentum=0.0, learning_rate=1.0, clip_norm=None, accumulate=len(parts)
+        epochs=1, optimizer="sgd", momentum=0.0, learning_rate=1.0, clip_norm=None, accumulation_steps=len(parts)
     )
     history = Trainer(network, loss, settings).fit(Given([batch(rows) for rows in parts]))
     moved = {name: before[name] - parameter.detach() for name, parameter in network.named_parameters()}

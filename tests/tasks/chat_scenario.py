@@ -7,7 +7,7 @@ from ostinato.data import music_shop
 
 SMALL = {
     "speaker": "shop",
-    "unit": "word",
+    "tokenizer": "word",
     "hidden_size": 32,
     "embedding_size": 32,
     "attention": "additive",

@@ -45,7 +45,7 @@ class _Killer(TrainingLogger):
 
 
 def interruptible():
-    return SequenceClassifier(**TINY | {"checkpoint_every": 3, "ensemble": 2, "ema": 0.9, "patience": None})
+    return SequenceClassifier(**TINY | {"checkpoint_every": 3, "ensemble": 2, "ema_decay": 0.9, "patience": None})
 
 
 def fit_until_killed(folder):

@@ -20,7 +20,7 @@ TINY = {
     "epochs": 2,
     "batch_size": 16,
     "batches_per_epoch": 4,
-    "levels": (0.1, 0.5, 0.9),
+    "quantiles": (0.1, 0.5, 0.9),
 }
 COVARIATES = {"past": ("wind", "rain"), "future": ("promo",), "static": ("size", "region")}
 

@@ -13,12 +13,12 @@ from ostinato.training import TrainingLogger
 SUBJECTS = ["the sailor", "the captain", "an old man", "the sea", "a grey gull", "the wind"]
 VERBS = ["sings to", "waits for", "remembers", "follows", "looks at", "never forgets"]
 OBJECTS = ["the harbour", "the morning", "a distant light", "the waves", "his ship", "the silent stars"]
-TINY = {"hidden_size": 24, "embedding_size": 12, "chunk": 24, "batch_size": 8, "epochs": 6, "learning_rate": 0.02}
-UNITS = {
+TINY = {"hidden_size": 24, "embedding_size": 12, "bptt_steps": 24, "batch_size": 8, "epochs": 6, "learning_rate": 0.02}
+TOKENIZERS = {
     "char": {},
-    "byte": {"unit": "byte"},
-    "word": {"unit": "word", "softmax": "tied", "chunk": 12},
-    "bpe": {"unit": "bpe", "vocabulary_size": 300, "chunk": 12},
+    "byte": {"tokenizer": "byte"},
+    "word": {"tokenizer": "word", "softmax": "tied", "bptt_steps": 12},
+    "bpe": {"tokenizer": "bpe", "vocabulary_size": 300, "bptt_steps": 12},
 }
 
 
@@ -30,14 +30,14 @@ def verses(lines, seed=0):
 
 
 @cache
-def model(unit="char", **changes):
+def model(tokenizer="char", **changes):
     """A small model, trained once for all tests; not to be changed."""
-    return LanguageModel(**TINY | UNITS[unit] | changes).fit([verses(500)])
+    return LanguageModel(**TINY | TOKENIZERS[tokenizer] | changes).fit([verses(500)])
 
 
 def untrained(**settings):
     """A model after one step on a few lines."""
-    settings = {"hidden_size": 8, "embedding_size": 6, "chunk": 8, "epochs": 1, "max_seconds": 1e-9} | settings
+    settings = {"hidden_size": 8, "embedding_size": 6, "bptt_steps": 8, "epochs": 1, "max_seconds": 1e-9} | settings
     return LanguageModel(**settings).fit([verses(20)])
 
 
@@ -65,8 +65,8 @@ def interruptible():
         hidden_size=8,
         embedding_size=6,
         num_layers=2,
-        chunk=16,
-        chunk_jitter=3,
+        bptt_steps=16,
+        bptt_jitter=3,
         batch_size=4,
         epochs=2,
         embedding_dropout=0.1,
@@ -75,7 +75,7 @@ def interruptible():
         output_dropout=0.2,
         weight_drop=0.2,
         checkpoint_every=5,
-        ema=0.9,
+        ema_decay=0.9,
     )
 
 

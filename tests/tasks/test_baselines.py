@@ -24,9 +24,11 @@ def windows(values, window, horizon, scale=1.0):
     return BaselineBatch(cut[:, :window], np.full(n, window), np.full(n, scale), cut[:, window:], observed)
 
 
-def fit(values, window, horizon, season=1, validation=(), **more):
+def fit(values, window, horizon, season_length=1, validation=(), **more):
     training = [windows(values, window, horizon)] if isinstance(values, np.ndarray) else values
-    return fit_baselines(training, validation, window=window, horizon=horizon, season=season, levels=LEVELS, **more)
+    return fit_baselines(
+        training, validation, window=window, horizon=horizon, season_length=season_length, levels=LEVELS, **more
+    )
 
 
 def pieces(batch, *cuts):
@@ -53,7 +55,7 @@ SEASONAL = np.tile([3.0, -1.0, 4.0, 1.0], 30)
     ],
 )
 def test_each_baseline_is_exact_on_the_series_it_describes(name, values):
-    fitted = fit(values, window=10, horizon=6, season=4)
+    fitted = fit(values, window=10, horizon=6, season_length=4)
     batch = windows(values, 10, 6)
     forecast = fitted.forecast(name, batch)
     np.testing.assert_allclose(forecast.point, batch.target, atol=1e-4)
@@ -61,22 +63,22 @@ def test_each_baseline_is_exact_on_the_series_it_describes(name, values):
 
 
 def test_seasonal_baselines_are_offered_only_when_the_window_holds_the_seasons():
-    assert fit(SEASONAL, window=3, horizon=2, season=4).names == ("naive", "drift", "ridge")
-    assert fit(SEASONAL, window=4, horizon=2, season=4).names == ("naive", "drift", "seasonal naive", "ridge")
+    assert fit(SEASONAL, window=3, horizon=2, season_length=4).names == ("naive", "drift", "ridge")
+    assert fit(SEASONAL, window=4, horizon=2, season_length=4).names == ("naive", "drift", "seasonal naive", "ridge")
     every = ("naive", "drift", "seasonal naive", "seasonal drift", "ridge")
-    assert fit(SEASONAL, window=8, horizon=2, season=4).names == every
-    assert fit(SEASONAL, window=8, horizon=2, season=1).names == ("naive", "drift", "ridge")
+    assert fit(SEASONAL, window=8, horizon=2, season_length=4).names == every
+    assert fit(SEASONAL, window=8, horizon=2, season_length=1).names == ("naive", "drift", "ridge")
 
 
 def test_a_baseline_that_is_not_on_offer_is_refused_by_name():
-    fitted = fit(SEASONAL, window=3, horizon=2, season=4)
+    fitted = fit(SEASONAL, window=3, horizon=2, season_length=4)
     with pytest.raises(ValueError, match="no baseline 'seasonal naive'; there are naive, drift, ridge"):
         fitted.forecast("seasonal naive", windows(SEASONAL, 3, 2))
 
 
 def test_what_stands_before_a_short_context_is_ignored():
     values = SEASONAL + noise(0, 120)
-    fitted = fit(values, window=8, horizon=3, season=4)
+    fitted = fit(values, window=8, horizon=3, season_length=4)
     context = np.array([[0, 0, 0, 0, 0, 5.0, 6.0, 8.0]])
     other = np.where(np.arange(8) < 5, np.nan, context)
     for name in fitted.names:
@@ -94,7 +96,7 @@ def test_what_stands_before_a_short_context_is_ignored():
 
 
 def test_one_value_alone_is_repeated_by_all_but_ridge():
-    fitted = fit(SEASONAL, window=8, horizon=3, season=4)
+    fitted = fit(SEASONAL, window=8, horizon=3, season_length=4)
     one = BaselineBatch(np.full((1, 8), 2.0), np.array([1]), np.ones(1), np.zeros((1, 3)), np.zeros((1, 3), bool))
     for name in set(fitted.names) - {"ridge"}:
         np.testing.assert_array_equal(fitted.point(name, one), np.full((1, 3), 2.0))
@@ -146,7 +148,7 @@ def test_ridge_beats_the_others_where_the_past_matters():
     values, shocks = np.zeros(2000), noise(1, 2000)
     for t in range(2, 2000):
         values[t] = 1.2 * values[t - 1] - 0.6 * values[t - 2] + shocks[t]
-    fitted = fit(values[:1500], window=12, horizon=4, season=4)
+    fitted = fit(values[:1500], window=12, horizon=4, season_length=4)
     test = windows(values[1500:], 12, 4)
     errors = {name: np.abs(fitted.point(name, test) - test.target).mean() for name in fitted.names}
     assert min(errors, key=errors.get) == "ridge"
@@ -205,7 +207,7 @@ def test_batches_of_any_size_fit_the_same_baselines(cuts, limit):
     batch = windows(SEASONAL + noise(0, 120), 8, 3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESIDUAL_WINDOWS", limit)
-        whole, parts = fit([batch], 8, 3, season=4), fit(pieces(batch, *sorted(cuts)), 8, 3, season=4)
+        whole, parts = fit([batch], 8, 3, season_length=4), fit(pieces(batch, *sorted(cuts)), 8, 3, season_length=4)
     for name, value in whole.state().items():
         np.testing.assert_allclose(parts.state()[name], value, atol=1e-9)
 
@@ -233,7 +235,7 @@ def test_a_step_that_is_never_observed_takes_the_quantiles_of_all_steps():
 
 def test_a_state_and_settings_restore_the_same_forecasts():
     batch = windows(SEASONAL + noise(3, 120), 9, 5)
-    fitted = fit([batch], 9, 5, season=4)
+    fitted = fit([batch], 9, 5, season_length=4)
     state = {name: np.array(value) for name, value in fitted.state().items()}
     again = Baselines.from_state(state, **json.loads(json.dumps(fitted.settings)))
     assert again.names == fitted.names
@@ -266,4 +268,4 @@ def test_arrays_that_break_the_contract_are_refused():
     with pytest.raises(ValueError, match="observed target is not finite"):
         fit([batch._replace(target=np.full_like(batch.target, np.inf))], 4, 2)
     with pytest.raises(ValueError, match="levels must lie between 0 and 1"):
-        fit_baselines([batch], window=4, horizon=2, season=1, levels=(0.0, 0.5))
+        fit_baselines([batch], window=4, horizon=2, season_length=1, levels=(0.0, 0.5))

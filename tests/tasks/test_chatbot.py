@@ -227,7 +227,9 @@ def test_an_unfitted_chatbot_says_so():
             call(Chatbot())
 
 
-@pytest.mark.parametrize("other", [{"unit": "bpe", "cell": "lstm"}, {"unit": "char", "cell": "lstm"}, {"ensemble": 2}])
+@pytest.mark.parametrize(
+    "other", [{"tokenizer": "bpe", "cell": "lstm"}, {"tokenizer": "char", "cell": "lstm"}, {"ensemble": 2}]
+)
 def test_other_units_cells_and_ensembles_train_and_reply(other):
     bot = Chatbot(**TINY | {"speaker": None, "threshold": 0.0} | other).fit(Dialogues.of(FEW))
     assert isinstance(bot.reply(["Hello."]).text, str)

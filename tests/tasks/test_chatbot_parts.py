@@ -37,9 +37,9 @@ def test_the_share_of_unknown_words_is_of_words_never_heard(said, share):
     assert known().unknown_share(said) == share
 
 
-@pytest.mark.parametrize("unit", ["word", "bpe", "char", "byte"])
-def test_a_context_is_its_last_turns_in_lower_case_with_a_mark_between(unit):
-    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit=unit))
+@pytest.mark.parametrize("kind", ["word", "bpe", "char", "byte"])
+def test_a_context_is_its_last_turns_in_lower_case_with_a_mark_between(kind):
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(tokenizer=kind))
     one, both = tokenizer.context(["Is it raining?"]), tokenizer.context(["I do!", "Is it raining?"])
     assert tokenizer.written.decode(one).lower() == "is it raining?"
     assert list(both[-len(one) :]) == list(one)
@@ -51,12 +51,12 @@ def test_a_context_is_its_last_turns_in_lower_case_with_a_mark_between(unit):
 
 
 def test_of_a_long_context_the_last_units_are_read():
-    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit="word", context_units=3))
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(tokenizer="word", context_units=3))
     assert tokenizer.written.decode(tokenizer.context(["Hello there.", "Do you like rain?"])) == "like rain?"
 
 
 def test_replies_longer_than_the_longest_are_left_out_and_counted():
-    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(unit="char"))
+    tokenizer = DialogueTokenizer.learn(EXAMPLES, ChatbotSettings(tokenizer="char"))
     encoded = tokenizer.encoded(EXAMPLES, max_length=5)
     assert (len(encoded.examples), len(encoded.pairs), encoded.left_out) == (2, 2, 1)
     assert [tokenizer.written.decode(reply) for _, reply in encoded.pairs] == ["I do!", "I do!"]

@@ -26,7 +26,7 @@ def network(seed=0, **changes):
 
 
 def chosen(**changes):
-    small = {"hidden_size": 6, "embedding_size": 5, "unit": "word", "max_length": 12}
+    small = {"hidden_size": 6, "embedding_size": 5, "tokenizer": "word", "max_length": 12}
     return ChatbotSettings(**small | changes)
 
 

@@ -16,8 +16,8 @@ from ostinato.training import latest
 CASES = {
     "words": {},
     "no linear part": {"linear": False, "calibration": "none", "lowercase": False},
-    "characters": {"unit": "char", "pooling": "attention", "max_length": 40},
-    "pieces": {"unit": "bpe", "vocabulary_size": 300, "ensemble": 2, "split": "whitespace"},
+    "characters": {"tokenizer": "char", "pooling": "attention", "max_length": 40},
+    "pieces": {"tokenizer": "bpe", "vocabulary_size": 300, "ensemble": 2, "split": "whitespace"},
     "weights by label": {"class_weights": {"positive": 1.5, "negative": 1.0}, "bidirectional": False},
 }
 

@@ -26,11 +26,11 @@ WRONG = [
     ({"wiring": "transformer"}, r"wiring = 'transformer': .*'encoder_decoder' or 'many_to_one'"),
     ({"cell": "grux"}, rf"cell = 'grux': no cell 'grux'; choose one of {', '.join(CELLS)}, or give a Cell class"),
     ({"cell": int}, r"cell = <class 'int'>: .*subclass of Cell"),
-    ({"levels": (0.1, 0.9)}, r"levels = \(0.1, 0.9\): .*contain 0.5"),
-    ({"levels": (0.9, 0.5)}, r"levels .*rise strictly"),
-    ({"levels": ()}, r"levels .*rise strictly"),
-    ({"levels": (0.0, 0.5)}, r"levels .*between 0 and 1"),
-    ({"levels": (0.5, float("nan"))}, r"levels .*finite"),
+    ({"quantiles": (0.1, 0.9)}, r"quantiles = \(0.1, 0.9\): .*contain 0.5"),
+    ({"quantiles": (0.9, 0.5)}, r"quantiles .*rise strictly"),
+    ({"quantiles": ()}, r"quantiles .*rise strictly"),
+    ({"quantiles": (0.0, 0.5)}, r"quantiles .*between 0 and 1"),
+    ({"quantiles": (0.5, float("nan"))}, r"quantiles .*finite"),
     ({"window": 10, "segment": 3}, r"window \(10\) must be a multiple of segment \(3\)"),
     ({"returns": "log", "scaling": "last"}, r"returns='log' models returns: .*scaling='difference'"),
     ({"wiring": "many_to_one", "decoding": "recurrent"}, r"decoding='recurrent' belongs to .*'encoder_decoder'"),
@@ -50,8 +50,8 @@ def test_a_wrong_setting_is_named_with_its_choices_in_one_line(wrong, message):
 @pytest.mark.parametrize("estimator", [LanguageModel, SequenceClassifier, Translator, Chatbot])
 @pytest.mark.parametrize("choosing", [{"vocabulary_size": 300}, {"min_count": 2}], ids=str)
 def test_what_would_choose_among_bytes_is_refused(estimator, choosing):
-    with pytest.raises(OstinatoError, match=r"unit='byte' always has all 256 bytes: leave .*min_count out"):
-        estimator(unit="byte", **choosing)
+    with pytest.raises(OstinatoError, match=r"tokenizer='byte' always has all 256 bytes: leave .*min_count out"):
+        estimator(tokenizer="byte", **choosing)
 
 
 def test_all_that_is_wrong_is_told_at_once():
@@ -72,8 +72,8 @@ def test_settings_are_frozen_and_every_one_is_described():
         {},
         {"returns": "log"},
         {"wiring": "many_to_one"},
-        {"target": "a,b", "past": ("wind",), "levels": [0.2, 0.5]},
-        {"window": 24, "segment": 4, "season": 7, "frequency": "h", "cell": "lstm_gru"},
+        {"target": "a,b", "past": ("wind",), "quantiles": [0.2, 0.5]},
+        {"window": 24, "segment": 4, "season_length": 7, "frequency": "h", "cell": "lstm_gru"},
     ],
     ids=str,
 )

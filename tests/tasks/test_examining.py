@@ -29,9 +29,9 @@ CASES = {
     "classifier of numbers": (SequenceClassifier, {}, waves),
     "tagger of words": (SequenceTagger, {"decoder": "crf"}, lambda: sentences(60)),
     "tagger of numbers": (SequenceTagger, {}, moves),
-    "language model": (LanguageModel, {"chunk": 10}, lambda: [verses(60)]),
+    "language model": (LanguageModel, {"bptt_steps": 10}, lambda: [verses(60)]),
     "translator": (Translator, {}, lambda: numbers(80)),
-    "translator, input feeding": (Translator, {"input_feeding": True, "unit": "char"}, lambda: numbers(20)),
+    "translator, input feeding": (Translator, {"input_feeding": True, "tokenizer": "char"}, lambda: numbers(20)),
     "chatbot": (Chatbot, {}, lambda: parts()[0]),
 }
 

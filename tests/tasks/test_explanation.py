@@ -14,8 +14,8 @@ TEXT = "My friends called it stale,  but the film wasn't <unk> at all.\nNever du
 
 @pytest.fixture(scope="module", params=[("word", True), ("word", False), ("char", True)], ids=str)
 def classifier(request):
-    unit, both = request.param
-    return SequenceClassifier(**TINY, unit=unit, bidirectional=both).fit(reviews())
+    tokenizer, both = request.param
+    return SequenceClassifier(**TINY, tokenizer=tokenizer, bidirectional=both).fit(reviews())
 
 
 def odds(classifier, text, label):
@@ -41,7 +41,7 @@ def test_contributions_and_scores_equal_a_brute_force_evaluation(classifier):
 def test_the_words_are_those_of_the_text(classifier):
     words = classifier.explain(TEXT).words
     assert "".join(words) == "".join(TEXT.split())
-    if classifier.settings.unit == "word":
+    if classifier.settings.tokenizer == "word":
         assert words[:6] == ("My", "friends", "called", "it", "stale", ",")
 
 

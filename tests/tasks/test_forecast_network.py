@@ -28,7 +28,7 @@ CASES = [
 def panel():
     """Series at unit scale with a covariate of every kind."""
     panel = Panel.from_table(long(), PanelSpec(**COVARIATES))
-    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season=7)
+    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season_length=7)
     return standardiser.transform(panel, standardiser.scales)
 
 
@@ -135,7 +135,7 @@ def plain_loss(chosen, forecast, target, observed):
         for number, value in enumerate(forecast[row, step]):
             error = target[row, step] - value
             if chosen.output == "quantiles":
-                level = chosen.levels[number]
+                level = chosen.quantiles[number]
                 total += 2 * (level * error if error >= 0 else (level - 1) * error)
             else:
                 total += abs(error) if chosen.output == "mae" else error**2
@@ -147,7 +147,7 @@ def plain_loss(chosen, forecast, target, observed):
 @settings(max_examples=40, deadline=None)
 def test_the_loss_is_the_plain_mean_over_the_observed_targets(panel, seed, output):
     random = np.random.default_rng(seed)
-    chosen = ForecasterSettings(output=output, levels=(0.1, 0.5, 0.7))
+    chosen = ForecasterSettings(output=output, quantiles=(0.1, 0.5, 0.7))
     target, observed = random.normal(size=(4, 6)), random.random((4, 6)) < 0.6
     observed[0, 0] = True
     forecast = torch.tensor(random.normal(size=(4, 6, chosen.outputs)), requires_grad=True)
@@ -163,9 +163,9 @@ def test_the_loss_is_the_plain_mean_over_the_observed_targets(panel, seed, outpu
 
 
 def test_the_median_alone_has_the_absolute_error_as_its_loss(panel):
-    network, batch = network_and_batch(panel, levels=(0.5,))
+    network, batch = network_and_batch(panel, quantiles=(0.5,))
     median, point = (forecast_loss(ForecasterSettings(**each), network(batch), batch).mean for each in (
-        {"levels": (0.5,)}, {"output": "mae"}
+        {"quantiles": (0.5,)}, {"output": "mae"}
     ))  # fmt: skip
     torch.testing.assert_close(median, point)
 

@@ -43,7 +43,7 @@ def test_it_learns_a_season_and_jumps_that_a_future_covariate_announces():
     y = 20 + 5 * np.sin(2 * np.pi * np.arange(rows) / 7) + 8 * promo + 0.5 * random.normal(size=rows)
     frame = pd.DataFrame({"ds": pd.date_range("2022-01-01", periods=rows), "y": y, "promo": promo})
     chosen = {"horizon": 7, "window": 14, "hidden_size": 16, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 64}
-    forecaster = Forecaster(**chosen, target="y", future="promo", epochs=30, levels=(0.1, 0.5, 0.9))
+    forecaster = Forecaster(**chosen, target="y", future="promo", epochs=30, quantiles=(0.1, 0.5, 0.9))
     scores = dict(forecaster.fit(frame, holdout=0.2).evaluate(frame).rows)
     ours = scores.pop("ostinato")
     assert ours["mae"] < 0.6  # 0.4 is the noise alone
@@ -330,13 +330,13 @@ def test_validation_data_without_times_are_counted_on():
 def test_window_season_and_segment_are_found_where_they_are_not_given():
     free = {name: value for name, value in TINY.items() if name != "window"}
     found = Forecaster(**free).fit(wide(300)).settings
-    assert (found.season, found.window, found.segment) == (7, 14, 1)
+    assert (found.season_length, found.window, found.segment) == (7, 14, 1)
     found = Forecaster(**free | {"horizon": 24}).fit(wide(400)).settings
     assert (found.window, found.segment) == (48, 4)
     found = Forecaster(**free | {"horizon": 24}).fit(wide(70)).settings
     assert found.window == (70 - 24 - 24) // 2  # half of what training has left
-    found = Forecaster(**free | {"season": 12, "segment": 6}).fit(wide(300)).settings
-    assert (found.season, found.window, found.segment) == (12, 24, 6)
+    found = Forecaster(**free | {"season_length": 12, "segment": 6}).fit(wide(300)).settings
+    assert (found.season_length, found.window, found.segment) == (12, 24, 6)
 
 
 def test_the_segment_found_leaves_twelve_segments():
@@ -351,10 +351,10 @@ def test_the_segment_found_leaves_twelve_segments():
 def test_fitting_again_begins_anew():
     forecaster = Forecaster(**TINY | {"window": None}).fit(wide(60), holdout=0.2)
     forecaster.evaluate(wide(60))
-    assert forecaster.settings.season == 7
+    assert forecaster.settings.season_length == 7
     hourly = wide(120, freq="h")
     forecaster.fit(hourly)
-    assert (forecaster.settings.season, forecaster.settings.window) == (24, 48)
+    assert (forecaster.settings.season_length, forecaster.settings.window) == (24, 48)
     assert forecaster.metrics is None
     assert_same(forecaster.predict(hourly), Forecaster(**TINY | {"window": None}).fit(hourly).predict(hourly))
 
@@ -478,5 +478,5 @@ def test_a_future_table_is_refused_by_a_model_that_would_not_read_it():
 
 def test_training_leaves_torchs_threads_as_they_were():
     threads = torch.get_num_threads()
-    Forecaster(horizon=3, window=12, hidden_size=4, epochs=1, threads=2).fit(load_embedded("sunspots"))
+    Forecaster(horizon=3, window=12, hidden_size=4, epochs=1, num_threads=2).fit(load_embedded("sunspots"))
     assert torch.get_num_threads() == threads

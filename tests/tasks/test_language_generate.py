@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from language_scenario import UNITS, model, untrained, verses
+from language_scenario import TOKENIZERS, model, untrained, verses
 
 from ostinato import LanguageModel, OstinatoError
 from ostinato.tasks.language.generate import context
@@ -12,17 +12,17 @@ def write(trained, prompt="the sea ", **options):
     return "".join(trained.generate(prompt, **{"length": 30, "seed": 5} | options))
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_same_seed_writes_the_same_text_and_another_another(unit):
-    trained = model(unit)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_the_same_seed_writes_the_same_text_and_another_another(tokenizer):
+    trained = model(tokenizer)
     assert write(trained) == write(trained)
     assert write(trained) != write(trained, seed=6)
     assert write(trained, seed=None) != write(trained, seed=None)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_length_is_counted_in_units(unit):
-    trained = model(unit)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_the_length_is_counted_in_units(tokenizer):
+    trained = model(tokenizer)
     text = write(trained, temperature=0.1)
     assert len(trained._fitted.tokenizer.encode("the sea " + text)) == pytest.approx(
         30 + len(trained._fitted.tokenizer.encode("the sea ")), abs=3
@@ -36,10 +36,10 @@ def test_what_a_trained_model_writes_is_like_what_it_read():
     assert sum(word in words for word in written) > 0.8 * len(written)
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}])
-def test_the_narrowest_choice_is_the_likeliest_unit(unit, options):
-    fitted = model(unit)._fitted
+def test_the_narrowest_choice_is_the_likeliest_unit(tokenizer, options):
+    fitted = model(tokenizer)._fitted
     ids, state, expected = torch.tensor([context(fitted, "the sea ")]), None, []
     for _ in range(20):
         scores, state = fitted.network.following(ids, state)
@@ -47,7 +47,7 @@ def test_the_narrowest_choice_is_the_likeliest_unit(unit, options):
             scores[:, fitted.tokenizer.unknown] = -torch.inf
         ids = scores.argmax(-1, keepdim=True)
         expected.append(int(ids))
-    text = write(model(unit), prompt="the sea ", length=20, **options)
+    text = write(model(tokenizer), prompt="the sea ", length=20, **options)
     assert text == fitted.tokenizer.decode(expected)
 
 
@@ -65,17 +65,17 @@ def test_only_the_likeliest_units_are_drawn():
 
 
 def test_it_never_writes_what_has_no_name():
-    trained = untrained(unit="word", min_count=3)
+    trained = untrained(tokenizer="word", min_count=3)
     assert trained._fitted.trained.unknown == 0 or "<unk>" not in write(trained, length=200)
     assert "\ufffd" not in write(untrained(vocabulary_size=10), length=200)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_writing_stops_before_a_stop(unit):
-    whole = write(model(unit), length=100)
-    stopped = write(model(unit), length=100, stop=".\n")
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_writing_stops_before_a_stop(tokenizer):
+    whole = write(model(tokenizer), length=100)
+    stopped = write(model(tokenizer), length=100, stop=".\n")
     assert stopped == whole[: whole.index(".\n")]
-    assert write(model(unit), length=100, stop=["ZZZ", ".\n"]) == stopped
+    assert write(model(tokenizer), length=100, stop=["ZZZ", ".\n"]) == stopped
 
 
 def test_pieces_come_as_they_are_written():
@@ -111,9 +111,9 @@ def test_each_of_many_stops_for_itself():
 # Backward.
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_model_that_reads_backward_writes_what_comes_before(unit):
-    trained = model(unit, reverse=True)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_a_model_that_reads_backward_writes_what_comes_before(tokenizer):
+    trained = model(tokenizer, reverse=True)
     ending = " the harbour.\n"
     text = write(trained, ending, length=40, temperature=0.3)
     assert text == write(trained, ending, length=40, temperature=0.3)
@@ -125,12 +125,12 @@ def test_a_model_that_reads_backward_writes_what_comes_before(unit):
     assert trained.generate_many([ending], length=40, temperature=0.3, seed=5) == [text]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_loaded_model_writes_suggests_and_scores_as_the_saved_one(unit, tmp_path):
-    saved = model(unit)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_a_loaded_model_writes_suggests_and_scores_as_the_saved_one(tokenizer, tmp_path):
+    saved = model(tokenizer)
     scores = saved.evaluate([verses(3, seed=2)]).to_dict()
-    saved.save(tmp_path / unit)
-    loaded = LanguageModel.load(tmp_path / unit)
+    saved.save(tmp_path / tokenizer)
+    loaded = LanguageModel.load(tmp_path / tokenizer)
     assert write(loaded) == write(saved)
     assert loaded.suggest("the s") == saved.suggest("the s")
     assert loaded.metrics.to_dict() == scores == loaded.evaluate([verses(3, seed=2)]).to_dict()

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from language_scenario import TINY, UNITS, model, untrained, verses
+from language_scenario import TINY, TOKENIZERS, model, untrained, verses
 
 from ostinato import LanguageModel, OstinatoError
 from ostinato.data import Passage, Text
@@ -15,9 +15,9 @@ from ostinato.tasks.language.reading import Reader, in_chunks
 TEST = [verses(40, seed=1)]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_it_beats_the_unigram_and_the_bigram_model(unit):
-    scores = model(unit).evaluate(TEST)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_it_beats_the_unigram_and_the_bigram_model(tokenizer):
+    scores = model(tokenizer).evaluate(TEST)
     assert list(scores.rows) == ["ostinato", "bigram", "unigram"]
     figures = [scores.rows[name]["bits_per_char"] for name in scores.rows]
     assert figures == sorted(figures)
@@ -25,9 +25,9 @@ def test_it_beats_the_unigram_and_the_bigram_model(unit):
     assert figures[0] < 0.9 * figures[1]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_bits_of_a_character_are_those_of_all_units_over_all_characters(unit):
-    trained = model(unit)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_bits_of_a_character_are_those_of_all_units_over_all_characters(tokenizer):
+    trained = model(tokenizer)
     text = "the sailor sings to the harbour.\nzö follows.\n"
     rows, corpus = trained.evaluate([text]).rows, trained._fitted.read([text])
     for scores in rows.values():
@@ -35,11 +35,11 @@ def test_bits_of_a_character_are_those_of_all_units_over_all_characters(unit):
         bits = scores["nats_per_unit"] * len(corpus) / math.log(2) + 8 * corpus.counted.unknown_bytes
         assert scores["bits_per_char"] == pytest.approx(bits / len(text))
     assert rows["ostinato"]["perplexity"] == pytest.approx(trained.perplexity([text]))
-    assert corpus.counted.unknown_bytes == {"char": 2 + 3, "byte": 0, "word": 4, "bpe": 0}[unit]
+    assert corpus.counted.unknown_bytes == {"char": 2 + 3, "byte": 0, "word": 4, "bpe": 0}[tokenizer]
 
 
 def test_the_baselines_are_what_one_would_count_by_hand():
-    fitted = untrained(unit="word", validation_share=0.5)._fitted
+    fitted = untrained(tokenizer="word", validation_share=0.5)._fitted
     ids = fitted.read([verses(10)]).ids.long()
     single, pairs = torch.zeros(len(fitted.tokenizer)), torch.zeros(len(fitted.tokenizer), len(fitted.tokenizer))
     trained = fitted.read(Passage(Text.of([verses(20)]), 0, fitted.trained.characters)).ids.tolist()
@@ -58,7 +58,7 @@ def test_the_baselines_are_what_one_would_count_by_hand():
 
 @pytest.mark.parametrize("softmax", ["full", "tied"])
 def test_an_untrained_model_begins_as_the_unigram_model(softmax):
-    rows = untrained(unit="byte", softmax=softmax, learning_rate=1e-9).evaluate(TEST).rows
+    rows = untrained(tokenizer="byte", softmax=softmax, learning_rate=1e-9).evaluate(TEST).rows
     assert rows["ostinato"]["perplexity"] == pytest.approx(rows["unigram"]["perplexity"], rel=0.1)
 
 
@@ -103,10 +103,10 @@ def test_dynamic_evaluation_learns_from_what_it_has_read_and_leaves_the_weights_
 # Lines.
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_predict_tells_what_each_line_costs(unit, reverse):
-    trained = model(unit) if not reverse else untrained(unit=unit, reverse=True)
+def test_predict_tells_what_each_line_costs(tokenizer, reverse):
+    trained = model(tokenizer) if not reverse else untrained(tokenizer=tokenizer, reverse=True)
     text = "the sailor sings to the harbour.\n\nthe harbour eats the umbrella.\n"
     table = trained.predict([text])
     assert table["text"].tolist() == text.split("\n")[:-1]
@@ -119,9 +119,9 @@ def test_predict_tells_what_each_line_costs(unit, reverse):
 # What is learned, and from what.
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
-def test_nothing_is_learned_from_the_validation_text_but_when_to_stop(unit):
-    settings = {"unit": unit, "hidden_size": 8, "chunk": 8, "epochs": 1}
+@pytest.mark.parametrize("tokenizer", ["char", "word"])
+def test_nothing_is_learned_from_the_validation_text_but_when_to_stop(tokenizer):
+    settings = {"tokenizer": tokenizer, "hidden_size": 8, "bptt_steps": 8, "epochs": 1}
     text = verses(20)
     given = LanguageModel(**settings).fit([text], ["Ω zebra\n" * 20])
     shared = LanguageModel(**settings).fit([text + "Ω zebra\n" * 8])
@@ -132,17 +132,17 @@ def test_nothing_is_learned_from_the_validation_text_but_when_to_stop(unit):
 
 
 def test_the_vocabulary_can_be_limited_and_made_small_letters():
-    tokens = untrained(unit="word", vocabulary_size=6)._fitted.tokenizer.tokens
+    tokens = untrained(tokenizer="word", vocabulary_size=6)._fitted.tokenizer.tokens
     assert (len(tokens), tokens[0]) == (6, "<unk>")
-    assert "harbour" not in untrained(unit="word", min_count=40)._fitted.tokenizer.tokens
-    loud = LanguageModel(hidden_size=8, chunk=8, epochs=1, lowercase=True).fit([verses(20).upper()])
+    assert "harbour" not in untrained(tokenizer="word", min_count=40)._fitted.tokenizer.tokens
+    loud = LanguageModel(hidden_size=8, bptt_steps=8, epochs=1, lowercase=True).fit([verses(20).upper()])
     assert "T" not in loud._fitted.tokenizer.tokens
     assert loud.perplexity(["THE SEA"]) == loud.perplexity(["the sea"])
 
 
 def test_a_model_that_reads_backward_is_one_of_the_text_reversed():
     text = verses(20)
-    backward = LanguageModel(hidden_size=8, chunk=8, epochs=1, reverse=True).fit([text], [text])
+    backward = LanguageModel(hidden_size=8, bptt_steps=8, epochs=1, reverse=True).fit([text], [text])
     fitted = backward._fitted
     corpus = fitted.read(["the sea\n"])
     assert fitted.tokenizer.decode(corpus.ids.tolist()) == "\naes eht"
@@ -152,15 +152,15 @@ def test_a_model_that_reads_backward_is_one_of_the_text_reversed():
 
 
 def test_streams_are_not_shorter_than_a_chunk_unless_asked_for():
-    fewer = untrained(chunk=100)
+    fewer = untrained(bptt_steps=100)
     assert fewer.settings.batch_size == (fewer._fitted.trained.units - 1) // 100 > 1
-    assert untrained(chunk=100, batch_size=20).settings.batch_size == 20
+    assert untrained(bptt_steps=100, batch_size=20).settings.batch_size == 20
 
 
 def test_a_long_text_trains_from_a_file_as_from_memory(monkeypatch, tmp_path):
     from ostinato.data import corpus
 
-    settings = {"hidden_size": 8, "chunk": 8, "epochs": 1}
+    settings = {"hidden_size": 8, "bptt_steps": 8, "epochs": 1}
     path = tmp_path / "song.txt"
     path.write_text(verses(30))
     held = LanguageModel(**settings).fit(path)
@@ -186,11 +186,11 @@ def test_the_summary_says_what_it_is():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"unit": "sentence"}, "unit = 'sentence'"),
-        ({"chunk": 10, "chunk_jitter": 3}, r"chunk_jitter \(3\) must be at most a quarter of chunk \(10\)"),
+        ({"tokenizer": "sentence"}, "tokenizer = 'sentence'"),
+        ({"bptt_steps": 10, "bptt_jitter": 3}, r"bptt_jitter \(3\) must be at most a quarter of bptt_steps \(10\)"),
         ({"dropout": 0.2}, "dropout acts between recurrent layers"),
-        ({"split": "whitespace"}, "split='whitespace' is for unit='word', and unit is 'char'"),
-        ({"ema": 0.9, "averaging_trigger": 3}, "two kinds of average"),
+        ({"split": "whitespace"}, "split='whitespace' is for tokenizer='word', and tokenizer is 'char'"),
+        ({"ema_decay": 0.9, "averaging_trigger": 3}, "two kinds of average"),
         ({"hiden_size": 3}, "did you mean 'hidden_size'"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from language_scenario import UNITS, model, untrained, verses
+from language_scenario import TOKENIZERS, model, untrained, verses
 
 from ostinato import LanguageModel, OstinatoError
 from ostinato.tasks.language.generate import context
@@ -10,10 +10,10 @@ from ostinato.tasks.language.generate import context
 TYPED = ["", "the ", "the s", "the sailo", "the sailor sings to the har", "an old man ", "the\n", "the sea.\nan o"]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("typed", TYPED)
-def test_suggestions_begin_as_typed_and_are_probabilities(unit, typed):
-    found = model(unit).suggest(typed, k=4)
+def test_suggestions_begin_as_typed_and_are_probabilities(tokenizer, typed):
+    found = model(tokenizer).suggest(typed, k=4)
     prefix = typed.split()[-1] if typed and not typed[-1].isspace() else ""
     assert 1 <= len(found) <= 4
     assert all(word.startswith(prefix) and word.isalpha() for word, _ in found)
@@ -23,16 +23,16 @@ def test_suggestions_begin_as_typed_and_are_probabilities(unit, typed):
     assert len({word for word, _ in found}) == len(found)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_text_before_decides_what_is_suggested(unit):
-    assert model(unit).suggest("the captain never ")[0][0] == "forgets"
-    assert model(unit).suggest("the captain rem")[0][0] == "remembers"
-    assert {word for word, _ in model(unit).suggest("a grey ", k=1)} == {"gull"}
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_the_text_before_decides_what_is_suggested(tokenizer):
+    assert model(tokenizer).suggest("the captain never ")[0][0] == "forgets"
+    assert model(tokenizer).suggest("the captain rem")[0][0] == "remembers"
+    assert {word for word, _ in model(tokenizer).suggest("a grey ", k=1)} == {"gull"}
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_word_that_stands_whole_is_followed_up_without_a_space(unit):
-    assert model(unit).suggest("the captain never") == model(unit).suggest("the captain never ")
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_a_word_that_stands_whole_is_followed_up_without_a_space(tokenizer):
+    assert model(tokenizer).suggest("the captain never") == model(tokenizer).suggest("the captain never ")
 
 
 def test_a_word_model_gives_the_softmax_over_words_that_begin_so():
@@ -63,9 +63,9 @@ def test_a_character_model_gives_the_probability_of_the_letters_and_of_an_end_be
     assert dict(trained.suggest("the sailor sings to the h"))["harbour"] == pytest.approx(share, rel=1e-3)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_what_is_suggested_does_not_depend_on_what_was_asked_before(unit):
-    one, other = model(unit), LanguageModel()
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_what_is_suggested_does_not_depend_on_what_was_asked_before(tokenizer):
+    one, other = model(tokenizer), LanguageModel()
     other._fitted, other.settings = one._fitted, one.settings
     first = [one.suggest(typed) for typed in TYPED]
     again = [other.suggest(typed) for typed in reversed(TYPED)][::-1]
@@ -80,13 +80,13 @@ def test_nothing_is_suggested_where_no_word_begins_so():
 
 
 def test_words_that_whitespace_parts_keep_their_marks():
-    trained = untrained(unit="word", split="whitespace")
+    trained = untrained(tokenizer="word", split="whitespace")
     assert all(word.startswith("harb") for word, _ in trained.suggest("the harb"))
     assert {word for word, _ in trained.suggest("the harb")} <= {"harbour", "harbour."}
 
 
 def test_letters_of_a_model_of_small_letters_may_be_typed_large():
-    quiet = LanguageModel(unit="word", lowercase=True, hidden_size=8, chunk=8, epochs=1).fit([verses(20)])
+    quiet = LanguageModel(tokenizer="word", lowercase=True, hidden_size=8, bptt_steps=8, epochs=1).fit([verses(20)])
     assert quiet.suggest("THE SAI")[0][0] == "sailor"
 
 

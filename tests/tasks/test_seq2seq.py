@@ -194,10 +194,10 @@ def test_alignment_is_the_attention_of_each_step_whatever_the_company():
         np.testing.assert_allclose(weights, align(net, [pair])[0])
 
 
-@pytest.mark.parametrize("unit", ["word", "char", "byte", "bpe"])
-def test_texts_come_back_from_their_units(unit):
+@pytest.mark.parametrize("kind", ["word", "char", "byte", "bpe"])
+def test_texts_come_back_from_their_units(kind):
     texts = ["The cat sat.", "A dog, a cat!"]
-    tokenizer = TextTokenizer.learn(texts, Seq2SeqSettings(unit=unit), ["<to fr>"])
+    tokenizer = TextTokenizer.learn(texts, Seq2SeqSettings(tokenizer=kind), ["<to fr>"])
     again = TextTokenizer.from_json(tokenizer.to_json())
     assert tokenizer.tokenizer.specials == (*SPECIALS, "<to fr>")
     for text in texts:

@@ -160,12 +160,14 @@ def test_the_same_seed_gives_the_same_model_and_another_another():
     assert not first.equals(other)
 
 
-@pytest.mark.parametrize("unit", ["char", "byte", "bpe"])
-def test_texts_may_be_cut_into_other_units(unit):
-    size = {"vocabulary_size": 300} if unit == "bpe" else {}
-    classifier = SequenceClassifier(**TINY | {"epochs": 1}, unit=unit, **size, word_dropout=0.2).fit(reviews())
+@pytest.mark.parametrize("tokenizer", ["char", "byte", "bpe"])
+def test_texts_may_be_cut_into_other_units(tokenizer):
+    size = {"vocabulary_size": 300} if tokenizer == "bpe" else {}
+    classifier = SequenceClassifier(**TINY | {"epochs": 1}, tokenizer=tokenizer, **size, word_dropout=0.2).fit(
+        reviews()
+    )
     assert len(classifier.predict(["not bad", "日本"])) == 2
-    assert f"{unit} units in" in classifier.summary()
+    assert f"{tokenizer} units in" in classifier.summary()
 
 
 # Settings do what they say.
@@ -243,9 +245,9 @@ def test_without_calibration_the_temperature_is_one():
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"unit": "syllable"}, "unit = 'syllable'"),
+        ({"tokenizer": "syllable"}, "tokenizer = 'syllable'"),
         ({"freeze_vectors": True}, "freeze_vectors needs vectors"),
-        ({"vectors": "x", "unit": "char"}, "vectors are of words"),
+        ({"vectors": "x", "tokenizer": "char"}, "vectors are of words"),
         ({"class_weights": {"a": -1}}, "every weight must be above 0"),
         ({"pool": "max"}, "did you mean 'pooling'"),
     ],

@@ -51,18 +51,18 @@ def panels(draw):
     return series, ends
 
 
-@given(case=panels(), season=st.integers(1, 8))
+@given(case=panels(), season_length=st.integers(1, 8))
 @settings(max_examples=100, deadline=None)
-def test_statistics_of_each_series_are_those_of_its_observed_training_rows(case, season):
+def test_statistics_of_each_series_are_those_of_its_observed_training_rows(case, season_length):
     series, ends = case
     panel = panel_of(*series)
-    scales = Standardiser.fit(panel, panel.offsets[:-1] + ends, log=False, season=season).scales
+    scales = Standardiser.fit(panel, panel.offsets[:-1] + ends, log=False, season_length=season_length).scales
     for number, (values, end) in enumerate(zip(series, ends, strict=True)):
         part = values[:end]
         seen = part[~np.isnan(part)]
         constant = seen.std() <= 1e-12 * np.abs(seen.mean())
         scale = 1.0 if constant else seen.std()
-        change, season_error = plain_change(part, 1), plain_change(part, season)
+        change, season_error = plain_change(part, 1), plain_change(part, season_length)
         np.testing.assert_allclose(scales.location[number], seen.mean(), rtol=1e-9)
         np.testing.assert_allclose(scales.scale[number], scale, rtol=1e-9)
         np.testing.assert_allclose(scales.change[number], change / scale if change else 1.0, rtol=1e-9)
@@ -71,7 +71,7 @@ def test_statistics_of_each_series_are_those_of_its_observed_training_rows(case,
 
 def test_a_constant_series_has_unit_scale_and_no_seasonal_error():
     panel = panel_of(np.full(20, 0.1), np.full(20, -1e9))
-    scales = Standardiser.fit(panel, panel.offsets[1:], log=False, season=3).scales
+    scales = Standardiser.fit(panel, panel.offsets[1:], log=False, season_length=3).scales
     assert scales.scale.tolist() == [1, 1]
     assert scales.change.tolist() == [1, 1]
     assert np.isnan(scales.season_error).all()
@@ -80,7 +80,7 @@ def test_a_constant_series_has_unit_scale_and_no_seasonal_error():
 @pytest.mark.parametrize("log", [False, True])
 def test_there_and_back_again(log):
     panel = panel_of(np.geomspace(0.1, 1e3, 30), np.full(20, 7.0), np.arange(1.0, 40.0))
-    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=log, season=1)
+    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=log, season_length=1)
     unit = standardiser.transform(panel, standardiser.scales)
     rows = standardiser.scales.rows(panel.codes)
     np.testing.assert_allclose(standardiser.back(unit.target, rows), panel.target, rtol=1e-9)
@@ -94,7 +94,7 @@ def test_there_and_back_again(log):
 def test_in_log_mode_the_statistics_are_those_of_logarithms_but_the_seasonal_error_is_in_the_targets_units():
     prices = np.exp(np.random.default_rng(0).normal(size=50))
     panel = panel_of(prices)
-    scales = Standardiser.fit(panel, panel.offsets[1:], log=True, season=4).scales
+    scales = Standardiser.fit(panel, panel.offsets[1:], log=True, season_length=4).scales
     logs = np.log(prices)
     np.testing.assert_allclose(scales.location, logs.mean())
     np.testing.assert_allclose(scales.scale, logs.std())
@@ -109,26 +109,26 @@ def test_a_price_that_is_not_positive_is_named_with_its_series_and_time(price):
     frame.loc[6, "pear"] = np.nan
     panel = Panel.from_table(frame, PanelSpec())
     with pytest.raises(OstinatoError, match=rf"positive.*'pear' is {price:g} at 2024-01-13: mend"):
-        Standardiser.fit(panel, panel.offsets[1:], log=True, season=1)
+        Standardiser.fit(panel, panel.offsets[1:], log=True, season_length=1)
 
 
 def test_series_of_the_training_keep_their_units_and_new_ones_take_their_own_rows():
     training = panel_of(np.arange(10.0), np.arange(20.0) ** 2)
-    standardiser = Standardiser.fit(training, training.offsets[1:], log=False, season=2)
+    standardiser = Standardiser.fit(training, training.offsets[1:], log=False, season_length=2)
     later = panel_of(np.arange(50.0) * 7 + 3)
     later = replace(later, ids=np.array(["s1"]))
     known = standardiser.scales_of(later, later.offsets[1:])
     np.testing.assert_array_equal(known.location, standardiser.scales.location[1:])
     new = replace(later, ids=np.array(["stranger"]))
     own = standardiser.scales_of(new, np.array([30]))
-    expected = Standardiser.fit(later, np.array([30]), log=False, season=2).scales
+    expected = Standardiser.fit(later, np.array([30]), log=False, season_length=2).scales
     assert_same(own, expected)
     assert standardiser.index(new).tolist() == [-1]
 
 
 def test_a_mixture_of_known_and_new_series_gets_the_units_of_each():
     training = panel_of(np.arange(10.0), np.arange(20.0) ** 2)
-    standardiser = Standardiser.fit(training, training.offsets[1:], log=False, season=2)
+    standardiser = Standardiser.fit(training, training.offsets[1:], log=False, season_length=2)
     mixed = replace(panel_of(np.arange(5.0), np.ones(9), np.arange(6.0)), ids=np.array(["s1", "new", "s0"]))
     assert standardiser.index(mixed).tolist() == [1, -1, 0]
     scales = standardiser.scales_of(mixed, mixed.offsets[1:])
@@ -150,7 +150,7 @@ def test_what_comes_after_the_training_rows_changes_no_statistic(seed):
 
     other = replace(panel, target=changed(panel.target), past=changed(panel.past), future=changed(panel.future))
     for log in (False, True):
-        first, second = (Standardiser.fit(each, ends, log=log, season=7) for each in (panel, other))
+        first, second = (Standardiser.fit(each, ends, log=log, season_length=7) for each in (panel, other))
         assert_same(first.scales, second.scales)
         for name, moments in first.covariates.items():
             np.testing.assert_array_equal(moments, second.covariates[name])
@@ -160,7 +160,7 @@ def test_covariates_are_standardised_by_their_observed_training_values_and_zero_
     frame = long()
     panel = Panel.from_table(frame, PanelSpec(**COVARIATES))
     ends = panel.offsets[:-1] + np.array([50, 40, 30])
-    standardiser = Standardiser.fit(panel, ends, log=False, season=7)
+    standardiser = Standardiser.fit(panel, ends, log=False, season_length=7)
     unit = standardiser.transform(panel, standardiser.scales)
     part = pd.concat([one.iloc[:end] for (_, one), end in zip(frame.groupby("unique_id"), (50, 40, 30), strict=True)])
     for column, name in enumerate(("wind", "rain")):
@@ -174,6 +174,6 @@ def test_covariates_are_standardised_by_their_observed_training_values_and_zero_
 def test_a_constant_covariate_is_not_blown_up():
     frame = wide(40).assign(fee=0.1)
     panel = Panel.from_table(frame, PanelSpec(target="y", future=("fee",)))
-    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season=7)
+    standardiser = Standardiser.fit(panel, panel.offsets[1:], log=False, season_length=7)
     changed = replace(panel, future=panel.future + 0.1)
     np.testing.assert_allclose(standardiser.transform(changed, standardiser.scales).future, 0.1)

@@ -24,10 +24,10 @@ def test_one_text_gives_one_translation_several_give_a_list():
     one = trained().translate(text)
     assert one == "2 1"
     assert trained().translate([text, "three"]) == [one, "3"]
-    best = trained().translate(text, n_best=3)
+    best = trained().translate_n_best(text, 3)
     assert best[0] == one
     assert len(set(best)) == 3
-    assert trained().translate([text], n_best=3) == [best]
+    assert trained().translate_n_best([text], 3) == [best]
     assert trained().translate([]) == []
 
 
@@ -54,7 +54,7 @@ def test_predicting_gives_a_table_with_scores_and_ranks_and_reads_files(tmp_path
 
 def test_a_text_in_pieces_of_words_or_characters_can_be_learned_too():
     for unit in ("bpe", "char", "byte"):
-        model = Translator(**TINY | {"unit": unit, "shared_vocabulary": True, "epochs": 1}).fit(numbers(60))
+        model = Translator(**TINY | {"tokenizer": unit, "shared_vocabulary": True, "epochs": 1}).fit(numbers(60))
         assert isinstance(model.translate("one two"), str)
         assert model._fitted.vocabularies.source is model._fitted.vocabularies.target
 

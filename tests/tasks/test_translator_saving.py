@@ -16,8 +16,8 @@ from ostinato.tasks.translation.nearest import NearestSource
 
 CASES = {
     "plain": ({}, numbers(120)),
-    "bpe, shared": ({"unit": "bpe", "shared_vocabulary": True, "input_feeding": True}, numbers(120)),
-    "languages": ({"unit": "char", "attention": "additive", "ema": 0.9}, two_ways(120)),
+    "bpe, shared": ({"tokenizer": "bpe", "shared_vocabulary": True, "input_feeding": True}, numbers(120)),
+    "languages": ({"tokenizer": "char", "attention": "additive", "ema_decay": 0.9}, two_ways(120)),
     "two networks": ({"ensemble": 2}, numbers(120)),
     "one pair a side": ({"lowercase": True, "attention": None}, numbers(120)[:2]),
 }
@@ -42,7 +42,7 @@ def test_a_loaded_translator_writes_and_scores_as_the_saved_one(which, tmp_path)
     assert loaded.metrics.to_dict() == table.to_dict()
     assert_same_numbers(saved, loaded)
     texts, to = [source for source, *_ in pairs[:9]], (saved.languages or (None,))[0]
-    assert loaded.translate(texts, to=to, n_best=2) == saved.translate(texts, to=to, n_best=2)
+    assert loaded.translate_n_best(texts, 2, to=to) == saved.translate_n_best(texts, 2, to=to)
     assert loaded.evaluate(pairs[:20]).to_dict() == table.to_dict()
 
 

@@ -12,7 +12,7 @@ from ostinato.training import TrainingLogger
 
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SMALL = {
-    "unit": "word",
+    "tokenizer": "word",
     "hidden_size": 32,
     "embedding_size": 32,
     "dropout": 0.0,

@@ -26,7 +26,7 @@ def train(folder, which="plain", process=None):
     x = torch.randn(20, 6, 3, dtype=torch.float64)
     torch.manual_seed(process.rank)  # other first weights in every process: those of the first one count
     model = nn.GRU(3, 4, batch_first=True).double()
-    accumulate, shared = 2, {"rank": process.rank, "world_size": process.world_size}
+    accumulation_steps, shared = 2, {"rank": process.rank, "world_size": process.world_size}
     calls, weights = 0, []
 
     def loss(model, batch, state):
@@ -47,7 +47,9 @@ def train(folder, which="plain", process=None):
         data = _First(batches)
     else:
         data = IndexBatches(20, 8, lambda rows: x[rows], **shared)
-    settings = TrainingSettings(epochs=3, accumulate=accumulate, ema=0.5, learning_rate=0.05, schedule="cosine")
+    settings = TrainingSettings(
+        epochs=3, accumulation_steps=accumulation_steps, ema_decay=0.5, learning_rate=0.05, schedule="cosine"
+    )
     resume = which == "resumed"
     trainer = Trainer(model, loss, settings, folder=folder, logger=TrainingLogger(folder))
     history = trainer.fit(data, lambda model: float((model(x)[0] - 1).square().mean()), resume=resume)

@@ -11,7 +11,14 @@ from torch import nn
 from ostinato.data.batches import IndexBatches, StreamBatches
 from ostinato.training import LossSum, Trainer, TrainingLogger, TrainingSettings, seed_everything
 
-SHARED = {"epochs": 3, "learning_rate": 0.01, "weight_decay": 0.01, "ema": 0.8, "accumulate": 2, "checkpoint_every": 2}
+SHARED = {
+    "epochs": 3,
+    "learning_rate": 0.01,
+    "weight_decay": 0.01,
+    "ema_decay": 0.8,
+    "accumulation_steps": 2,
+    "checkpoint_every": 2,
+}
 SETTINGS = {
     "rows": TrainingSettings(**SHARED, schedule="cosine", warmup=3, optimizer="adamw"),
     "streams": TrainingSettings(**SHARED, schedule="plateau", plateau_patience=0, optimizer="sgd", patience=3),

@@ -94,7 +94,7 @@ def test_it_needs_a_score():
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"ema": 0.9}, "two kinds of average"),
+        ({"ema_decay": 0.9}, "two kinds of average"),
         ({"patience": 2}, r"patience \(2\) would stop training before averaging_trigger \(2\)"),
     ],
 )
@@ -112,7 +112,7 @@ class Weight(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
 
-def steps_of(source, accumulate=1):
+def steps_of(source, accumulation_steps=1):
     """How far each step moves a weight whose gradient is always 1, at a learning rate of 1."""
     network, places = Weight(), []
 
@@ -121,7 +121,12 @@ def steps_of(source, accumulate=1):
         return LossSum(trained.weight.sum(), 1)
 
     settings = TrainingSettings(
-        epochs=2, optimizer="sgd", momentum=0.0, learning_rate=1.0, clip_norm=None, accumulate=accumulate
+        epochs=2,
+        optimizer="sgd",
+        momentum=0.0,
+        learning_rate=1.0,
+        clip_norm=None,
+        accumulation_steps=accumulation_steps,
     )
     history = Trainer(network, loss, settings).fit(source)
     assert all(record.learning_rate == 1 for record in history.epochs)
@@ -138,7 +143,7 @@ def test_the_learning_rate_follows_the_length_of_a_chunk():
 
 def test_accumulated_chunks_take_their_mean():
     source = batches()
-    moved = steps_of(source, accumulate=STEPS)
+    moved = steps_of(source, accumulation_steps=STEPS)
     expected = [sum(source.lr_scale(epoch, index) for index in range(STEPS)) / STEPS for epoch in range(2)]
     torch.testing.assert_close(moved[moved != 0], torch.tensor(expected))
 

@@ -84,13 +84,13 @@ def test_a_step_is_the_gradient_step_of_its_batch():
 
 def test_accumulated_batches_make_the_step_of_one_batch_of_their_rows():
     whole, _ = fit(sgd(epochs=3), data=batches(batch_size=6, shuffle=False))
-    parts, history = fit(sgd(epochs=3, accumulate=2), data=batches(batch_size=3, shuffle=False))
+    parts, history = fit(sgd(epochs=3, accumulation_steps=2), data=batches(batch_size=3, shuffle=False))
     assert_close(whole, parts)
     assert history.epochs[-1].step == 6
 
 
 def test_a_last_group_that_is_smaller_is_averaged_by_its_own_size():
-    model, _ = fit(sgd(epochs=1, accumulate=3), data=batches(batch_size=3, shuffle=False))
+    model, _ = fit(sgd(epochs=1, accumulation_steps=3), data=batches(batch_size=3, shuffle=False))
     by_hand = linear()
     gradient_step(by_hand, slice(0, 9))
     gradient_step(by_hand, slice(9, 12))
@@ -111,7 +111,7 @@ def weighed(weights):
 def test_accumulated_batches_of_different_weight_make_the_step_of_one_batch_of_their_rows():
     loss = weighed([0, 0, 0, 1, 2, 3, 9, 0, 1, 0, 0, 5])
     whole, history = fit(sgd(epochs=3), loss=loss, data=batches(batch_size=12, shuffle=False))
-    parts, its_history = fit(sgd(epochs=3, accumulate=4), loss=loss, data=batches(batch_size=3, shuffle=False))
+    parts, its_history = fit(sgd(epochs=3, accumulation_steps=4), loss=loss, data=batches(batch_size=3, shuffle=False))
     assert_close(whole, parts)
     assert [record.loss for record in its_history.epochs] == pytest.approx([record.loss for record in history.epochs])
 
@@ -235,10 +235,10 @@ def test_the_moving_average_is_what_is_scored_and_kept():
         average = (
             by_hand.weight.detach().clone() if average is None else 0.75 * average + 0.25 * by_hand.weight.detach()
         )
-    model, _ = fit(sgd(epochs=1, ema=0.75), validate=validate)
+    model, _ = fit(sgd(epochs=1, ema_decay=0.75), validate=validate)
     torch.testing.assert_close(scored[0], average)
     assert torch.equal(model.weight, scored[0])
-    model, _ = fit(sgd(epochs=1, ema=0.75))
+    model, _ = fit(sgd(epochs=1, ema_decay=0.75))
     assert torch.equal(model.weight, scored[0])
 
 
@@ -319,7 +319,7 @@ def test_state_is_carried_between_chunks_cut_from_its_graph_and_forgotten_at_the
         return LossSum(own, 1, Carried(own if state is None else own + state.total, (own * 2, None)))
 
     stream = torch.tensor([[1.0, 2, 3, 4, 5]])
-    fit(TrainingSettings(epochs=2, accumulate=2), model=model, loss=loss, data=StreamBatches(stream, chunk=2))
+    fit(TrainingSettings(epochs=2, accumulation_steps=2), model=model, loss=loss, data=StreamBatches(stream, chunk=2))
     assert seen == [None, (3.0, 6.0), (10.0, 14.0)] * 2
 
 
@@ -359,7 +359,7 @@ def test_a_gradient_that_is_not_finite_names_its_parameters():
     with pytest.raises(
         TrainingDiverged, match=r"gradient of bias is not finite at optimiser step 1 \(epoch 1, batches 1 to 2\)"
     ):
-        fit(sgd(accumulate=2), model=model, loss=loss)
+        fit(sgd(accumulation_steps=2), model=model, loss=loss)
     assert torch.equal(model.weight, linear().weight)
 
 
@@ -392,14 +392,14 @@ def test_a_signal_in_the_middle_of_a_batch_ends_with_a_checkpoint_that_resumes_e
 
     before = [signal.getsignal(number) for number in SIGNALS]
     with pytest.raises(Interrupted) as caught:
-        fit(sgd(epochs=4, ema=0.5), loss=loss, folder=tmp_path)
+        fit(sgd(epochs=4, ema_decay=0.5), loss=loss, folder=tmp_path)
     assert [signal.getsignal(number) for number in SIGNALS] == before
     assert (caught.value.step, caught.value.checkpoint) == (6, latest(tmp_path))
     assert "checkpoint-6.safetensors" in str(caught.value)
     assert load_checkpoint(latest(tmp_path))[1]["progress"]["batch"] == 2
     model = linear()
-    Trainer(model, squared, sgd(epochs=4, ema=0.5), folder=tmp_path).fit(batches(), resume=True)
-    assert torch.equal(model.weight, fit(sgd(epochs=4, ema=0.5))[0].weight)
+    Trainer(model, squared, sgd(epochs=4, ema_decay=0.5), folder=tmp_path).fit(batches(), resume=True)
+    assert torch.equal(model.weight, fit(sgd(epochs=4, ema_decay=0.5))[0].weight)
 
 
 def test_a_signal_during_validation_is_heeded_after_it(tmp_path):

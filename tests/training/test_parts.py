@@ -27,7 +27,7 @@ from ostinato.training.schedule import Schedule
         {"optimizer": "adagrad"},
         {"learning_rate": 0.0},
         {"learning_rate": math.inf},
-        {"ema": 1.0},
+        {"ema_decay": 1.0},
         {"schedule": "linear"},
         {"epoch": 3},
         {"seed": -1},

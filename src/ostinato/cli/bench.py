@@ -32,7 +32,7 @@ def bench(
     hidden_size: Annotated[int, typer.Option("--hidden", metavar="N", min=1, help="Units.")] = 128,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Sequences at a time.")] = 32,
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Steps of a sequence.")] = 100,
-    threads: Annotated[
+    num_threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads; as many as torch takes unless given.")
     ] = None,
 ) -> None:
@@ -53,8 +53,8 @@ def bench(
     from ostinato.engine.measure import BUSY, WrongResultError, compare, tolerance
     from ostinato.engine.workload import Workload
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
     torch.manual_seed(0)
     console = screen()
     workload = Workload.drawn(cell_named(cell, input_size, hidden_size), steps, batch)

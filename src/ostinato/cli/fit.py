@@ -48,6 +48,6 @@ def _spelled_out(arguments: list[str]) -> list[str]:
 _add("forecaster", forecaster.fit, "ostinato.tasks.forecasting.settings:ForecasterSettings", forecaster.NAMED)
 _add("classifier", classifier.fit, "ostinato.tasks.classification.settings:ClassifierSettings", classifier.NAMED)
 _add("tagger", tagger.fit, "ostinato.tasks.tagging.settings:TaggerSettings", tagger.NAMED)
-_add("language", language.fit, "ostinato.tasks.language.settings:LanguageSettings", language.NAMED)
+_add("language-model", language.fit, "ostinato.tasks.language.settings:LanguageSettings", language.NAMED)
 _add("chatbot", chatbot.fit, "ostinato.tasks.dialogue.settings:ChatbotSettings", chatbot.NAMED)
 _add("translator", translator.fit, "ostinato.tasks.translation.settings:TranslatorSettings", translator.NAMED)

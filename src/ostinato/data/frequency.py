@@ -87,7 +87,7 @@ class Frequency:
         return cls.parse(_alias(np.asarray(times, "datetime64[ns]"), step))
 
     @property
-    def season(self) -> int:
+    def season_length(self) -> int:
         """The default seasonal period in steps: a day of hours or minutes, a week of days, a year of weeks or months.
 
         Hourly 24, 15-minute 96, daily 7, business-daily 5, weekly 52, monthly 12, quarterly 4; below a minute, the

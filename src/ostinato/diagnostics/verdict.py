@@ -85,7 +85,7 @@ class TrainingContext:
         learning_rate: None where it is not known.
         gradient_norms: Seen in training so far, before clipping; may be empty.
         forget_bias: With which the gates that keep the state began; None for as the cell is made.
-        chunk: Steps of truncated backpropagation through time; None where the whole sequence is gone back through.
+        bptt_steps: Steps of truncated backpropagation through time; None where the whole sequence is gone back through.
         needed: The longest lag at which the data still tell something; None where it is not known.
         beaten: What the score table says where the model beats no baseline; empty where it does, or is not scored.
 
@@ -101,14 +101,14 @@ class TrainingContext:
     learning_rate: float | None = None
     gradient_norms: tuple[float, ...] = ()
     forget_bias: float | None = None
-    chunk: int | None = None
+    bptt_steps: int | None = None
     needed: int | None = None
     beaten: str = ""
 
     @classmethod
     def of(cls, settings: TrainingSettings, **known: Any) -> Self:
-        """What some settings say, `forget_bias` and `chunk` where the task has them, and what else is known."""
-        names = ("clip_norm", "learning_rate", "forget_bias", "chunk")
+        """What some settings say, `forget_bias` and `bptt_steps` where the task has them, and what else is known."""
+        names = ("clip_norm", "learning_rate", "forget_bias", "bptt_steps")
         said: dict[str, Any] = {name: getattr(settings, name, None) for name in names}
         return cls(**said | known)
 
@@ -248,7 +248,7 @@ def lags_needed(flow: GradientFlow, around: TrainingContext) -> tuple[int, str]:
     return min(
         (steps, "steps of the sequences"),
         (around.needed or steps, "lags that the data need"),
-        (around.chunk or steps, "steps that training goes back"),
+        (around.bptt_steps or steps, "steps that training goes back"),
         key=itemgetter(0),
     )
 
@@ -276,7 +276,9 @@ def against_exploding(flow: GradientFlow, around: TrainingContext) -> tuple[str,
         remedies.append("recurrent weights that cannot grow what they multiply: cell=orthogonal or cell=contractive")
     else:
         remedies.append("layer normalisation: cell=layer_norm_lstm")
-    remedies.append(f"shorter truncation: chunk={max(around.chunk // 2, 1)}" if around.chunk else "shorter sequences")
+    remedies.append(
+        f"shorter truncation: bptt_steps={max(around.bptt_steps // 2, 1)}" if around.bptt_steps else "shorter sequences"
+    )
     return tuple(remedies)
 
 
@@ -294,8 +296,8 @@ def against_vanishing(flow: GradientFlow, around: TrainingContext) -> tuple[str,
     remedies.append("a cell made to remember: cell=lru or cell=cornn")
     if cell in ("LSTM", "Elman"):
         remedies.append("layer normalisation: cell=layer_norm_lstm")
-    if around.chunk and around.needed and around.needed > around.chunk:
-        remedies.append(f"longer truncation: chunk={around.needed}, as far as the data reach")
+    if around.bptt_steps and around.needed and around.needed > around.bptt_steps:
+        remedies.append(f"longer truncation: bptt_steps={around.needed}, as far as the data reach")
     remedies.append("a way around the recurrence: attention or pooling over all steps, or residual layers")
     return tuple(remedies)
 

@@ -273,7 +273,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         return (
             f"Chatbot: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{weights:,} weights; {len(fitted.tokenizer):,} {settings.unit} units, "
+            f"{weights:,} weights; {len(fitted.tokenizer):,} {settings.tokenizer} units, "
             f"{len(fitted.confidence.known):,} words known; reads the last {settings.context_turns} turns."
         )
 

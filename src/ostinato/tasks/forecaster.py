@@ -101,7 +101,9 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         panel, split = self._read(data, validation, holdout)
         settings = self._resolved(panel, split)
         ends = panel.offsets[:-1] + split.train
-        standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season=_known(settings.season))
+        standardiser = Standardiser.fit(
+            panel, ends, log=settings.returns == "log", season_length=_known(settings.season_length)
+        )
         unit = standardiser.transform(panel, standardiser.scales)
         shortest = int(split.train.min()) - settings.horizon
         training = split.training(unit, settings, min(_known(settings.window), shortest))
@@ -118,8 +120,8 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
             BaselineBatches(validating, standardiser.scales),
             window=_known(settings.window),
             horizon=settings.horizon,
-            season=_known(settings.season),
-            levels=settings.levels if settings.output == "quantiles" else (),
+            season_length=_known(settings.season_length),
+            levels=settings.quantiles if settings.output == "quantiles" else (),
         )
         last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
         self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
@@ -167,16 +169,16 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
     def _resolved(self, panel: Panel, split: Split) -> ForecasterSettings:
         """The settings with what the data decide: the season, and the window where none was asked for."""
         settings = self._given
-        season = settings.season or panel.frequency.season
+        season_length = settings.season_length or panel.frequency.season_length
         window = settings.window
         if window is None:
             room = int(np.median(split.train)) - settings.horizon
-            window = min(2 * max(season, settings.horizon), max(room // 2, 2))
+            window = min(2 * max(season_length, settings.horizon), max(room // 2, 2))
             unit = settings.segment or 1
             window = max(window // unit, 1) * unit
         longest = max(window // 12, 1)
         segment = settings.segment or max(size for size in range(1, longest + 1) if window % size == 0)
-        return settings.model_copy(update={"season": season, "window": window, "segment": segment})
+        return settings.model_copy(update={"season_length": season_length, "window": window, "segment": segment})
 
     def predict(self, data: Source, *, future: Source | None = None) -> pd.DataFrame:
         """Forecasts what follows the end of each series.
@@ -203,7 +205,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
             "forecast": point.ravel(),
         }
         if quantiles is not None:
-            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(fitted.settings.levels)}
+            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(fitted.settings.quantiles)}
         return pd.DataFrame(columns)
 
     def _later(self, panel: Panel, data: Source, future: Source | None) -> Panel:
@@ -312,7 +314,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
                     times=next_.times,
                     point=point[number],
                     quantiles=None if quantiles is None else quantiles[number],
-                    levels=self.settings.levels,
+                    levels=self.settings.quantiles,
                     actual=np.where(next_.observed, next_.target, np.nan) if actual else None,
                     baselines={name: line[number] for name, line in lines.items()},
                 )

@@ -39,7 +39,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
     parallel streams, the state carried from chunk to chunk (Mikolov et al. 2010; Merity et al. 2018, "AWD-LSTM").
 
     Example:
-        >>> model = LanguageModel(unit="char").fit("shakespeare.txt")
+        >>> model = LanguageModel(tokenizer="char").fit("shakespeare.txt")
         >>> print(model.perplexity("another.txt"))
         >>> print("".join(model.generate("ROMEO:", length=300, seed=0)))
 
@@ -94,7 +94,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         if last is None:
             passage, last = passage.parted(self._given.validation_share)
         settings = self._given
-        tokenizer = TOKENIZERS[settings.unit].learn(
+        tokenizer = TOKENIZERS[settings.tokenizer].learn(
             cased(passage, settings),
             size=settings.vocabulary_size,
             min_count=settings.min_count,
@@ -121,7 +121,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             if len(corpus) < 2:
                 raise OstinatoError(f"{text.text.origin}: the {name} text is empty or one unit long: give more text")
         if "batch_size" not in settings.model_fields_set:
-            fewer = max((len(training) - 1) // settings.chunk, world_size)
+            fewer = max((len(training) - 1) // settings.bptt_steps, world_size)
             settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
         if len(training) <= settings.batch_size:
             raise OstinatoError(
@@ -180,7 +180,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             for name, read in readers.items():
                 nats[name] += float(read(*chunk).sum())
         rows = {name: _scores(total, corpus.counted) for name, total in nats.items()}
-        self.metrics = ScoreTable("ostinato", rows, len(corpus), NAMES[self.settings.unit])
+        self.metrics = ScoreTable("ostinato", rows, len(corpus), NAMES[self.settings.tokenizer])
         return self.metrics
 
     def predict(self, data: PassageSource) -> pd.DataFrame:
@@ -304,7 +304,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
     def _case(self, data: PassageSource) -> tuple[nn.Module, Callable[[], Tensor]]:
         fitted = self._need()
         ids = fitted.read(data).ids
-        steps = min(EXAMINED * self.settings.chunk, max((len(ids) - 1) // 2, 1))
+        steps = min(EXAMINED * self.settings.bptt_steps, max((len(ids) - 1) // 2, 1))
         if len(ids) < 3:
             raise OstinatoError("the text is too short to look at: give at least 3 units of it")
         rows = [ids[start : start + steps + 1].long() for start in evenly(len(ids) - steps, 16)]
@@ -319,7 +319,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         return (
             f"LanguageModel: {cell_name(self.settings.cell)}, {self.settings.num_layers} x "
             f"{self.settings.hidden_size} units, {weights:,} weights; "
-            f"{len(fitted.tokenizer):,} {NAMES[self.settings.unit]} known; "
+            f"{len(fitted.tokenizer):,} {NAMES[self.settings.tokenizer]} known; "
             f"trained on {trained.characters:,} characters, {trained.units:,} units."
         )
 
@@ -345,6 +345,6 @@ def _notes(settings: LanguageSettings, tokenizer: Tokenizer, training: Corpus, v
             share = corpus.counted.unknown / corpus.counted.units
             found.append(
                 f"{corpus.counted.unknown:,} of {corpus.counted.units:,} units of the {name} text ({share:.1%}) are "
-                f"not among the {len(tokenizer):,} known {NAMES[settings.unit]} and read as <unk>"
+                f"not among the {len(tokenizer):,} known {NAMES[settings.tokenizer]} and read as <unk>"
             )
     return tuple(found)

@@ -273,7 +273,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         settings, inputs = model.settings, model.inputs
         weights = sum(parameter.numel() for parameter in model.network.parameters())
         many = "s" if inputs.size > 1 else ""
-        unit = f"{settings.unit} unit" if isinstance(inputs, TextInputs) else "feature"
+        read = f"{settings.tokenizer} unit" if isinstance(inputs, TextInputs) else "feature"
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         both = " in both directions" if settings.bidirectional else ""
         grams = 0 if model.linear is None else len(model.linear.grams.numbers)
@@ -281,5 +281,5 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return (
             f"SequenceClassifier: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
             f"units{both}, {weights:,} weights{linear}; "
-            f"{inputs.size:,} {unit}{many} in, {len(model.labels)} labels out."
+            f"{inputs.size:,} {read}{many} in, {len(model.labels)} labels out."
         )

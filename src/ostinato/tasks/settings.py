@@ -55,7 +55,7 @@ class NetworkSettings(TrainingSettings):
         description="Initial bias of the gates that keep the state (lstm, gru and their kinds), so that memories last "
         "from the start; None leaves it at random.",
     )
-    threads: int | None = Field(
+    num_threads: int | None = Field(
         None,
         ge=1,
         description="CPU threads of training; None takes 1 for up to 64 units, where more only wait for each other, "
@@ -87,7 +87,7 @@ class NetworkSettings(TrainingSettings):
 
     def on_threads(self) -> AbstractContextManager[None]:
         """Where torch uses as many CPU threads as these settings say."""
-        return num_threads(self.threads or (1 if self.hidden_size <= SMALL else None))
+        return num_threads(self.num_threads or (1 if self.hidden_size <= SMALL else None))
 
     @property
     def on_device(self) -> torch.device:
@@ -108,7 +108,7 @@ class NetworkSettings(TrainingSettings):
 class TokenizerSettings(TrainingSettings):
     """What a text is cut into."""
 
-    unit: Annotated[
+    tokenizer: Annotated[
         TokenizerName,
         Option("NAME", MODEL, "What a text is cut into: char, byte, word, or bpe (pieces of words); see below."),
     ] = Field(
@@ -126,8 +126,8 @@ class TokenizerSettings(TrainingSettings):
 
     @model_validator(mode="after")
     def _chooses_among_tokens(self) -> Self:
-        if self.unit == "byte" and (self.vocabulary_size is not None or self.min_count > 1):
-            raise ValueError("unit='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
+        if self.tokenizer == "byte" and (self.vocabulary_size is not None or self.min_count > 1):
+            raise ValueError("tokenizer='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
         return self
 
 
@@ -163,11 +163,11 @@ def _with_forget_bias(make: CellFactory, bias: float, input_size: int, hidden_si
     return cell
 
 
-def check_units(unit: str, vocabulary_size: int | None, min_count: int) -> None:
+def check_tokenizer(tokenizer: str, vocabulary_size: int | None, min_count: int) -> None:
     """Makes sure that no setting would choose among units that are always the same.
 
     Raises:
         ValueError: One would.
     """
-    if unit == "byte" and (vocabulary_size is not None or min_count > 1):
-        raise ValueError("unit='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
+    if tokenizer == "byte" and (vocabulary_size is not None or min_count > 1):
+        raise ValueError("tokenizer='byte' always has all 256 bytes: leave vocabulary_size and min_count out")

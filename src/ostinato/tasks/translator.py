@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -110,29 +110,66 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         """The languages it can write, as the training data name them; empty where they name none."""
         return self._need().vocabularies.languages
 
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a text is a sequence of texts too
+        self, texts: str, *, to: str | None = None, beam_size: int | None = None
+    ) -> str: ...
+
+    @overload
+    def translate(self, texts: Sequence[str], *, to: str | None = None, beam_size: int | None = None) -> list[str]: ...
+
     def translate(
-        self, texts: str | Sequence[str], *, to: str | None = None, beam_size: int | None = None, n_best: int = 1
-    ) -> Any:
+        self, texts: str | Sequence[str], *, to: str | None = None, beam_size: int | None = None
+    ) -> str | list[str]:
         """Translates texts.
 
         Args:
             texts: One text, or several.
             to: The language, where the model knows several.
             beam_size: Beginnings the search keeps, 1 is greedy; as in the settings unless given.
-            n_best: Translations of each text.
 
         Returns:
-            A translation for one text, a list of them for several; with `n_best` above 1, a list of up to so many, best
-            first, in place of each.
+            The translation of one text, a list of them for several.
+
+        Raises:
+            OstinatoError: For a language that the model does not know, or a number out of range.
+        """
+        if isinstance(texts, str):
+            return self.translate([texts], to=to, beam_size=beam_size)[0]
+        return [best for (best,) in self.translate_n_best(texts, 1, to=to, beam_size=beam_size)]
+
+    @overload
+    def translate_n_best(  # type: ignore[overload-overlap]
+        self, texts: str, n_best: int, *, to: str | None = None, beam_size: int | None = None
+    ) -> list[str]: ...
+
+    @overload
+    def translate_n_best(
+        self, texts: Sequence[str], n_best: int, *, to: str | None = None, beam_size: int | None = None
+    ) -> list[list[str]]: ...
+
+    def translate_n_best(
+        self, texts: str | Sequence[str], n_best: int, *, to: str | None = None, beam_size: int | None = None
+    ) -> list[str] | list[list[str]]:
+        """Translates texts in several ways each.
+
+        Args:
+            texts: One text, or several.
+            n_best: Translations of each text at most.
+            to: The language, where the model knows several.
+            beam_size: Beginnings the search keeps, `n_best` at least; as in the settings unless given.
+
+        Returns:
+            The translations of one text, best first; a list of such lists for several.
 
         Raises:
             OstinatoError: For a language that the model does not know, or numbers out of range.
         """
-        several = [texts] if isinstance(texts, str) else list(texts)
-        languages = self._need().vocabularies.checked(to, len(several))
-        best = self._translations(several, languages, beam_size, n_best)
-        found: list[Any] = [[one.text for one in each] if n_best > 1 else each[0].text for each in best]
-        return found[0] if isinstance(texts, str) else found
+        if isinstance(texts, str):
+            return self.translate_n_best([texts], n_best, to=to, beam_size=beam_size)[0]
+        languages = self._need().vocabularies.checked(to, len(texts))
+        best = self._translations(list(texts), languages, beam_size, n_best)
+        return [[one.text for one in each] for each in best]
 
     def predict(
         self,
@@ -261,7 +298,7 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         to = f", into {', '.join(languages)}" if languages else ""
         return (
             f"Translator: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{settings.attention or 'no'} attention, {weights:,} weights; {units} ({settings.unit}){to}."
+            f"{settings.attention or 'no'} attention, {weights:,} weights; {units} ({settings.tokenizer}){to}."
         )
 
     def _restored(self, bundle: Bundle) -> Fitted:

@@ -36,8 +36,8 @@ class Trainer(Generic[B]):
     """Trains a model.
 
     An optimiser step follows the gradient of the mean loss: the sums of all its batches, in all processes, divided once
-    by the sum of their weights. So neither `accumulate` nor the number of processes changes what is minimised. A step
-    whose batches weigh nothing changes no weight.
+    by the sum of their weights. So neither `accumulation_steps` nor the number of processes changes what is minimised.
+    A step whose batches weigh nothing changes no weight.
 
     A run that was interrupted or killed, when resumed, ends with the weights of an uninterrupted one, bit for bit on
     the CPU, provided that model and loss draw their randomness from PyTorch's global generators and the batches draw
@@ -169,7 +169,7 @@ class Trainer(Generic[B]):
         stream = batches.epoch(progress.epoch, progress.batch)
         self.model.train()
         while progress.batch < len(batches):
-            group = min(settings.accumulate, len(batches) - progress.batch)
+            group = min(settings.accumulation_steps, len(batches) - progress.batch)
             lr_scale = _lr_scale(batches, progress.epoch, range(progress.batch, progress.batch + group))
             own_total, own_weight, again = self._accumulate_gradients(run, batches, stream, group)
             # One exchange a step: what any process saw or was asked, all know.

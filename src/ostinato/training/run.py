@@ -42,11 +42,11 @@ class Run:
         self.model, self.settings, self.process, self.batches = model, settings, process, batches
         self.device = next(model.parameters()).device
         self.wrapped = process.wrap(model)
-        self.steps = settings.epochs * -(-batches // settings.accumulate)
+        self.steps = settings.epochs * -(-batches // settings.accumulation_steps)
         model.zero_grad()
         self.optimizer = build_optimizer(model, settings)
         self.schedule = Schedule(self.optimizer, settings, self.steps)
-        self.average = moving_average(model, settings.ema) if settings.ema is not None else None
+        self.average = moving_average(model, settings.ema_decay) if settings.ema_decay is not None else None
         self.progress = Progress()
         self.carried: State = None
         self.best: dict[str, Tensor] | None = None

@@ -79,8 +79,10 @@ class TrainingSettings(BaseModel):
         "float32; medium lets processors with bfloat16 units round what is multiplied to 8 bits, high GPUs to 11 (also "
         "inside compiled recurrences); sums stay in float32. None for as torch is set, which is highest unless told.",
     )
-    accumulate: int = Field(default=1, ge=1, description="Batches that make one optimiser step, as if they were one.")
-    ema: float | None = Field(
+    accumulation_steps: int = Field(
+        default=1, ge=1, description="Batches that make one optimiser step, as if they were one."
+    )
+    ema_decay: float | None = Field(
         default=None,
         gt=0,
         lt=1,
@@ -129,8 +131,8 @@ class TrainingSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_average(self) -> Self:
-        if self.ema is not None and self.averaging_trigger is not None:
-            raise ValueError("ema and averaging_trigger are two kinds of average: set one of them to None")
+        if self.ema_decay is not None and self.averaging_trigger is not None:
+            raise ValueError("ema_decay and averaging_trigger are two kinds of average: set one of them to None")
         if None not in (self.patience, self.averaging_trigger) and self.patience <= self.averaging_trigger:  # type: ignore[operator]
             raise ValueError(
                 f"patience ({self.patience}) would stop training before averaging_trigger ({self.averaging_trigger}) "

@@ -23,7 +23,7 @@ from ostinato.cli.options import (
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 
-NAMED = ("speaker", "context_turns", "unit", "hidden_size", "epochs", "threshold", "seed")
+NAMED = ("speaker", "context_turns", "tokenizer", "hidden_size", "epochs", "threshold", "seed")
 """Settings that an option of their own explains."""
 
 ASKED = (
@@ -62,7 +62,7 @@ def fit(
         int | None,
         typer.Option(metavar="N", rich_help_panel=MODEL, help="Turns it reads before it replies; 3 unless given."),
     ] = None,
-    unit: Annotated[
+    tokenizer: Annotated[
         str | None,
         typer.Option(metavar="NAME", rich_help_panel=MODEL, help="What it writes: bpe (pieces of words), word, char."),
     ] = None,
@@ -104,7 +104,7 @@ def fit(
     options = {
         "speaker": speaker,
         "context_turns": context_turns,
-        "unit": unit,
+        "tokenizer": tokenizer,
         "cell": cell,
         "hidden_size": hidden_size,
         "epochs": epochs,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ostinato.data.labelled_files import LabelledSource
     from ostinato.tasks import SequenceClassifier
 
-NAMED = ("text", "label", "layout", "id", "time", "features", "unit")
+NAMED = ("text", "label", "layout", "id", "time", "features", "tokenizer")
 """Settings that an option of their own explains."""
 
 
@@ -76,7 +76,7 @@ def fit(
             help="Sequences of numbers: a column to read; repeatable. Without it: all that have no other part.",
         ),
     ] = None,
-    unit: Annotated[
+    tokenizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME", rich_help_panel=MODEL, help="What a text is cut into: word (unless given), char, byte, bpe."
@@ -107,7 +107,7 @@ def fit(
         "id": id,
         "time": time,
         "features": features,
-        "unit": unit,
+        "tokenizer": tokenizer,
         "cell": cell,
         "doctor": doctor,
     }

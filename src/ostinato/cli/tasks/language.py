@@ -1,4 +1,4 @@
-"""`ostinato fit language`, and its demo."""
+"""`ostinato fit language-model`, and its demo."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from ostinato.cli.options import (
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 
-NAMED = ("unit", "reverse", "lowercase")
+NAMED = ("tokenizer", "reverse", "lowercase")
 """Settings that an option of their own explains."""
 
 
@@ -43,7 +43,7 @@ def fit(
             "--reverse", rich_help_panel=DATA, help="Read the text from its end, to write what comes before an ending."
         ),
     ] = False,
-    unit: Annotated[
+    tokenizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
@@ -63,7 +63,7 @@ def fit(
     simple baselines, and saves it.
 
     Example:
-      ostinato fit language shakespeare.txt --out model/
+      ostinato fit language-model shakespeare.txt --out model/
     """
     from ostinato.cli.train import program, train_and_score
     from ostinato.data.corpus import Passage
@@ -71,7 +71,13 @@ def fit(
     from ostinato.training import DistributedContext
 
     share = held_out(holdout, test)
-    options = {"unit": unit, "cell": cell, "lowercase": lowercase or None, "reverse": reverse or None, "doctor": doctor}
+    options = {
+        "tokenizer": tokenizer,
+        "cell": cell,
+        "lowercase": lowercase or None,
+        "reverse": reverse or None,
+        "doctor": doctor,
+    }
     model = LanguageModel(**merged(options, set_))
     training, scored, scored_on = Passage.of(data), None if test is None else Passage.of(test), f"Scores on {test}"
     if share:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ostinato.data.pairs import PairSource, ParallelTexts
     from ostinato.tasks import Translator
 
-NAMED = ("unit", "lowercase")
+NAMED = ("tokenizer", "lowercase")
 """Settings that an option of their own explains."""
 
 
@@ -38,7 +38,7 @@ def fit(
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel=DATA, help="Their translations: line n is that of line n."),
     ] = None,
-    unit: Annotated[
+    tokenizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
@@ -82,7 +82,7 @@ def fit(
 
     if out is None:
         raise OstinatoError("say where to save the model: --out model/")
-    settings = merged({"unit": unit, "lowercase": lowercase or None, "cell": cell, "doctor": doctor}, set_)
+    settings = merged({"tokenizer": tokenizer, "lowercase": lowercase or None, "cell": cell, "doctor": doctor}, set_)
     model = Translator(**settings)
     pairs = ParallelTexts.of(_training(data, source, target), model.settings.columns)
     share = held_out(holdout, test)

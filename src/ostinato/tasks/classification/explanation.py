@@ -116,7 +116,7 @@ def explained(fitted: ClassifierModel, text: str) -> Explanation:
 def _spans(fitted: ClassifierModel, text: str) -> Iterator[tuple[int, int]]:
     """Where each word begins and ends: as the network's vocabulary parts them, or at white space for other units."""
     settings = fitted.settings
-    words = WordTokenizer((), (), settings.split if settings.unit == "word" else "whitespace").words(text)
+    words = WordTokenizer((), (), settings.split if settings.tokenizer == "word" else "whitespace").words(text)
     end = 0
     for word in words:
         start = text.index(word, end)

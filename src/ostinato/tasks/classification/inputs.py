@@ -69,7 +69,7 @@ class TextInputs(Inputs):
     def learn(cls, texts: Sequence[str], settings: ClassifierSettings) -> Self:
         """The vocabulary of some texts."""
         read = (text.lower() if settings.lowercase else text for text in texts)
-        tokenizer = TOKENIZERS[settings.unit].learn(
+        tokenizer = TOKENIZERS[settings.tokenizer].learn(
             read,
             specials=(PAD, UNKNOWN),
             size=settings.vocabulary_size,

@@ -25,7 +25,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "ensemble": 5,
         "dropout": 0.5,
         "word_dropout": 0.2,
-        "ema": 0.99,
+        "ema_decay": 0.99,
         "batch_size": 50,
         "epochs": 6,
         "patience": None,

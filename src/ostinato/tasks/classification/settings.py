@@ -16,7 +16,7 @@ from ostinato.topologies import Pooling
 from ostinato.training import DATA, Option
 
 TEXT_ONLY = (
-    "unit",
+    "tokenizer",
     "vocabulary_size",
     "min_count",
     "lowercase",
@@ -101,8 +101,8 @@ class ClassifierSettings(
     def _fits_together(self) -> Self:
         if self.freeze_vectors and self.vectors is None:
             raise ValueError("freeze_vectors needs vectors, the file of them")
-        if self.vectors is not None and self.unit != "word":
-            raise ValueError(f"vectors are of words: leave out unit={self.unit!r}")
+        if self.vectors is not None and self.tokenizer != "word":
+            raise ValueError(f"vectors are of words: leave out tokenizer={self.tokenizer!r}")
         return self
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 DEMOS: dict[str, dict[str, Any]] = {
     "chat": {
         "speaker": "shop",
-        "unit": "word",
+        "tokenizer": "word",
         "cell": "gru",
         "hidden_size": 96,
         "embedding_size": 96,
@@ -16,14 +16,14 @@ DEMOS: dict[str, dict[str, Any]] = {
         "learning_rate": 8e-3,
         "schedule": "cosine",
         "batch_size": 32,
-        "threads": 1,
+        "num_threads": 1,
     }
 }
 """The Chatbot's settings for the dialogues of the music shop."""
 
 BENCHMARKS: dict[str, dict[str, Any]] = {
     "self_dialogue": {
-        "unit": "word",
+        "tokenizer": "word",
         "vocabulary_size": 10_000,
         "lowercase": True,
         "cell": "gru",

@@ -50,7 +50,7 @@ class Baselines:
     Args:
         window: Context steps.
         horizon: Steps ahead.
-        season: Steps in a season; 1 when there is none.
+        season_length: Steps in a season; 1 when there is none.
         levels: Quantile levels between 0 and 1.
         ridge: The fitted regression, or None when no training window had all its targets observed.
         residuals: For each name the quantiles ``(horizon, levels)`` of (target - point) / scale.
@@ -58,7 +58,7 @@ class Baselines:
 
     window: int
     horizon: int
-    season: int
+    season_length: int
     levels: tuple[float, ...]
     ridge: Ridge | None
     residuals: Mapping[str, Array]
@@ -67,9 +67,9 @@ class Baselines:
     def names(self) -> tuple[str, ...]:
         """The baselines on offer: those that need a season only when the window holds it, ridge when it was fitted."""
         names = ["naive", "drift"]
-        if self.window >= self.season > 1:
+        if self.window >= self.season_length > 1:
             names.append("seasonal naive")
-        if self.window >= 2 * self.season > 2:
+        if self.window >= 2 * self.season_length > 2:
             names.append("seasonal drift")
         if self.ridge is not None:
             names.append("ridge")
@@ -78,7 +78,12 @@ class Baselines:
     @property
     def settings(self) -> dict[str, object]:
         """What `state` does not hold, fit for JSON."""
-        return {"window": self.window, "horizon": self.horizon, "season": self.season, "levels": list(self.levels)}
+        return {
+            "window": self.window,
+            "horizon": self.horizon,
+            "season_length": self.season_length,
+            "levels": list(self.levels),
+        }
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
         """Every fitted number, by name."""
@@ -89,7 +94,7 @@ class Baselines:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Array], *, window: int, horizon: int, season: int, levels: Sequence[float]
+        cls, state: Mapping[str, Array], *, window: int, horizon: int, season_length: int, levels: Sequence[float]
     ) -> "Baselines":
         """The baselines that `state` and `settings` came from: ``Baselines.from_state(state, **settings)``."""
         ridge = None
@@ -97,7 +102,7 @@ class Baselines:
             ridge = Ridge(state["ridge.weight"], state["ridge.bias"], float(state["ridge.penalty"]))
         prefix = "residuals."
         residuals = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        return cls(window, horizon, season, tuple(levels), ridge, residuals)
+        return cls(window, horizon, season_length, tuple(levels), ridge, residuals)
 
     def forecast(self, name: str, batch: BaselineBatch) -> Forecast:
         """The forecast of one baseline for every window of a batch.
@@ -129,11 +134,11 @@ class Baselines:
                 steps = np.maximum(batch.lengths - 1, 1)
                 return context[:, -1:] + ((context[:, -1] - context[:, 0]) / steps)[:, None] * ahead
             case "seasonal naive":
-                return _repeat_season(context, self.season, ahead)
+                return _repeat_season(context, self.season_length, ahead)
             case "seasonal drift":
-                seasons_ahead = (ahead - 1) // self.season + 1
-                rise = _seasonal_rise(context, batch.lengths, self.season)
-                return _repeat_season(context, self.season, ahead) + rise[:, None] * seasons_ahead
+                seasons_ahead = (ahead - 1) // self.season_length + 1
+                rise = _seasonal_rise(context, batch.lengths, self.season_length)
+                return _repeat_season(context, self.season_length, ahead) + rise[:, None] * seasons_ahead
             case _:
                 assert self.ridge is not None
                 change = _lags(context, batch.scale) @ self.ridge.weight + self.ridge.bias
@@ -146,7 +151,7 @@ def fit_baselines(
     *,
     window: int,
     horizon: int,
-    season: int,
+    season_length: int,
     levels: Sequence[float],
     seed: int = 0,
 ) -> Baselines:
@@ -171,7 +176,7 @@ def fit_baselines(
         validation: Batches of validation windows; may be empty.
         window: Context steps.
         horizon: Steps ahead.
-        season: Steps in a season; 1 for none.
+        season_length: Steps in a season; 1 for none.
         levels: Quantile levels between 0 and 1.
         seed: Of the sample of windows whose residuals are kept.
 
@@ -198,7 +203,7 @@ def fit_baselines(
 
     regression = Regression(fitted_on, window - 1)
     ridge = regression.best(judged) if regression.rows > 1 else None
-    points = Baselines(window, horizon, season, tuple(levels), ridge, {})
+    points = Baselines(window, horizon, season_length, tuple(levels), ridge, {})
     residuals = {}
     for name in points.names:
         errors = (windows.target - points.point(name, windows)) / windows.scale[:, None]
@@ -206,7 +211,7 @@ def fit_baselines(
             leverage = regression.leverage(_lags(windows.context, windows.scale), ridge)
             errors /= 1 - np.where(windows.observed.all(axis=1), leverage, 0.0)[:, None]
         residuals[name] = _quantiles(errors, levels)
-    return Baselines(window, horizon, season, tuple(levels), ridge, residuals)
+    return Baselines(window, horizon, season_length, tuple(levels), ridge, residuals)
 
 
 def _filled(batch: BaselineBatch, window: int) -> Array:
@@ -237,13 +242,13 @@ def _moments(batch: BaselineBatch, window: int, horizon: int) -> Array:
     return moments(_lags(context, scale), (batch.target[complete] - context[:, -1:]) / scale[:, None])
 
 
-def _repeat_season(context: Array, season: int, ahead: npt.NDArray[np.int64]) -> Array:
-    return context[:, context.shape[1] - season + (ahead - 1) % season]
+def _repeat_season(context: Array, season_length: int, ahead: npt.NDArray[np.int64]) -> Array:
+    return context[:, context.shape[1] - season_length + (ahead - 1) % season_length]
 
 
-def _seasonal_rise(context: Array, lengths: npt.NDArray[np.int64], season: int) -> Array:
+def _seasonal_rise(context: Array, lengths: npt.NDArray[np.int64], season_length: int) -> Array:
     """The mean change over one season ``(n,)``, over the valid steps; 0 for a context no longer than a season."""
-    differences = context[:, season:] - context[:, :-season]
+    differences = context[:, season_length:] - context[:, :-season_length]
     valid = np.arange(differences.shape[1]) >= context.shape[1] - lengths[:, None]
     rise: Array = np.where(valid, differences, 0.0).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
     return rise

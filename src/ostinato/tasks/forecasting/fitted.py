@@ -81,7 +81,7 @@ class Fitted:
         if self.settings.output != "quantiles":
             return out[..., 0], None
         quantiles = np.sort(out, axis=-1)  # levels fitted apart may cross; sorted, they never score worse
-        return quantiles[..., self.settings.levels.index(0.5)], quantiles
+        return quantiles[..., self.settings.quantiles.index(0.5)], quantiles
 
     def baseline(self, name: str, scales: SeriesScales) -> Callable[[WindowBatch], tuple[Array, Array | None]]:
         """What forecasts like one of the baselines, for series with these scales."""
@@ -114,13 +114,13 @@ class Fitted:
         arrays = {name: tensor.numpy() for name, tensor in bundle.tensors.items() if not name.startswith("network.")}
         network = ForecastNetwork(settings, Sizes(**extras["sizes"]))
         bundle.load_into(network, prefix="network.")
-        assert settings.season is not None
+        assert settings.season_length is not None
         standardiser = Standardiser(
             log=settings.returns == "log",
             ids=tuple(extras["ids"]),
             scales=SeriesScales(**_under(arrays, "scales.")),
             covariates=_under(arrays, "covariates."),
-            season=settings.season,
+            season_length=settings.season_length,
         )
         baselines = Baselines.from_state(_under(arrays, "baselines."), **extras["baselines"])
         return cls(

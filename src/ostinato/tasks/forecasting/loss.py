@@ -15,14 +15,14 @@ def forecast_loss(settings: ForecasterSettings, forecast: Tensor, batch: WindowB
     levels q, so that the median alone gives the absolute error; otherwise the absolute or squared error of the point.
 
     Args:
-        settings: `output` and `levels` choose the loss.
+        settings: `output` and `quantiles` choose the loss.
         forecast: ``(batch, horizon, outputs)``.
         batch: Windows with targets, in the same units.
     """
     seen = batch.target_observed[..., None]
     error = torch.where(seen, batch.target[..., None] - forecast, 0)
     if settings.output == "quantiles":
-        levels = error.new_tensor(settings.levels)
+        levels = error.new_tensor(settings.quantiles)
         each = 2 * torch.maximum(levels * error, (levels - 1) * error)
     else:
         each = error.abs() if settings.output == "mae" else error.square()

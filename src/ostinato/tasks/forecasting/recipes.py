@@ -4,7 +4,7 @@ from typing import Any
 
 DEMOS: dict[str, dict[str, Any]] = {
     "co2": {"horizon": 26, "window": 208, "segment": 13, "hidden_size": 32, "calendar": False},
-    "sunspots": {"horizon": 11, "season": 11, "window": 33, "segment": 11, "hidden_size": 32, "scaling": "none"},
+    "sunspots": {"horizon": 11, "season_length": 11, "window": 33, "segment": 11, "hidden_size": 32, "scaling": "none"},
 }
 """The Forecaster's settings for each embedded series, chosen without a look at the held-out fifth of it."""
 
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "patience": 4,
         "batch_size": 448,
         "weight_decay": 0.0,
-        "ema": None,
+        "ema_decay": None,
     },
 }
 """Settings for public data sets, chosen on their validation parts."""

@@ -26,7 +26,7 @@ class ForecasterSettings(NetworkSettings):
         "plateau_factor when the validation score stops falling.",
     )
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of matrices; biases and gains are never decayed.")
-    ema: float | None = Field(
+    ema_decay: float | None = Field(
         0.98,
         gt=0,
         lt=1,
@@ -44,7 +44,9 @@ class ForecasterSettings(NetworkSettings):
     future: tuple[str, ...] = Field((), description="Covariates known into the future.")
     static: tuple[str, ...] = Field((), description="Covariates that are constant in each series.")
     frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
-    season: int | None = Field(None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52).")
+    season_length: int | None = Field(
+        None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52)."
+    )
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
     returns: Literal["none", "log"] = Field(
         "none", description="'log' models log returns (prices) and is scored against the random walk."
@@ -75,7 +77,7 @@ class ForecasterSettings(NetworkSettings):
     output: Literal["quantiles", "mae", "mse"] = Field(
         "quantiles", description="What the network gives: quantiles, the median (mae) or the mean (mse)."
     )
-    levels: tuple[float, ...] = Field(
+    quantiles: tuple[float, ...] = Field(
         (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975), description="Quantile levels of the forecast."
     )
     validation_share: float = Field(
@@ -92,11 +94,11 @@ class ForecasterSettings(NetworkSettings):
     def _one_or_many(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
 
-    @field_validator("levels")
+    @field_validator("quantiles")
     @classmethod
-    def _sorted_levels(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+    def _sorted_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if not value or list(value) != sorted(set(value)) or value[0] <= 0 or value[-1] >= 1 or 0.5 not in value:
-            raise ValueError("levels must rise strictly between 0 and 1 and contain 0.5, the median")
+            raise ValueError("quantiles must rise strictly between 0 and 1 and contain 0.5, the median")
         return value
 
     @model_validator(mode="before")
@@ -117,4 +119,4 @@ class ForecasterSettings(NetworkSettings):
     @property
     def outputs(self) -> int:
         """Numbers the network gives for one step: one a quantile level, or a single point."""
-        return len(self.levels) if self.output == "quantiles" else 1
+        return len(self.quantiles) if self.output == "quantiles" else 1

@@ -45,17 +45,17 @@ class Standardiser:
         ids: Series seen in training.
         scales: Their statistics.
         covariates: Mean and standard deviation of every covariate, ``{"past": (2, columns), ...}``.
-        season: Steps of a season, for `SeriesScales.season_error`.
+        season_length: Steps of a season, for `SeriesScales.season_error`.
     """
 
     log: bool
     ids: tuple[str, ...]
     scales: SeriesScales
     covariates: dict[str, Floats]
-    season: int
+    season_length: int
 
     @classmethod
-    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season: int) -> Self:
+    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season_length: int) -> Self:
         """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
         part = _before(panel, ends)
         covariates = {
@@ -64,7 +64,7 @@ class Standardiser:
             "static": _moments(panel.static),
         }
         ids = tuple(str(name) for name in panel.ids)
-        return cls(log, ids, _series_scales(panel, ends, log, season), covariates, season)
+        return cls(log, ids, _series_scales(panel, ends, log, season_length), covariates, season_length)
 
     def index(self, panel: Panel) -> Rows:
         """Each series' number among those of the training, -1 for a new one."""
@@ -76,7 +76,7 @@ class Standardiser:
         index = self.index(panel)
         if (index >= 0).all():
             return self.scales.rows(index)
-        own = _series_scales(panel, ends, self.log, self.season)
+        own = _series_scales(panel, ends, self.log, self.season_length)
         known = self.scales.rows(np.maximum(index, 0))
         names = (field.name for field in fields(SeriesScales))
         return SeriesScales(*(np.where(index >= 0, getattr(known, name), getattr(own, name)) for name in names))
@@ -104,7 +104,7 @@ def _before(panel: Panel, ends: Rows) -> npt.NDArray[np.bool_]:
     return np.arange(len(panel.target)) < np.repeat(ends, panel.lengths)
 
 
-def _series_scales(panel: Panel, ends: Rows, log: bool, season: int) -> SeriesScales:
+def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int) -> SeriesScales:
     part = _before(panel, ends)
     values = _logarithm(panel) if log else panel.target
     seen = panel.observed & part
@@ -112,7 +112,7 @@ def _series_scales(panel: Panel, ends: Rows, log: bool, season: int) -> SeriesSc
     spread = np.sqrt(_series_mean(panel, (values - np.repeat(location, panel.lengths)) ** 2, seen))
     scale = np.where(_varies(location, spread), spread, 1.0)
     change = _series_change(panel, values, seen, 1) / scale
-    season_error = _series_change(panel, panel.target, seen, season)
+    season_error = _series_change(panel, panel.target, seen, season_length)
     return SeriesScales(
         location, scale, np.where(change > 0, change, 1.0), np.where(season_error > 0, season_error, np.nan)
     )

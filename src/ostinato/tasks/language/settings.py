@@ -7,7 +7,7 @@ from pydantic import Field, PlainSerializer, model_validator
 from ostinato.cells import CELLS, Cell
 from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
-from ostinato.tasks.settings import NetworkSettings, cell_name, check_units
+from ostinato.tasks.settings import NetworkSettings, cell_name, check_tokenizer
 
 
 class LanguageSettings(NetworkSettings):
@@ -32,7 +32,7 @@ class LanguageSettings(NetworkSettings):
         "plateau_factor when the validation score stops falling.",
     )
 
-    unit: TokenizerName = Field(
+    tokenizer: TokenizerName = Field(
         "char",
         description="What the text is read and written in: characters, bytes, words, or pieces of words by byte-pair "
         "encoding (bpe).",
@@ -65,8 +65,8 @@ class LanguageSettings(NetworkSettings):
         "other way (Press & Wolf 2017); adaptive: fewer weights for rare units (Grave et al. 2017), for large "
         "vocabularies of words.",
     )
-    chunk: int = Field(128, ge=1, description="Time steps through which gradients flow back: truncated BPTT.")
-    chunk_jitter: int = Field(
+    bptt_steps: int = Field(128, ge=1, description="Time steps through which gradients flow back: truncated BPTT.")
+    bptt_jitter: int = Field(
         0,
         ge=0,
         description="Standard deviation, in steps, of chunk lengths drawn anew each epoch, one in twenty about half as "
@@ -87,13 +87,17 @@ class LanguageSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        check_units(self.unit, self.vocabulary_size, self.min_count)
-        if self.chunk_jitter > self.chunk / 4:
-            raise ValueError(f"chunk_jitter ({self.chunk_jitter}) must be at most a quarter of chunk ({self.chunk})")
+        check_tokenizer(self.tokenizer, self.vocabulary_size, self.min_count)
+        if self.bptt_jitter > self.bptt_steps / 4:
+            raise ValueError(
+                f"bptt_jitter ({self.bptt_jitter}) must be at most a quarter of bptt_steps ({self.bptt_steps})"
+            )
         if self.softmax == "adaptive" and (self.last_size or self.hidden_size) < 4:
             raise ValueError("softmax='adaptive' needs a last layer of at least 4 units")
         if self.dropout and self.num_layers == 1:
             raise ValueError("dropout acts between recurrent layers, and num_layers is 1: set output_dropout instead")
-        if self.split != "punctuation" and self.unit != "word":
-            raise ValueError(f"split={self.split!r} is for unit='word', and unit is {self.unit!r}: leave it out")
+        if self.split != "punctuation" and self.tokenizer != "word":
+            raise ValueError(
+                f"split={self.split!r} is for tokenizer='word', and tokenizer is {self.tokenizer!r}: leave it out"
+            )
         return self

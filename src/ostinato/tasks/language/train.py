@@ -33,8 +33,8 @@ def train(
     network.to(process.device)
     order = StreamBatches(
         *training.streams(settings.batch_size),
-        chunk=settings.chunk,
-        jitter=settings.chunk_jitter,
+        chunk=settings.bptt_steps,
+        jitter=settings.bptt_jitter,
         shift=True,
         seed=settings.seed,
         rank=process.rank,
@@ -42,7 +42,7 @@ def train(
     )
     # Side by side, as in training: one after the other, exact, would take as long as training.
     rows = min(settings.batch_size, len(validating) // 2)
-    tested = StreamBatches(*validating.streams(rows), chunk=settings.chunk)
+    tested = StreamBatches(*validating.streams(rows), chunk=settings.bptt_steps)
 
     def loss(model: nn.Module, batch: Chunk, state: tuple[State, ...] | None) -> LossSum:
         return language_loss(settings, model(*(part.to(process.device) for part in batch), state))

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
-from ostinato.tasks.settings import NetworkSettings, check_units
+from ostinato.tasks.settings import NetworkSettings, check_tokenizer
 from ostinato.topologies import AttentionKind
 
 
@@ -24,7 +24,7 @@ class Seq2SeqSettings(NetworkSettings):
         0.1, gt=0, lt=1, description="Share of the pairs kept out of training to choose when to stop."
     )
 
-    unit: TokenizerName = Field(
+    tokenizer: TokenizerName = Field(
         "bpe",
         description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
         "texts, with which no word is unknown.",
@@ -86,7 +86,7 @@ class Seq2SeqSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        check_units(self.unit, self.vocabulary_size, self.min_count)
+        check_tokenizer(self.tokenizer, self.vocabulary_size, self.min_count)
         if self.input_feeding and self.attention is None:
             raise ValueError("input_feeding feeds what attention has read: choose an attention, or leave it out")
         if self.sampling_ramp != type(self).model_fields["sampling_ramp"].default and not self.scheduled_sampling:

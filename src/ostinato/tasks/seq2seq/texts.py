@@ -46,7 +46,7 @@ class TextTokenizer:
         Raises:
             OstinatoError: For unit "bpe" without the library `tokenizers`.
         """
-        kind = TOKENIZERS[settings.unit]
+        kind = TOKENIZERS[settings.tokenizer]
         ready = (_ready(text, kind is BPETokenizer, settings.lowercase) for text in texts)
         size = settings.vocabulary_size
         tokenizer = kind.learn(ready, specials=(*SPECIALS, *tags), size=size, min_count=settings.min_count)

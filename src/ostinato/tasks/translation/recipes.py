@@ -3,7 +3,7 @@
 from typing import Any
 
 DEMO: dict[str, Any] = {
-    "unit": "char",
+    "tokenizer": "char",
     "hidden_size": 64,
     "embedding_size": 64,
     "epochs": 8,
@@ -20,7 +20,7 @@ DEMO: dict[str, Any] = {
 BENCHMARKS: dict[str, dict[str, Any]] = {
     "multi30k": {
         "lowercase": True,
-        "unit": "word",
+        "tokenizer": "word",
         "min_count": 2,
         "hidden_size": 400,
         "embedding_size": 256,
@@ -33,7 +33,7 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "warmup": 300,
         "weight_decay": 0.01,
-        "ema": 0.998,
+        "ema_decay": 0.998,
         "ensemble": 2,
         "matmul_precision": "medium",
         "max_length": 60,
