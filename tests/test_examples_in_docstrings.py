@@ -7,7 +7,7 @@ import inspect
 import pytest
 import torch
 
-ROOMS = ["cells", "diagnostics", "engine", "nn", "training"]
+ROOMS = ["cells", "data", "diagnostics", "engine", "nn", "topologies", "training"]
 PUBLIC = {
     f"ostinato.{room}.{name}": thing
     for room in ROOMS

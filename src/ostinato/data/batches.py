@@ -60,6 +60,14 @@ class IndexBatches(Generic[B]):
 
     Raises:
         OstinatoError: there are no rows for every process, or a batch is smaller than the number of processes.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.data import IndexBatches
+        >>> x = torch.arange(10.0)
+        >>> batches = IndexBatches(10, batch_size=4, gather=lambda rows: x[torch.from_numpy(rows)], seed=1)
+        >>> [len(batch) for batch in batches.epoch(1)]
+        [4, 4, 2]
     """
 
     def __init__(
@@ -123,6 +131,14 @@ class BucketBatches(Generic[B]):
 
     Raises:
         OstinatoError: there are no rows for every process, or a batch is smaller than the number of processes.
+
+    Example:
+        >>> import numpy as np
+        >>> from ostinato.data import BucketBatches
+        >>> lengths = np.array([3, 90, 4, 88, 5, 91])
+        >>> batches = BucketBatches(lengths, batch_size=3, gather=lambda rows: sorted(lengths[rows].tolist()))
+        >>> sorted(batches.epoch(1))
+        [[3, 4, 5], [88, 90, 91]]
     """
 
     def __init__(
@@ -189,6 +205,16 @@ class StreamBatches:
 
     Raises:
         OstinatoError: the tensors differ in batch or time, hold nothing, or there are fewer streams than processes.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.data import StreamBatches
+        >>> x = torch.randn(8, 50, 3)
+        >>> batches = StreamBatches(x, x.cumsum(1), chunk=20)
+        >>> [inputs.shape[1] for inputs, targets in batches.epoch(1)]
+        [20, 20, 10]
+        >>> batches.continues(0), batches.continues(1)  # whether the state goes on from the chunk before
+        (False, True)
     """
 
     def __init__(

@@ -21,6 +21,14 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
 
     Returns:
         The features, float32 of shape (rows, 2 * periods), a pair of columns for each period, and their names.
+
+    Example:
+        >>> import numpy as np
+        >>> from ostinato.data import Frequency, calendar_features
+        >>> times = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]").astype("datetime64[ns]")
+        >>> features, names = calendar_features(times, Frequency.parse("D"))
+        >>> features.shape
+        (7, 6)
     """
     periods = _periods(frequency)
     if not periods:

@@ -26,6 +26,11 @@ class ConllColumns:
             words or none, which are left out (Universal Dependencies).
         words: Column of the words, counted from 1; None for the first, of "conllu" the second.
         tags: Column of the tags; None for the last, of "conllu" the fourth.
+
+    Example:
+        >>> from ostinato.data import ConllColumns
+        >>> ConllColumns(words=1, tags=4)
+        ConllColumns(format='conll', words=1, tags=4)
     """
 
     format: ConllFormat = "conll"
@@ -63,6 +68,13 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
     Raises:
         OstinatoError: With file and line, for a line of another number of columns, a word or tag that is missing, or
             anything that is no text; for no words at all.
+
+    Example:
+        >>> from ostinato.data import TaggedSequences, read_conll, write_conll
+        >>> sentences = [(["May", "flew"], ["B-PER", "O"]), (["to", "Jordan"], ["O", "B-LOC"])]
+        >>> write_conll("train.conll", TaggedSequences.of_sentences(sentences))
+        >>> read_conll("train.conll").sentences
+        [('May', 'flew'), ('to', 'Jordan')]
     """
     text = Text.of(source)
     read = [sentence for path in text.paths for sentence in _sentences(path, columns or ConllColumns(), tags)]
@@ -117,6 +129,14 @@ def write_conll(path: str | Path, sentences: TaggedSequences) -> None:
 
     Raises:
         OstinatoError: For sequences of numbers, or no tags.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ostinato.data import TaggedSequences, write_conll
+        >>> write_conll("tagged.conll", TaggedSequences.of_sentences([(["May", "flew"], ["B-PER", "O"])]))
+        >>> print(Path("tagged.conll").read_text().strip())
+        May B-PER
+        flew O
     """
     pairs = zip(sentences.sentences, sentences.require_tags(), strict=True)
     blocks = ("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair, strict=True)) for pair in pairs)

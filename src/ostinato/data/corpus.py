@@ -28,6 +28,12 @@ class Passage:
         text: The whole.
         start: Its first character, counted from 0 in what `Text.pieces` gives.
         stop: The character after its last; None for the end of the text.
+
+    Example:
+        >>> from ostinato.data import Passage
+        >>> training, test = Passage.of(["ten words make a line of text, more or less. " * 100]).parted(0.1)
+        >>> len("".join(test.pieces())) < len("".join(training.pieces()))
+        True
     """
 
     text: Text
@@ -126,6 +132,14 @@ class Corpus:
         ids: ``(units,)``, in the smallest of uint8, int16 and int32 that holds the vocabulary.
         counted: How much text it was.
         in_memory: Whether the ids are held in memory, not read from a file as they are needed.
+
+    Example:
+        >>> from ostinato.data import Corpus
+        >>> from ostinato.data.tokenizers import CharTokenizer
+        >>> tokenizer = CharTokenizer.learn(["a rose is a rose"])
+        >>> corpus = Corpus.encode(["a rose is a rose"], tokenizer)
+        >>> corpus.counted.units, tokenizer.decode(corpus.ids.tolist())
+        (16, 'a rose is a rose')
     """
 
     ids: Tensor

@@ -59,6 +59,12 @@ class Dialogues:
     Attributes:
         dialogues: One by one.
         origin: What errors call them.
+
+    Example:
+        >>> from ostinato.data import Dialogues
+        >>> dialogues = Dialogues.of([["Hello.", "Good day.", "A cello, please."]])
+        >>> dialogues.examples(context_turns=2)[-1]
+        Example(context=('Hello.', 'Good day.'), reply='A cello, please.')
     """
 
     dialogues: tuple[Dialogue, ...]

@@ -36,6 +36,12 @@ def load_embedded(name: str) -> pd.DataFrame:
 
     Raises:
         OstinatoError: another name.
+
+    Example:
+        >>> from ostinato.data import load_embedded
+        >>> table = load_embedded("co2")
+        >>> list(table.columns), len(table)
+        (['date', 'co2'], 2284)
     """
     if name not in EMBEDDED:
         raise OstinatoError(f"no embedded series {name!r}: choose one of {', '.join(EMBEDDED)}")

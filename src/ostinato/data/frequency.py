@@ -31,6 +31,14 @@ class Frequency:
         kind: "integer", "fixed" (a constant duration), "business" (Monday to Friday) or "months".
         step: the length of a step: integer units, nanoseconds, business days or months.
         at_end: for months, whether times are the last days of months and not the first.
+
+    Example:
+        >>> import numpy as np
+        >>> from ostinato.data import Frequency
+        >>> frequency = Frequency.parse("MS")
+        >>> times = frequency.at(np.array("2024-11-01", "datetime64[ns]"), np.arange(3))
+        >>> times.astype("datetime64[D]").astype(str).tolist()
+        ['2024-11-01', '2024-12-01', '2025-01-01']
     """
 
     alias: str

@@ -28,6 +28,11 @@ class LabelledSpec(BaseModel):
         id: The column that tells sequences of numbers apart.
         time: The column that orders the steps of each; None: one with a usual name, else the order of the rows.
         features: The columns of numbers; empty: all others.
+
+    Example:
+        >>> from ostinato.data import LabelledSpec
+        >>> LabelledSpec(text="review", label="stars").layout is None  # to be found from the file
+        True
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +57,12 @@ class LabelledSequences:
         origin: The file's name, or "the texts".
         features: Names of the columns of numbers; empty for texts.
         spec: How they were read, with what was found, so that others can be read alike.
+
+    Example:
+        >>> from ostinato.data import LabelledSequences
+        >>> read = LabelledSequences.of_texts(["far from dull", "hardly good"], ["positive", "negative"])
+        >>> read.texts, read.labels
+        (['far from dull', 'hardly good'], ('positive', 'negative'))
     """
 
     items: tuple[Item, ...]

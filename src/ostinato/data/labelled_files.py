@@ -40,6 +40,13 @@ def read_labelled(
 
     Raises:
         OstinatoError: For anything wrong, with file, line and column.
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import LabelledSpec, read_labelled
+        >>> table = pd.DataFrame({"review": ["far from dull", "hardly good"], "stars": [5, 2]})
+        >>> read_labelled(table, LabelledSpec(text="review", label="stars")).labels
+        ('5', '2')
     """
     spec = spec or LabelledSpec()
     if isinstance(source, LabelledSequences):

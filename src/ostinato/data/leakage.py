@@ -26,6 +26,17 @@ def check_leakage(panel: Panel, horizon: int) -> None:
 
     Raises:
         OstinatoError: naming the column and the shift.
+
+    Example:
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from ostinato.data import Panel, PanelSpec, check_leakage
+        >>> y = np.random.default_rng(0).normal(size=200)
+        >>> table = pd.DataFrame({"step": range(200), "y": y, "plan": 2 * y + 1})
+        >>> check_leakage(Panel.from_table(table, PanelSpec(target="y", future=("plan",))), horizon=10)
+        Traceback (most recent call last):
+            ...
+        ostinato.errors.OstinatoError: ...
     """
     panel = _sample(panel)
     codes = panel.codes

@@ -81,6 +81,12 @@ def music_shop(count: int = 600, seed: int = 0) -> Dialogues:
     Args:
         count: How many.
         seed: Of the draw.
+
+    Example:
+        >>> from ostinato.data import music_shop
+        >>> dialogues = music_shop(count=3)
+        >>> len(dialogues)
+        3
     """
     draw = random.Random(seed)
     return Dialogues(tuple(_dialogue(draw) for _ in range(count)), "the dialogues of the music shop")

@@ -85,6 +85,12 @@ def name_sentences(
     Args:
         counts: Sentences of each part.
         seed: Of every choice.
+
+    Example:
+        >>> from ostinato.data import name_sentences
+        >>> training, validation, test = name_sentences((30, 10, 10))
+        >>> len(training.sentences)
+        30
     """
     random = np.random.default_rng(seed)
     content = resources.files("ostinato.data").joinpath("embedded/name_sentences.json").read_text(encoding="utf-8")

@@ -33,6 +33,14 @@ class Panel:
         frequency: the step between rows.
         names: the columns' names.
         notes: plain statements about what was found and done when the table was read.
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import Panel
+        >>> days = pd.date_range("2024-01-01", periods=30)
+        >>> panel = Panel.from_table(pd.DataFrame({"ds": days, "north": range(30), "south": range(30, 60)}))
+        >>> panel.ids.tolist(), panel.lengths.tolist(), panel.frequency.alias
+        (['north', 'south'], [30, 30], 'D')
     """
 
     ids: npt.NDArray[np.str_]

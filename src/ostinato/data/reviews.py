@@ -59,6 +59,12 @@ def load_reviews() -> pd.DataFrame:
         Columns "text", "label" (positive or negative) and "part": a quarter of the templates, each a frame with a turn,
         are "test", the others "training". Test sentences are made of frames and of turns that stand in the training
         part too, but never together.
+
+    Example:
+        >>> from ostinato.data import load_reviews
+        >>> reviews = load_reviews()
+        >>> list(reviews.columns)
+        ['text', 'label', 'part']
     """
     draw = random.Random(1)
     rows = []

@@ -24,6 +24,12 @@ class PanelSpec(BaseModel):
         frequency: a pandas alias ("h", "D", "W", "MS", ...) or a whole number for integer time. None: inferred.
         categories: for each static column of text its categories in the order of their codes. `Panel.spec` fills it, so
             that new data get the same codes; None there means they are found in the data.
+
+    Example:
+        >>> from ostinato.data import PanelSpec
+        >>> spec = PanelSpec(time="date", id="shop", target="sales", future=("price", "holiday"), static=("region",))
+        >>> spec.frequency is None  # inferred from the dates
+        True
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +56,14 @@ class PanelColumns:
         future: names of the columns of `Panel.future`.
         static: names of the columns of `Panel.static`.
         categories: the categories of each static column of text; `Panel.static` holds their positions in it.
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import Panel
+        >>> days = pd.date_range("2024-01-01", periods=30)
+        >>> panel = Panel.from_table(pd.DataFrame({"day": days, "y": range(30)}))
+        >>> panel.names.time, panel.names.target
+        ('day', 'y')
     """
 
     time: str | None

@@ -27,6 +27,15 @@ class Table:
         origin: the file's name, or "the DataFrame".
         lines: for text files, the line each row starts at as an editor shows it (the header is line 1).
         decimal_comma: whether "1,5" may mean 1.5 (files whose fields are not separated by commas).
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import read_table
+        >>> table = read_table(pd.DataFrame({"y": ["1.5", "two"]}))
+        >>> table.numbers(["y"])
+        Traceback (most recent call last):
+            ...
+        ostinato.errors.OstinatoError: the DataFrame, row 1, column 'y': 'two' is not a number
     """
 
     frame: pd.DataFrame
@@ -170,6 +179,14 @@ def read_table(source: Source) -> Table:
 
     Raises:
         OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line.
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import read_table
+        >>> table = pd.DataFrame({"date": ["2024-01-01", "2024-01-02"], "sales": [1.5, 2.5]})
+        >>> table.to_csv("sales.csv", sep=";", decimal=",")
+        >>> read_table("sales.csv").numbers(["sales"]).ravel().tolist()
+        [1.5, 2.5]
     """
     if isinstance(source, Table):
         return source

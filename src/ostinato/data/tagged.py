@@ -23,6 +23,12 @@ class TaggedSequences:
         names: What a table of predictions calls each: the number of the sentence from 1 on, or a series' id.
         origin: The file's name, or "the sentences".
         features: Names of the columns of numbers; empty for words.
+
+    Example:
+        >>> from ostinato.data import TaggedSequences
+        >>> tagged = TaggedSequences.of_sentences([(["May", "flew"], ["B-PER", "O"])])
+        >>> tagged.steps, tagged.tags
+        (2, (('B-PER', 'O'),))
     """
 
     items: tuple[Words | Numbers, ...]

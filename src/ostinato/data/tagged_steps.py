@@ -15,6 +15,11 @@ class StepColumns(BaseModel):
         time: What orders the steps of each; None: the order of the rows.
         label: The tag of each step.
         features: The columns of numbers; empty: all others.
+
+    Example:
+        >>> from ostinato.data import StepColumns
+        >>> StepColumns(id="walk", time="second", label="activity", features=("x", "y")).features
+        ('x', 'y')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +43,14 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tu
 
     Raises:
         OstinatoError: With row and column, for a value, id or tag that is missing or cannot be read.
+
+    Example:
+        >>> import pandas as pd
+        >>> from ostinato.data import StepColumns, read_steps
+        >>> table = pd.DataFrame({"walk": [1, 1, 2], "x": [0.1, 0.2, 0.3], "activity": ["sit", "run", "run"]})
+        >>> tagged, columns = read_steps(table, StepColumns(id="walk", label="activity"))
+        >>> tagged.tags, columns.features
+        ((('sit', 'run'), ('run',)), ('x',))
     """
     table = read_table(source)
     label = columns.label or named(table, LABEL_NAMES)

@@ -20,6 +20,12 @@ class Text:
     Attributes:
         paths: The files, in the order they are read; empty for texts in memory.
         texts: Texts in memory.
+
+    Example:
+        >>> from ostinato.data import Text
+        >>> text = Text.of(["What light through yonder window breaks?", "It is the east."])
+        >>> list(text.lines())
+        ['What light through yonder window breaks?', 'It is the east.']
     """
 
     paths: tuple[Path, ...] = ()

@@ -26,6 +26,12 @@ class Tokenizer(ABC):
         kind: The name that settings use.
         specials: Units that no text holds (padding, start, end, ...) and, where some text may have no number,
             ``<unk>``.
+
+    Example:
+        >>> from ostinato.data.tokenizers import WordTokenizer
+        >>> tokenizer = WordTokenizer.learn(["a rose is a rose"], specials=["<unk>"])
+        >>> tokenizer.decode(tokenizer.encode("a rose is a tulip"))
+        'a rose is a <unk>'
     """
 
     kind: ClassVar[TokenizerName]

@@ -30,6 +30,13 @@ class WindowBatch(NamedTuple):
         target: (B, horizon) the target after the origin; imputed where not observed, NaN beyond the panel's data.
         target_observed: (B, horizon) bool.
         origin: (B,) int64, the panel row of the last context step.
+
+    Example:
+        >>> from ostinato.data import Panel, Windows, load_embedded
+        >>> windows = Windows(Panel.from_table(load_embedded("sunspots")), window=33, horizon=11)
+        >>> batch = windows.gather([0, 1, 2])
+        >>> batch.past_target.shape, batch.target.shape
+        (torch.Size([3, 33]), torch.Size([3, 11]))
     """
 
     past_target: torch.Tensor
@@ -68,6 +75,13 @@ class Windows:
         origin: (windows,) int64, the panel row of each window's origin.
         series: (windows,) int64, the series of each.
         known_names: names of the features of `past_known` and `future_known`.
+
+    Example:
+        >>> from ostinato.data import Panel, Windows, load_embedded
+        >>> panel = Panel.from_table(load_embedded("sunspots"))
+        >>> windows = Windows(panel, window=33, horizon=11, stride=11)
+        >>> len(windows) < int(panel.lengths[0]) // 11
+        True
     """
 
     def __init__(

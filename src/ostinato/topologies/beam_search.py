@@ -21,6 +21,12 @@ class Hypothesis(NamedTuple):
         ids: Its units, without the end.
         score: Its log-probability over the length penalty; higher is better.
         log_probability: Of its units and the end.
+
+    Example:
+        >>> from ostinato.topologies import Hypothesis
+        >>> best = Hypothesis(ids=(4, 2, 7), score=-0.6, log_probability=-1.2)
+        >>> best.ids
+        (4, 2, 7)
     """
 
     ids: tuple[int, ...]
@@ -38,6 +44,11 @@ class SearchLimits(NamedTuple):
         length_penalty: The exponent a of Wu et al. (2016, eq. 14): a log-probability is divided by
             ``((5 + length) / 6) ** a``, the end counted in the length; 0 for the log-probability itself.
         no_repeat: Units of a run that must not come twice in a sequence; 0 forbids nothing.
+
+    Example:
+        >>> from ostinato.topologies import SearchLimits
+        >>> SearchLimits(end=0, max_length=50, length_penalty=0.6)
+        SearchLimits(end=0, max_length=50, min_length=0, length_penalty=0.6, no_repeat=0)
     """
 
     end: int
@@ -72,6 +83,17 @@ def beam_search(
 
     Raises:
         ValueError: For a number out of range.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import SearchLimits, beam_search
+        >>> after = torch.tensor([[0.1, 0.5, 0.4], [0.6, 0.2, 0.2], [0.9, 0.1, 0.0]]).log()  # of what follows each unit
+        >>> def step(last, memory, carried):
+        ...     return after[last], None
+        >>> limits = SearchLimits(end=0, max_length=5)
+        >>> ((likeliest, second),) = beam_search(step, None, torch.tensor([0]), limits, n_best=2)
+        >>> likeliest.ids, round(likeliest.log_probability, 3)  # 0.4 * 0.9 is more than 0.5 * 0.6
+        ((2,), -1.022)
     """
     if not 1 <= n_best <= beam_size:
         raise ValueError(f"n_best must lie between 1 and beam_size ({beam_size}), got {n_best}")

@@ -54,6 +54,17 @@ class EncoderDecoder(nn.Module):
 
     Raises:
         ValueError: For sizes that do not fit, a bidirectional decoder, or an unknown attention.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import EncoderDecoder
+        >>> encoder = Recurrent(GRU, 8, 16, bidirectional=True)
+        >>> decoder = Recurrent(GRU, 4 + encoder.output_size, 16)
+        >>> net = EncoderDecoder(encoder, decoder, output_size=10, attention="multiplicative")
+        >>> net(torch.randn(2, 7, 8), torch.randn(2, 5, 4), lengths=torch.tensor([7, 3])).shape
+        torch.Size([2, 5, 10])
     """
 
     def __init__(

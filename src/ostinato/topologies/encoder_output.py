@@ -17,6 +17,16 @@ class EncoderOutput(NamedTuple):
         mask: Which of them are valid, booleans ``(batch, time)``; None where all are.
         projected: What the attention needs of the keys at every step; None without attention.
         state: The decoder's states before its first step.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import EncoderDecoder
+        >>> net = EncoderDecoder(Recurrent(GRU, 8, 16), Recurrent(GRU, 4, 16), output_size=10)
+        >>> read = net.encode(torch.randn(2, 7, 8))
+        >>> read.keys.shape, read.state[0].h.shape
+        (torch.Size([2, 7, 16]), torch.Size([2, 16]))
     """
 
     keys: Tensor
@@ -31,6 +41,16 @@ class DecoderState(NamedTuple):
     Attributes:
         state: The states of its layers.
         context: What it read last, ``(batch, size of the keys)``; None where that is not fed to the next step.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import EncoderDecoder
+        >>> net = EncoderDecoder(Recurrent(GRU, 8, 16), Recurrent(GRU, 20, 16), output_size=10, attention="additive")
+        >>> output, carried, weights = net.step(torch.randn(2, 4), net.encode(torch.randn(2, 7, 8)))
+        >>> carried.context.shape, weights.shape
+        (torch.Size([2, 16]), torch.Size([2, 7]))
     """
 
     state: tuple[State, ...]
@@ -51,6 +71,14 @@ def select_rows(value: N, rows: Tensor) -> N:
 
     Raises:
         TypeError: For anything else in it.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.topologies import select_rows
+        >>> state = LSTM(8, 16).initial_state(2)
+        >>> select_rows((state, None), torch.tensor([1, 1, 0]))[0].c.shape
+        torch.Size([3, 16])
     """
     selected: Any = value
     if isinstance(value, Tensor):

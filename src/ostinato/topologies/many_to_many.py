@@ -27,6 +27,16 @@ class ManyToMany(nn.Module):
 
     Raises:
         ValueError: For an output size below 1.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import ManyToMany
+        >>> tagger = ManyToMany(Recurrent(LSTM, 8, 16, bidirectional=True), output_size=5)
+        >>> y, state = tagger(torch.randn(4, 20, 8), lengths=torch.tensor([20, 7, 3, 1]))
+        >>> y.shape
+        torch.Size([4, 20, 5])
     """
 
     def __init__(

@@ -38,6 +38,15 @@ class ManyToOne(nn.Module):
     Raises:
         ValueError: For an unknown pooling or an output size below 1; for "last" with two directions that are summed,
             since their ends can no longer be told apart.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import ManyToOne
+        >>> classifier = ManyToOne(Recurrent(GRU, 8, 16, bidirectional=True), output_size=3, pooling="attention")
+        >>> classifier(torch.randn(4, 20, 8), torch.tensor([20, 7, 3, 1])).shape
+        torch.Size([4, 3])
     """
 
     def __init__(

@@ -36,6 +36,14 @@ class OneToMany(nn.Module):
 
     Raises:
         ValueError: For sizes that do not fit, or a bidirectional network, which cannot write from left to right.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.cells import GRU
+        >>> from ostinato.nn import Recurrent
+        >>> from ostinato.topologies import OneToMany
+        >>> OneToMany(6, Recurrent(GRU, 3, 16), output_size=3)(torch.randn(4, 6), steps=10).shape
+        torch.Size([4, 10, 3])
     """
 
     def __init__(self, input_size: int, recurrent: Recurrent, output_size: int) -> None:

@@ -39,6 +39,12 @@ class OneToOne(nn.Module):
 
     Raises:
         ValueError: For a size below 1, an unknown activation, or a probability outside [0, 1).
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import OneToOne
+        >>> OneToOne(8, [32, 32], 3, activation="gelu", dropout=0.1)(torch.randn(4, 8)).shape
+        torch.Size([4, 3])
     """
 
     def __init__(

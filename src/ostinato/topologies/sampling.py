@@ -21,6 +21,13 @@ def top_k_top_p_filter(
 
     Raises:
         ValueError: For a setting out of range.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import top_k_top_p_filter
+        >>> logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+        >>> top_k_top_p_filter(logits, top_p=0.8).exp()
+        tensor([[0.6250, 0.3750, 0.0000, 0.0000]])
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
@@ -50,6 +57,12 @@ def repetition_penalty(logits: Tensor, written: Tensor, penalty: float) -> Tenso
 
     Returns:
         Scores ``(batch, units)``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import repetition_penalty
+        >>> repetition_penalty(torch.tensor([[2.0, -1.0, 3.0]]), written=torch.tensor([[0, 1]]), penalty=2.0)
+        tensor([[ 1., -2.,  3.]])
     """
     theirs = logits.gather(-1, written)
     return logits.scatter(-1, written, torch.where(theirs > 0, theirs / penalty, theirs * penalty))
@@ -65,6 +78,12 @@ def no_repeat_ngram(logits: Tensor, written: Tensor, size: int) -> Tensor:
 
     Returns:
         Scores ``(batch, units)``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import no_repeat_ngram
+        >>> no_repeat_ngram(torch.zeros(1, 3), written=torch.tensor([[1, 2, 1]]), size=2)  # "1 2" was written already
+        tensor([[0., 0., -inf]])
     """
     steps = written.shape[1]
     if not size or steps < size:
@@ -78,5 +97,12 @@ def no_repeat_ngram(logits: Tensor, written: Tensor, size: int) -> Tensor:
 
 
 def sample(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """One unit a row ``(batch,)``, drawn with these log-probabilities ``(batch, units)``."""
+    """One unit a row ``(batch,)``, drawn with these log-probabilities ``(batch, units)``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.topologies import sample
+        >>> sample(torch.tensor([[0.0, 1.0], [1.0, 0.0]]).log())
+        tensor([1, 0])
+    """
     return torch.multinomial(log_probabilities.exp(), 1, generator=generator)[:, 0]
