@@ -2,7 +2,7 @@
 
     OSTINATO_DATA=path/to/data python benchmarks/chat.py
 
-The data are the self-dialogues of Fainberg et al. 2018: one person writes both sides. Dialogues, each whole, are parted
+The data are the self-dialogues of Fainberg et al. 2018: one person writes both sides. Dialogues, each whole, are split
 at random: 90 % to train, 5 % to validate, 5 % to test. Those with a turn that was lost ("{}") are left out. The test
 part is scored once, after training. Perplexity is per unit, so it compares models of one recipe only.
 """

@@ -4,7 +4,7 @@
 
 A training step here is forward, backward, clipping and Adam on one batch. Times are medians of interleaved repeats, and
 what is told is the share that looks add to the time of training. Before anything is timed, the gradients' norms at all
-lags are held against those of the plain loop in float64; one that is wrong by more than 1e-5 has no time, and the exit
+lags are compared with those of the plain loop in float64; one that is wrong by more than 1e-5 has no time, and the exit
 code is then 1.
 """
 

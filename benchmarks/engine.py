@@ -2,7 +2,7 @@
 
     python benchmarks/engine.py --cells gru lstm --sizes 100,32,64,64 1,1,256,256
 
-Every result is held against the plain loop in float64 before it is measured; a wrong one has no speed, and the exit
+Every result is compared with the plain loop in float64 before it is measured; a wrong one has no speed, and the exit
 code is then 1. Times are medians of interleaved repeats. The floor is the multiplications alone, each one call of torch
 for all steps, and three times that for forward + backward. The loss is the sum of the outputs times random numbers;
 gradients go to the input, all weights and the initial state.

@@ -2,7 +2,7 @@
 
     python benchmarks/tag.py --seeds 0 1 2
 
-The data are the standard library of the Python that runs this, parted by file, so that figures differ a little from
+The data are the standard library of the Python that runs this, split by file, so that figures differ a little from
 version to version. A sequence is some lines of a file, of at most 150 tokens; what a name is, is found by the module
 `ast`. Many a name is one thing here and another there: accuracy is given over all tokens and over names alone.
 """

@@ -64,10 +64,10 @@ def test_a_number_sign_is_a_word_where_there_are_no_comments(tmp_path):
     assert read_conll(file(tmp_path, "#win O\n# O")).items == (("#win", "#"),)
 
 
-@pytest.mark.parametrize("parted", ["\t", " ", "  \t "])
+@pytest.mark.parametrize("separator", ["\t", " ", "  \t "])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_tabs_spaces_and_any_line_end_part_columns_and_lines(parted, end, tmp_path):
-    lines = [f"a{parted}X", f"b{parted}Y", "", "  ", f"c{parted}X"]
+def test_tabs_spaces_and_any_line_end_part_columns_and_lines(separator, end, tmp_path):
+    lines = [f"a{separator}X", f"b{separator}Y", "", "  ", f"c{separator}X"]
     read = read_conll(file(tmp_path, "\ufeff" + end.join(lines)))
     assert (read.items, read.tags) == ((("a", "b"), ("c",)), (("X", "Y"), ("X",)))
 

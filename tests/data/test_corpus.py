@@ -47,22 +47,22 @@ def test_a_passage_of_a_file_read_in_many_pieces_is_the_same_slice(tmp_path, mon
 @pytest.mark.parametrize("piece", [40, 1 << 22])
 def test_a_text_is_parted_where_a_line_ends(tmp_path, monkeypatch, piece):
     monkeypatch.setattr(text_module, "PIECE", piece)
-    first, last = Passage.of(written(tmp_path / "a.txt", TEXT)).parted(0.1)
+    first, last = Passage.of(written(tmp_path / "a.txt", TEXT)).split(0.1)
     assert text_of(first) + text_of(last) == TEXT
     assert text_of(first).endswith("\n")
     assert 0.1 <= len(text_of(last)) / len(TEXT) < 0.1 + 30 / len(TEXT)
 
 
 def test_a_text_of_one_line_is_parted_after_a_word_or_anywhere(tmp_path):
-    first, last = Passage.of(written(tmp_path / "a.txt", "one two three four five six seven eight")).parted(0.3)
+    first, last = Passage.of(written(tmp_path / "a.txt", "one two three four five six seven eight")).split(0.3)
     assert text_of(first).endswith(" ")
-    first, last = Passage.of(written(tmp_path / "b.txt", "x" * 100)).parted(0.1)
+    first, last = Passage.of(written(tmp_path / "b.txt", "x" * 100)).split(0.1)
     assert (len(text_of(first)), len(text_of(last))) == (90, 11)
 
 
 def test_a_part_of_a_passage_is_parted_again():
-    first, test = Passage.of([TEXT]).parted(0.2)
-    train, validation = first.parted(0.25)
+    first, test = Passage.of([TEXT]).split(0.2)
+    train, validation = first.split(0.25)
     assert text_of(train) + text_of(validation) + text_of(test) == TEXT
     assert len(text_of(validation)) == pytest.approx(0.2 * len(TEXT), abs=30)
 
@@ -76,7 +76,7 @@ def test_the_lines_of_a_passage_go_across_its_pieces(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("content", "why"), [("", "the text is empty"), ("x", "too short to keep 90% of it apart")])
 def test_a_text_too_short_to_part_is_refused_by_name(tmp_path, content, why):
     with pytest.raises(OstinatoError, match=rf"a\.txt: {why}"):
-        Passage.of(written(tmp_path / "a.txt", content)).parted(0.9)
+        Passage.of(written(tmp_path / "a.txt", content)).split(0.9)
 
 
 # Ids.
@@ -153,7 +153,7 @@ def test_one_line_of_ten_megabytes_is_read(tmp_path):
     path = written(tmp_path / "a.txt", "lorem ipsum " * (10_000_000 // 12))
     corpus = encoded(path, ByteTokenizer(()))
     assert len(corpus) == path.stat().st_size + 1
-    _, last = Passage.of(path).parted(0.01)
+    _, last = Passage.of(path).split(0.01)
     assert sum(map(len, last.pieces())) == pytest.approx(0.01 * len(corpus), rel=0.01)
     words = WordTokenizer.learn(Passage.of(path).pieces())
     assert words.tokens == ["<unk>", "ipsum", "lorem", "\n"]

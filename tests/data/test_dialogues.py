@@ -1,4 +1,4 @@
-"""Dialogues from files and from memory: what is read, what is refused and where, and how they are parted."""
+"""Dialogues from files and from memory: what is read, what is refused and where, and how they are split."""
 
 import gzip
 import json
@@ -171,7 +171,7 @@ DIALOGUES = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), m
 def test_a_dialogue_and_its_copies_are_in_one_part(turns, share, seed):
     dialogues = Dialogues.of(turns)
     if len(set(map(tuple, turns))) < 2:
-        with pytest.raises(OstinatoError, match="cannot be parted"):
+        with pytest.raises(OstinatoError, match="cannot be split"):
             dialogues.split(share, seed)
         return
     first, second = dialogues.split(share, seed)

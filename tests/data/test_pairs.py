@@ -69,10 +69,10 @@ def test_pairs_with_an_empty_side_are_left_out_and_noted(tmp_path):
         (
             "pairs.tsv",
             "one\n",
-            ", line 1: 1 field parted by tabs, and no first line that names the columns source and",
+            ", line 1: 1 field separated by tabs, and no first line that names the columns source and",
         ),
-        ("pairs.tsv", "a\tb\tc\n", ", line 1: 3 fields parted by tabs, and no first line that names"),
-        ("pairs.tsv", "a\tb\n\nc\td\te\n", ", line 3: 3 fields parted by tabs instead of 2: mend it"),
+        ("pairs.tsv", "a\tb\tc\n", ", line 1: 3 fields separated by tabs, and no first line that names"),
+        ("pairs.tsv", "a\tb\n\nc\td\te\n", ", line 3: 3 fields separated by tabs instead of 2: mend it"),
         (
             "pairs.tsv",
             "source\ttarget\tlanguage\na\tb\tde\nc\td\t\n",

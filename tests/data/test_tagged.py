@@ -1,4 +1,4 @@
-"""Sequences with a tag at every step: from memory, from tables, parted at random."""
+"""Sequences with a tag at every step: from memory, from tables, split at random."""
 
 import re
 

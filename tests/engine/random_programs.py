@@ -1,4 +1,4 @@
-"""Random cells: steps of the operations that the engine knows, written as text, to be held against the plain loop.
+"""Random cells: steps of the operations that the engine knows, written as text, to be compared with the plain loop.
 
 `python tests/engine/random_programs.py --count 2000 --seed 0` tries as many as one likes. It prints a line for each
 that fails, with the source of the step, and counts at the end.
@@ -321,7 +321,7 @@ def compile_together(ready: Sequence[Ready]) -> None:
         load(kernel, made, name)
 
 
-# Held against the plain loop
+# Compared with the plain loop
 
 
 LAYOUTS_HERE: dict[str, Callable[[Tensor], Tensor]] = {

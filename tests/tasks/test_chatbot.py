@@ -210,7 +210,7 @@ def test_no_more_examples_are_learned_than_asked_for():
 @pytest.mark.parametrize(
     ("data", "changes", "what"),
     [
-        ([["Hello.", "Hi."]], {}, "cannot be parted"),
+        ([["Hello.", "Hi."]], {}, "cannot be split"),
         ([["Hello."], ["Bye."]], {}, "no reply in the training part"),
         (FEW, {"speaker": "shop"}, "names? no speakers"),
         ([["a", "b c d"]] * 2 + [["e", "f g h"]], {"max_length": 2}, "longer than max_length=2"),

@@ -1,4 +1,4 @@
-"""The likeliest sequences, held against all of them."""
+"""The likeliest sequences, compared with all of them."""
 
 import itertools
 

@@ -12,9 +12,9 @@ from ostinato.cells.cell import Cell, State
 class Zoneout(Cell[Any]):
     """Any cell with zoneout (Krueger et al. 2017, eq. 2): ``s_t = m * s_{t-1} + (1 - m) * step(x_t, s_{t-1})``.
 
-    The mask m comes in behind the features of `x`, one column a state unit: 1 keeps the old value, 0 takes the new one.
-    At evaluation it is the probability itself, which gives the expected state. An output that is one of the state's
-    tensors (as in LSTM and GRU) is zoned out with it.
+    The mask m comes in behind the features of `x`, one column per state unit: 1 keeps the old value, 0 takes the new
+    one. At evaluation it is the probability itself, which gives the expected state. An output that is one of the
+    state's tensors (as in LSTM and GRU) is zoned out with it.
 
     Args:
         cell: The cell to wrap. ``input_size`` grows by the sum of its state's sizes.

@@ -17,7 +17,7 @@ ms         milliseconds of one pass over all steps, median of {repeats}
            torch for all steps; three times that for forward + backward
 speed-up   over the reference, the plain loop over steps
 error      largest relative error of outputs, state and gradients in float32,
-           held against the reference in float64"""
+           compared with the reference in float64"""
 
 
 def bench(

@@ -26,7 +26,7 @@ def evaluate(
 ) -> None:
     """Score a saved model next to simple baselines, on data it was not fitted on.
 
-    A forecaster in a rolling backtest: from every row on, each model forecasts the horizon, and is held against what
+    A forecaster in a rolling backtest: from every row on, each model forecasts the horizon, and is compared with what
     came.
 
     Example:

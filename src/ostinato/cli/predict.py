@@ -38,7 +38,7 @@ def predict(
 ) -> None:
     """Apply a saved model to a file, and write a table.
 
-    A forecaster's has one row a series and step: its name, its time, the forecast, and a column for each quantile
+    A forecaster's has one row per series and step: its name, its time, the forecast, and a column for each quantile
     (q0.1, ...).
 
     Example:

@@ -1,4 +1,4 @@
-"""Files of one word a line and columns that say what it is, as the CoNLL shared tasks use."""
+"""Files of one word per line and columns that say what it is, as the CoNLL shared tasks use."""
 
 import re
 from collections.abc import Iterator
@@ -52,9 +52,9 @@ class ConllColumns:
 
 
 def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True) -> TaggedSequences:
-    """Reads sentences: one word a line, a blank line after each sentence.
+    """Reads sentences: one word per line, a blank line after each sentence.
 
-    Columns are parted by tabs where the first line of a file has one, else by spaces. Lines of ``-DOCSTART-`` part
+    Columns are separated by tabs where the first line of a file has one, else by spaces. Lines of ``-DOCSTART-`` part
     documents and are left out.
 
     Args:

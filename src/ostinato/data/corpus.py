@@ -77,7 +77,7 @@ class Passage:
         if rest:
             yield rest
 
-    def parted(self, share: float) -> "tuple[Passage, Passage]":
+    def split(self, share: float) -> "tuple[Passage, Passage]":
         """Two passages: all but the end, and the end, which begins after a line, or a word where there are no lines.
 
         Args:

@@ -1,4 +1,4 @@
-"""Dialogues: JSON Lines, two columns, or one turn a line -> checked turns -> what was said and the reply to it."""
+"""Dialogues: JSON Lines, two columns, or one turn per line -> checked turns -> what was said and the reply to it."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ class Dialogues:
           maybe a ``topic``; other keys are not read. Neighbouring turns of one speaker are joined to one.
         - any other name, where the first line holds a tab: two columns, what was said and the reply to it; a first line
           ``said<TAB>reply`` is a header.
-        - any other name: one turn a line, a blank line between two dialogues.
+        - any other name: one turn per line, a blank line between two dialogues.
 
         Args:
             source: A path, or a list of dialogues, each a list of texts or what a JSON line would hold.
@@ -126,7 +126,7 @@ class Dialogues:
             copies.setdefault(dialogue.turns, []).append(number)
         groups = list(copies.values())
         if len(groups) < 2:
-            raise OstinatoError(f"{self.origin}: {len(groups)} different dialogue cannot be parted: give more of them")
+            raise OstinatoError(f"{self.origin}: {len(groups)} different dialogue cannot be split: give more of them")
         wanted, second = max(round(share * len(self)), 1), set[int]()
         for place in np.random.default_rng(seed).permutation(len(groups))[: len(groups) - 1]:
             if len(second) >= wanted:
@@ -232,7 +232,9 @@ def _columns(first: str, number: int, lines: Iterable[tuple[int, str]], path: Pa
 def _row(line: str, where: str) -> Dialogue:
     fields = line.split("\t")
     if len(fields) != 2:
-        raise OstinatoError(f"{where}: {len(fields)} columns where what was said and the reply make 2, parted by a tab")
+        raise OstinatoError(
+            f"{where}: {len(fields)} columns where what was said and the reply make 2, separated by a tab"
+        )
     return Dialogue(tuple(_clean(field, f"{where}, column {place}") for place, field in enumerate(fields, 1)))
 
 

@@ -19,10 +19,10 @@ class LabelledSpec(BaseModel):
     """How to read labelled sequences. Names left out are found.
 
     Attributes:
-        layout: "table" (a row a text), "lines" (label, a space, text), "folders" (a folder a class, a file a text) or
-            "sequences" (a long table of numbers, a row a step). None: a folder is "folders"; a table is "sequences"
-            when `id` or `features` is given, or when it has a column named as ids are and none named as texts are;
-            else it is "table".
+        layout: "table" (one row per text), "lines" (label, a space, text), "folders" (a folder per class, a file per
+            text) or "sequences" (a long table of numbers, one row per step). None: a folder is "folders"; a table is
+            "sequences" when `id` or `features` is given, or when it has a column named as ids are and none named as
+            texts are; else it is "table".
         text: The column of texts; None: one with a usual name, or the only other beside the label.
         label: The column of labels; None: one with a usual name.
         id: The column that tells sequences of numbers apart.
@@ -168,7 +168,7 @@ class LabelledSequences:
         )
 
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
-        """Parts them at random: the rest, and about `share` of each label.
+        """Splits them at random: the rest, and about `share` of each label.
 
         Equal texts with equal labels stay together, so that none of the second part is known from the first. A label
         seen twice or more stands in both parts where its texts differ.

@@ -1,4 +1,4 @@
-"""Labelled sequences from files: tables, lines of label and text, a folder a class, long tables of numbers."""
+"""Labelled sequences from files: tables, lines of label and text, a folder per class, long tables of numbers."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -153,17 +153,17 @@ def _constant_label(table: Table, column: str, long: LongTable) -> list[str]:
 
 def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> LabelledSequences:
     lines = [(number, line.strip()) for number, line in enumerate(Text.of(path).lines(), 1) if line.strip()]
-    parted = [(number, *line.partition(" ")[::2]) for number, line in lines]
+    pairs = [(number, *line.partition(" ")[::2]) for number, line in lines]
     if not lines:
         raise OstinatoError(f"{path}: the file is empty: give lines of label and text")
-    labelled = needed or all(label in known and text for _, label, text in parted)
-    for number, _, text in parted:
+    labelled = needed or all(label in known and text for _, label, text in pairs)
+    for number, _, text in pairs:
         if labelled and not text.strip():
             raise OstinatoError(f"{path}, line {number}: no text after the label: write label, a space, the text")
-    texts = tuple(text.strip() for _, _, text in parted) if labelled else tuple(line for _, line in lines)
+    texts = tuple(text.strip() for _, _, text in pairs) if labelled else tuple(line for _, line in lines)
     return LabelledSequences(
         items=texts,
-        labels=tuple(label for _, label, _ in parted) if labelled else None,
+        labels=tuple(label for _, label, _ in pairs) if labelled else None,
         names=texts,
         places=tuple(f"line {number}" for number, _ in lines),
         origin=str(path),

@@ -1,4 +1,4 @@
-"""Long tables: sequences of numbers, a row a step."""
+"""Long tables: sequences of numbers, one row per step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class LongTable:
         """The sequences of a table.
 
         Args:
-            table: A row a step.
+            table: One row per step.
             id_: The column that tells sequences apart; None: all rows are one sequence.
             time: The column that orders the steps; None takes the one with a usual name, or the order of the rows.
             label: The column of labels, which is not among the features; None for none.

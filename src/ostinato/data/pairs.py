@@ -148,7 +148,7 @@ def read_sources(
 
     Args:
         data: A list of texts; a table or JSON lines with the source's column; a tab-separated file with named columns;
-            any other file, a text a line.
+            any other file, one text per line.
         columns: The names.
 
     Returns:
@@ -221,13 +221,13 @@ def _tab_separated(path: Path, columns: PairColumns, needed: Sequence[str]) -> I
             if width != 2:
                 word = "field" if width == 1 else "fields"
                 raise OstinatoError(
-                    f"{path}, line {number}: {width} {word} parted by tabs, and no first line that names the columns "
-                    f"{' and '.join(needed)}: name the columns there, or keep two of them"
+                    f"{path}, line {number}: {width} {word} separated by tabs, and no first line that names the "
+                    f"columns {' and '.join(needed)}: name the columns there, or keep two of them"
                 )
             header = [columns.source, columns.target]
         if len(fields) != width:
             raise OstinatoError(
-                f"{path}, line {number}: {len(fields)} fields parted by tabs instead of {width}: mend it"
+                f"{path}, line {number}: {len(fields)} fields separated by tabs instead of {width}: mend it"
             )
         row = dict(zip(header, fields, strict=True))
         language = row.get(columns.language, "").strip()

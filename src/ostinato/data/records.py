@@ -197,7 +197,7 @@ def _static(
     codes: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.float64], tuple[str, ...] | None]:
-    """A static column: one number a series, and the categories when it holds text."""
+    """A static column: one number per series, and the categories when it holds text."""
     categories = None if spec.categories is None else spec.categories.get(column)
     if spec.categories is None and not table.is_numeric(column):
         categories = tuple(sorted(filter(None, table.distinct(column)[1])))

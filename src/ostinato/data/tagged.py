@@ -123,7 +123,7 @@ class TaggedSequences:
         )
 
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
-        """Parts them at random: the rest, and about `share` of them.
+        """Splits them at random: the rest, and about `share` of them.
 
         Equal sentences stay together, so that none of the second part is known from the first.
 

@@ -8,7 +8,7 @@ from ostinato.data.tagged import TaggedSequences
 
 
 class StepColumns(BaseModel):
-    """Columns of a long table, a row a step. Names left out are found by the usual ones.
+    """Columns of a long table, one row per step. Names left out are found by the usual ones.
 
     Attributes:
         id: What tells the sequences apart; None where there is no such column: all rows are one sequence.

@@ -57,7 +57,7 @@ class Tokenizer(ABC):
             specials: Units that no text holds.
             size: At most so many units, specials included, the most frequent ones; None for all (BPE: 8,000).
             min_count: Units seen less often have no number of their own.
-            split: For words, whether punctuation marks are words of their own, or only whitespace parts words.
+            split: For words, whether punctuation marks are words of their own, or only white space separates words.
         """
 
     @abstractmethod
@@ -218,7 +218,7 @@ class WordTokenizer(_Listed):
     Args:
         specials: Units that no text holds.
         listed: The words.
-        split: Whether punctuation marks are words of their own, or only whitespace parts words.
+        split: Whether punctuation marks are words of their own, or only white space separates words.
     """
 
     kind = "word"
@@ -257,7 +257,7 @@ class WordTokenizer(_Listed):
         min_count: int = 1,
         split: Literal["punctuation", "whitespace"] = "whitespace",
     ) -> Self:
-        """As `learn`, from words that are parted already."""
+        """As `learn`, from words that are separated already."""
         counts = Counter(words)
         counts.pop(UNKNOWN, None)
         return cls(specials, _frequent(counts, specials, size, min_count), split)
@@ -267,7 +267,7 @@ class WordTokenizer(_Listed):
         return _WORD[self.split].findall(text)
 
     def numbers(self, words: Sequence[str]) -> Ids:
-        """The numbers of words that are parted already."""
+        """The numbers of words that are separated already."""
         unknown = self.special(UNKNOWN)
         return np.fromiter((self._ids.get(word, unknown) for word in words), np.int32, len(words))
 

@@ -30,7 +30,7 @@ class WordVectors:
 def read_vectors(path: str | Path, wanted: Mapping[str, int]) -> WordVectors:
     """The vectors of the wanted words; those of others are passed over, only their number of values is looked at.
 
-    Each line holds a word and its values, parted by single spaces; a first line of two whole numbers is word2vec's
+    Each line holds a word and its values, separated by single spaces; a first line of two whole numbers is word2vec's
     header. Words may hold spaces, as some of GloVe's do.
 
     Args:

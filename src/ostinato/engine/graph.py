@@ -488,7 +488,7 @@ class _Builder:
         self._new(node, "reduce", "sum", (all_of(terms),))
 
     def _product(self, node: fx.Node, a: Any, b: Any) -> Value:
-        """Rows by a constant matrix, in either order; with a first dimension of heads, one matrix a head."""
+        """Rows by a constant matrix, in either order; with a first dimension of heads, one matrix per head."""
         rows, constant = (a, b) if self.layouts[b][0].kind == "constant" else (b, a)
         value = self.layouts[constant][0]
         alike = row_dimension(constant) is None and row_dimension(rows) == row_dimension(node)

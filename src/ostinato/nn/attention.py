@@ -66,7 +66,7 @@ class _Attention(nn.Module, ABC):
 
         Returns:
             The context ``(batch, queries, value_size)``, a weighted mean of the values, and the weights
-            ``(batch, queries, time)``. With one query a row both are without the dimension of the queries.
+            ``(batch, queries, time)``. With one query per row both are without the dimension of the queries.
 
         Raises:
             ValueError: For shapes that do not fit.

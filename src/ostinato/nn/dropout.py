@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 class LockedDropout(nn.Module):
-    """Dropout with one mask a row for all of its steps (Gal & Ghahramani 2016, "variational"; Merity et al. 2018).
+    """Dropout with one mask per row for all of its steps (Gal & Ghahramani 2016, "variational"; Merity et al. 2018).
 
     Args:
         p: Probability of a zero, in training.

@@ -51,12 +51,12 @@ class Recurrent(nn.Module):
         bidirectional: Whether each layer also runs from each row's last step to the first, with weights of its own.
         merge: "concat" joins the outputs of the two directions, "sum" adds them (Graves & Schmidhuber 2005).
         dropout: Probability of a zero in what each layer above the first reads (Zaremba et al. 2014), as in torch.
-        locked_dropout: Whether `dropout` takes one mask a row for all of its steps (Merity et al. 2018).
-        recurrent_dropout: Probability of a zero in what the recurrent weights see, one mask a row for all of its steps
-            (Gal & Ghahramani 2016). The cell must call `Cell.apply_recurrent_dropout`.
+        locked_dropout: Whether `dropout` takes one mask per row for all of its steps (Merity et al. 2018).
+        recurrent_dropout: Probability of a zero in what the recurrent weights see, one mask per row for all of its
+            steps (Gal & Ghahramani 2016). The cell must call `Cell.apply_recurrent_dropout`.
         zoneout: Probability that a state unit keeps its old value at a step (Krueger et al. 2017), one for all tensors
             of the state or one for each: ``(0.05, 0.5)`` for the h and c of an LSTM.
-        weight_drop: Probability of a zero in the recurrent weights, one mask a forward pass (Merity et al. 2018). The
+        weight_drop: Probability of a zero in the recurrent weights, one mask per forward pass (Merity et al. 2018). The
             cell must name its `recurrent_weights`.
         residual: Whether a layer adds its input to its output, where the sizes agree (those of the layers above the
             first must).

@@ -1,4 +1,4 @@
-"""One file an estimator: data, topology, training and decoding put together."""
+"""One file per estimator: data, topology, training and decoding put together."""
 
 from pathlib import Path
 from typing import Any

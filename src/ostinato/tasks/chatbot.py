@@ -36,7 +36,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
     anything as well (Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models"). A
     reply less likely than true ones usually are is not said at all: see `ostinato.tasks.dialogue.confidence`.
 
-    Reads JSON Lines, two columns, one turn a line, or lists of lists of texts (see `ostinato.data.dialogues`).
+    Reads JSON Lines, two columns, one turn per line, or lists of lists of texts (see `ostinato.data.dialogues`).
 
     Example:
         >>> bot = Chatbot().fit("dialogues.jsonl")
@@ -219,7 +219,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
             data: Dialogues: a file, a folder, or a list.
 
         Returns:
-            One row a dialogue: "context", the turns that were read, " / " between them, "reply" and "confidence"; a
+            One row per dialogue: "context", the turns that were read, " / " between them, "reply" and "confidence"; a
             refusal stands as it would be said. The first row is drawn with the settings' seed, each next one with the
             next.
 

@@ -189,7 +189,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
                 are looked for in `data`, in rows after the last target.
 
         Returns:
-            One row a series and step: id, time, "forecast" (the median, or the point), and "q0.1" and so on for each
+            One row per series and step: id, time, "forecast" (the median, or the point), and "q0.1" and so on for each
             quantile level.
 
         Raises:

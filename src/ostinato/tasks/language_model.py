@@ -92,7 +92,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         """
         passage, last = Passage.of(data), None if validation is None else Passage.of(validation)
         if last is None:
-            passage, last = passage.parted(self._given.validation_share)
+            passage, last = passage.split(self._given.validation_share)
         settings = self._given
         tokenizer = TOKENIZERS[settings.tokenizer].learn(
             cased(passage, settings),
@@ -193,7 +193,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             data: A file or folder of text, a list of strings, or a `Passage`.
 
         Returns:
-            One row a line: text, units (the line end is one), bits_per_char.
+            One row per line: text, units (the line end is one), bits_per_char.
 
         Raises:
             OstinatoError: For a text that is not there, not UTF-8, or empty.

@@ -183,7 +183,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             data: As in training, labels not needed; or a list of texts.
 
         Returns:
-            One row a sequence: "text" or its id, "label", "confidence" (the label's probability), and for each label
+            One row per sequence: "text" or its id, "label", "confidence" (the label's probability), and for each label
             its probability, "p(label)".
 
         Raises:
@@ -205,7 +205,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         """Scores the model and the baselines on sequences that fitting has not seen.
 
         Args:
-            data: Labelled, as in training.
+            data: Labelled sequences, as in training.
 
         Returns:
             Accuracy, macro F1 and ROC AUC of each; `print` it, or ask it for `verdict()`. Also kept as `metrics`.

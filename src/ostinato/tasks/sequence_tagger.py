@@ -162,8 +162,8 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
             data: As in training; tags need not be there, and are not read.
 
         Returns:
-            One row a word: "sentence" (counted from 1), "token", "tag", and "confidence", the probability of the tag.
-            For numbers one row a step: the id, "step" (counted from 1), "tag" and "confidence".
+            One row per word: "sentence" (counted from 1), "token", "tag", and "confidence", the probability of the tag.
+            For numbers one row per step: the id, "step" (counted from 1), "tag" and "confidence".
 
         Raises:
             OstinatoError: For anything wrong with the data.
@@ -231,8 +231,8 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
             data: As for `evaluate`.
 
         Returns:
-            One row a kind, and "all" of them counted together: "precision", "recall", "f1", and how often it is there,
-            "count".
+            One row per kind, and "all" of them counted together: "precision", "recall", "f1", and how often it is
+            there, "count".
 
         Raises:
             OstinatoError: For anything wrong with the data.

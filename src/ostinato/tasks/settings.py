@@ -132,11 +132,11 @@ class TokenizerSettings(TrainingSettings):
 
 
 class WordSplitSettings(TokenizerSettings):
-    """Tokens, and what parts words."""
+    """Tokens, and what separates words."""
 
     split: Literal["punctuation", "whitespace"] = Field(
         "punctuation",
-        description="For words: whether punctuation marks are words too, or only white space parts words.",
+        description="For words: whether punctuation marks are words too, or only white space separates words.",
     )
 
 

@@ -183,13 +183,13 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
 
         Args:
             data: Texts: a list; a table or JSON lines with the source's column, and perhaps one that names the language
-                to write; any other file, a text a line.
+                to write; any other file, one text per line.
             to: The language, where the model knows several and the data do not say.
             beam_size: As for `translate`.
             n_best: Translations of each text.
 
         Returns:
-            One row a translation: "source", "language" where the model knows names of languages, "translation",
+            One row per translation: "source", "language" where the model knows names of languages, "translation",
             "score" (its log-probability over the length penalty; higher is better) and "rank" (1 is best).
 
         Raises:

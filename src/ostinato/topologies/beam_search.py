@@ -35,7 +35,7 @@ class Hypothesis(NamedTuple):
 
 
 class SearchLimits(NamedTuple):
-    """What a sequence may be, and how those of different lengths are held against each other.
+    """What a sequence may be, and how those of different lengths are compared with each other.
 
     Attributes:
         end: The unit that ends a sequence.

@@ -8,7 +8,7 @@ from ostinato.cells import Cell, State
 
 
 class StateFromVector(nn.Module):
-    """A cell's state from one vector a row: a linear map for each tensor of the state.
+    """A cell's state from one vector per row: a linear map for each tensor of the state.
 
     Args:
         input_size: Features of the vector.

@@ -23,7 +23,7 @@ class ManyToMany(nn.Module):
         recurrent: The layers over time. With both directions each output sees the whole input.
         output_size: Features of one output.
         dropout: Probability of a zero in what the output is made of, in training.
-        locked_dropout: Whether `dropout` takes one mask a row for all of its steps, see `ostinato.nn.LockedDropout`.
+        locked_dropout: Whether `dropout` takes one mask per row for all of its steps, see `ostinato.nn.LockedDropout`.
 
     Raises:
         ValueError: For an output size below 1.

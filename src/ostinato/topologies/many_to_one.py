@@ -74,7 +74,7 @@ class ManyToOne(nn.Module):
             state: States before the first step, see `Recurrent.forward`.
 
         Returns:
-            One vector a row, ``(batch, output_size)``.
+            One vector per row, ``(batch, output_size)``.
 
         Raises:
             ValueError: For shapes that do not fit, or lengths out of range.
@@ -87,7 +87,7 @@ class ManyToOne(nn.Module):
         return self.output(self.dropout(self._pooled(y, lengths.to(y.device))))  # type: ignore[no-any-return]
 
     def _pooled(self, y: Tensor, lengths: Tensor) -> Tensor:
-        """One vector a row from ``(batch, time, size)``, which is zero past each row's length."""
+        """One vector per row from ``(batch, time, size)``, which is zero past each row's length."""
         valid = sequence_mask(lengths, y.shape[1])
         if self.attention is not None:
             return self.attention(y.new_ones(y.shape[0], 1), y, mask=valid)[0]  # type: ignore[no-any-return]

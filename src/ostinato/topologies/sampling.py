@@ -88,7 +88,7 @@ def no_repeat_ngram(logits: Tensor, written: Tensor, size: int) -> Tensor:
     steps = written.shape[1]
     if not size or steps < size:
         return logits
-    runs = written.unfold(1, size, 1)  # (batch, runs, size): all but the last unit of each is held against the end
+    runs = written.unfold(1, size, 1)  # (batch, runs, size): all but the last unit of each is compared with the end
     same = (runs[:, :, :-1] == written[:, None, steps - size + 1 :]).all(-1)
     banned = torch.zeros_like(logits, dtype=torch.bool)
     rows, places = same.nonzero(as_tuple=True)
@@ -97,7 +97,7 @@ def no_repeat_ngram(logits: Tensor, written: Tensor, size: int) -> Tensor:
 
 
 def sample(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """One unit a row ``(batch,)``, drawn with these log-probabilities ``(batch, units)``.
+    """One unit per row ``(batch,)``, drawn with these log-probabilities ``(batch, units)``.
 
     Example:
         >>> import torch

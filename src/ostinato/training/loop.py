@@ -172,7 +172,7 @@ class Trainer(Generic[B]):
             group = min(settings.accumulation_steps, len(batches) - progress.batch)
             lr_scale = _lr_scale(batches, progress.epoch, range(progress.batch, progress.batch + group))
             own_total, own_weight, again = self._accumulate_gradients(run, batches, stream, group)
-            # One exchange a step: what any process saw or was asked, all know.
+            # One exchange per step: what any process saw or was asked, all know.
             total, weight, asks, late = self.process.all_reduce_sum(
                 own_total, own_weight, asked.is_set(), clock.overtime
             )

@@ -1,1 +1,1 @@
-"""One file a task: its `ostinato fit` command and its demos."""
+"""One file per task: its `ostinato fit` command and its demos."""

@@ -43,7 +43,7 @@ def fit(
         typer.Argument(
             metavar="DATA",
             help='Dialogues, a file or folder of them: .jsonl with {"turns": ["...", "..."]} a line, two columns '
-            "parted by a tab (said, reply), or one turn a line and a blank line between dialogues; .gz too.",
+            "separated by a tab (said, reply), or one turn per line and a blank line between dialogues; .gz too.",
         ),
     ],
     out: Out,

@@ -22,7 +22,7 @@ def fit(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="CSV or Parquet file, in time order: one column a series, or long with a column that names them.",
+            help="CSV or Parquet file, in time order: one column per series, or long with a column that names them.",
         ),
     ],
     out: Out,

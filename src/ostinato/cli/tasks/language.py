@@ -81,7 +81,7 @@ def fit(
     model = LanguageModel(**merged(options, set_))
     training, scored, scored_on = Passage.of(data), None if test is None else Passage.of(test), f"Scores on {test}"
     if share:
-        training, scored = training.parted(share)
+        training, scored = training.split(share)
         scored_on = f"Scores on the held-out {share:.0%}"
     train_and_score(model, training, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)
     console = screen(quiet=not DistributedContext.from_environment().main)
@@ -102,7 +102,7 @@ def demo(name: str, out: Path, resume: bool) -> None:
         f"{len(source.text.paths)} modules of this Python's standard library, {source.text.paths[0].name} to "
         f"{source.text.paths[-1].name}, read character by character. This takes two minutes or so.\n"
     )
-    training, scored = source.parted(0.1)
+    training, scored = source.split(0.1)
     model = LanguageModel(**DEMO)
     train_and_score(model, training, out, None, scored, "Scores on the last 10 % of the source", resume=resume)
     if console.quiet:

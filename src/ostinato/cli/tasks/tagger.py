@@ -39,8 +39,8 @@ def fit(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="Sentences: a text file of one word a line with its tag in a column beside it, and a blank line after "
-            "each sentence (CoNLL), or a folder of such files. Numbers: a CSV or Parquet file of a row a step.",
+            help="Sentences: a text file of one word per line with its tag in a column beside it, and a blank line "
+            "after each sentence (CoNLL), or a folder of such files. Numbers: a CSV or Parquet file, one row per step.",
         ),
     ],
     out: Out,

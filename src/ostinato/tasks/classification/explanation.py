@@ -114,7 +114,7 @@ def explained(fitted: ClassifierModel, text: str) -> Explanation:
 
 
 def _spans(fitted: ClassifierModel, text: str) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends: as the network's vocabulary parts them, or at white space for other units."""
+    """Where each word begins and ends: as the network's tokenizer separates them, or at white space for other ones."""
     settings = fitted.settings
     words = WordTokenizer((), (), settings.split if settings.tokenizer == "word" else "whitespace").words(text)
     end = 0

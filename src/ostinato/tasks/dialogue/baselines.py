@@ -1,4 +1,4 @@
-"""What a Chatbot is held against: the most frequent reply, the reply to the most similar context, a unigram model."""
+"""What a Chatbot is compared with: the most frequent reply, the reply to the most similar context, a unigram model."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -47,7 +47,7 @@ class Sampling:
             raise OstinatoError(str(error)) from None
 
     def draw(self, scores: Tensor, random: torch.Generator | None) -> Tensor:
-        """One unit a row ``(batch,)`` by scores ``(batch, units)``."""
+        """One unit per row ``(batch,)`` by scores ``(batch, units)``."""
         allowed = top_k_top_p_filter(scores, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
         return sample(allowed, random)
 

@@ -14,7 +14,7 @@ UNIFORM = 0.1
 """Embeddings that are read both ways begin as in AWD-LSTM, within this of 0."""
 
 FEWEST = 20
-"""Units that an adaptive softmax needs: it parts them into a tenth, four tenths and the rest."""
+"""Units that an adaptive softmax needs: it splits them into a tenth, four tenths and the rest."""
 
 
 class Reading(NamedTuple):

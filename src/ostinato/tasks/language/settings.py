@@ -38,7 +38,8 @@ class LanguageSettings(NetworkSettings):
         "encoding (bpe).",
     )
     split: Literal["punctuation", "whitespace"] = Field(
-        "punctuation", description="For words: whether punctuation marks are words too, or only whitespace parts words."
+        "punctuation",
+        description="For words: whether punctuation marks are words too, or only white space separates words.",
     )
     vocabulary_size: int | None = Field(
         None, ge=2, description="At most so many units, the most frequent ones; None: all, or 8,000 pieces of bpe."
@@ -76,7 +77,7 @@ class LanguageSettings(NetworkSettings):
     input_dropout: float = Field(0.0, ge=0, lt=1, description="Locked dropout of the vectors read.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Locked dropout between recurrent layers.")
     output_dropout: float = Field(0.0, ge=0, lt=1, description="Locked dropout of what the softmax reads.")
-    weight_drop: float = Field(0.0, ge=0, lt=1, description="Dropout of the recurrent weights, one mask a chunk.")
+    weight_drop: float = Field(0.0, ge=0, lt=1, description="Dropout of the recurrent weights, one mask per chunk.")
     activation_regularisation: float = Field(
         0.0, ge=0, description="Weight of the mean square of the last layer's dropped outputs in the loss (AR)."
     )

@@ -49,7 +49,7 @@ FLOOR = 1e-16
 
 
 def plot_trials(trials: Sequence[Trial]) -> Figure:
-    """Draws a column a task: the score against the lag, and the gradient before training against the steps back.
+    """Draws a column per task: the score against the lag, and the gradient before training against the steps back.
 
     Gradients are those of the networks for the task's longest lag, as a share of what reaches the state of one step
     back. On a logarithmic axis a rate that does not change is a straight line.

@@ -57,7 +57,7 @@ class Seq2SeqSettings(NetworkSettings):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="Dropout of the units' vectors, between layers and before the output."
     )
-    locked_dropout: bool = Field(False, description="Whether dropout takes one mask a text for all of its steps.")
+    locked_dropout: bool = Field(False, description="Whether dropout takes one mask per text for all of its steps.")
     recurrent_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of what the recurrent weights see.")
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="Probability that a unit that is read is taken for an unknown one, in training."

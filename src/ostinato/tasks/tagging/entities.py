@@ -141,7 +141,7 @@ def found_entities(truth: Sequence[Tags], given: Sequence[Tags]) -> dict[str, Fo
         given: What a model gave for them.
 
     Returns:
-        One entry a kind, in the order of the alphabet.
+        One entry per kind, in the order of the alphabet.
     """
     right, found, there = Counter[str](), Counter[str](), Counter[str]()
     for ours, theirs in zip(given, truth, strict=True):
