@@ -22,8 +22,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ostinato import SequenceClassifier
 from ostinato.data import BucketBatches, LabelledSequences
+from ostinato.modalities import Text
+from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import calibration_error, probabilities
-from ostinato.tasks.classification.inputs import Batch, TextInputs, gathered
 from ostinato.tasks.classification.recipes import BENCHMARKS
 from ostinato.tasks.classification.scores import scores_of
 
@@ -51,10 +52,10 @@ def plain(
 ) -> np.ndarray:
     """Its probabilities on the test file, with the weights that were best on the dev file."""
     torch.manual_seed(seed)
-    inputs = TextInputs.learn(train.texts, SequenceClassifier(split="whitespace").settings)
+    inputs = Text.of(train.texts, SequenceClassifier(split="whitespace").settings)
     steps = {part: [inputs.steps(text) for text in part.texts] for part in (train, dev, test)}
     targets = {part: np.array(part.require_labels(), np.int64) for part in (train, dev, test)}
-    model = PlainBiLSTM(inputs.size)
+    model = PlainBiLSTM(len(inputs.tokenizer))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def batch_of(part: LabelledSequences, rows: np.ndarray) -> Batch:

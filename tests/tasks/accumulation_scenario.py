@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from ostinato.data import Panel, PanelSpec, Windows
 from ostinato.data.memory_tasks import MEMORY_TASKS, MemoryBatch
-from ostinato.tasks.classification.inputs import gathered
+from ostinato.modalities import Text
+from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import classifier_loss
@@ -69,7 +70,8 @@ def classifier():
     settings = ClassifierSettings(**SMALL, **SURE, ensemble=2, label_smoothing=0.1)
     weights = torch.tensor([0.2, 1.0, 3.0], dtype=torch.float64)
     texts, labels = rows_of(LENGTHS, 12), np.array([0, 0, 1, 0, 2, 2, 1, 0])
-    network = ClassifierNetwork(settings, 12, 3, text=True)
+    text = Text.of([" ".join(map(str, range(10)))], settings)  # and padding and unknown: 12 tokens
+    network = ClassifierNetwork(settings, text, 3)
     batch = lambda rows: gathered([texts[row] for row in rows], labels[rows])  # noqa: E731
     return network, batch, lambda model, batch, state: classifier_loss(model(batch), batch.target, weights, 0.1)
 

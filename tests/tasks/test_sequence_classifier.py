@@ -126,13 +126,13 @@ def test_the_vocabulary_is_of_the_training_rows_alone():
     other = (["zebra " + text for text in texts[:40]], labels[:40])
     classifier = SequenceClassifier(**TINY | {"epochs": 1}).fit((texts, labels), validation=other)
     fitted = classifier.model
-    assert set(fitted.inputs.tokenizer.tokens[2:]) == {word for text in texts for word in text.split()}
+    assert set(fitted.modality.tokenizer.tokens[2:]) == {word for text in texts for word in text.split()}
     assert not any("zebra" in gram for gram in fitted.linear.grams.numbers)
     assert not any("zebra" in gram for gram in fitted.baselines.bayes.grams.numbers)
     share = SequenceClassifier(**TINY | {"epochs": 1}).fit(
         ([f"{text} only{n}" for n, text in enumerate(texts)], labels)
     )
-    known = [token for token in share.model.inputs.tokenizer.tokens if token.startswith("only")]
+    known = [token for token in share.model.modality.tokenizer.tokens if token.startswith("only")]
     assert len(known) == len(texts) - len(_validation(texts, labels))
 
 
@@ -148,8 +148,8 @@ def test_the_means_and_spreads_are_of_the_training_rows_alone():
         (arrays, labels), validation=([array + 100 for array in arrays], labels)
     )
     values = np.concatenate(arrays)
-    assert classifier.model.inputs.mean[0] == pytest.approx(values.mean())
-    assert classifier.model.inputs.spread[0] == pytest.approx(values.std())
+    assert classifier.model.modality.mean[0] == pytest.approx(values.mean())
+    assert classifier.model.modality.spread[0] == pytest.approx(values.std())
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another():
@@ -167,7 +167,7 @@ def test_texts_may_be_cut_into_other_units(tokenizer):
         reviews()
     )
     assert len(classifier.predict(["not bad", "日本"])) == 2
-    assert f"{tokenizer} units in" in classifier.summary()
+    assert f"{tokenizer} tokens in" in classifier.summary()
 
 
 # Settings do what they say.
@@ -215,15 +215,15 @@ def test_word_vectors_are_where_training_begins(tmp_path):
     del chosen["embedding_size"]
     classifier = SequenceClassifier(**chosen).fit(reviews())
     fitted = classifier.model
-    weight = fitted.network.readers[0].embedding.weight
-    tokens = fitted.inputs.tokenizer.tokens
+    weight = fitted.network.readers[0].front_end.embedding.weight
+    tokens = fitted.modality.tokenizer.tokens
     assert weight[tokens.index("film")].tolist() == [1, 2, 3]
     assert weight[tokens.index("the")].tolist() == [4, 5, 6]  # the mean of those found
     assert weight[0].tolist() == [0, 0, 0]
     assert classifier.settings.embedding_size == 3
     assert any(f"{path} has vectors for 2 of" in note for note in classifier.notes)
     trained = SequenceClassifier(**chosen | {"freeze_vectors": False}).fit(reviews()).model.network
-    assert trained.readers[0].embedding.weight[tokens.index("film")].tolist() != [1, 2, 3]
+    assert trained.readers[0].front_end.embedding.weight[tokens.index("film")].tolist() != [1, 2, 3]
     with pytest.raises(OstinatoError, match="vectors of 3 values, but embedding_size=8"):
         SequenceClassifier(**chosen, embedding_size=8).fit(reviews())
     path.write_text("zebra 1 2 3\n")
@@ -269,7 +269,7 @@ def test_data_that_do_not_fit_are_refused(quick):
         SequenceClassifier(linear=True).fit(waves(20))
     with pytest.raises(OstinatoError, match=r"class_weights: give one for each label .* 'negative' is missing"):
         SequenceClassifier(class_weights={"positive": 2.0}).fit((texts, labels))
-    with pytest.raises(OstinatoError, match="no unit is seen 500 times"):
+    with pytest.raises(OstinatoError, match="no token is seen 500 times"):
         SequenceClassifier(min_count=500).fit((texts[:100] + texts[-100:], labels[:100] + labels[-100:]))
     with pytest.raises(OstinatoError, match="sequences of numbers where texts are needed"):
         quick.predict([np.zeros(3)])

@@ -125,6 +125,11 @@ class LabelledSequences:
         return OstinatoError(f"{self.origin}{f', {self.places[row]}' if row is not None else ''}: {what}")
 
     @property
+    def modality(self) -> str:
+        """What their elements are, see `ostinato.modalities`."""
+        return "numbers" if self.features else "text"
+
+    @property
     def texts(self) -> list[str]:
         """The texts.
 

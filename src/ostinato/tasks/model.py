@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.errors import OstinatoError
+from ostinato.parts import Misfit, all_apart, all_together, first_not_finite
 from ostinato.storage import misfits
-from ostinato.tasks.parts import Misfit, all_apart, all_together, first_not_finite
 from ostinato.tasks.settings import NetworkSettings
 
 S = TypeVar("S", bound=NetworkSettings)
@@ -22,7 +22,7 @@ OWN = ("settings", "network")
 class Model(ABC, Generic[S]):
     """A trained network with all that belongs to it. A subclass is a dataclass, whose fields are parts.
 
-    `ostinato.tasks.parts` tells what a part may be. Each is saved under the name of its field; the annotations are the
+    `ostinato.parts` tells what a part may be. Each is saved under the name of its field; the annotations are the
     schema of what is read.
 
     Attributes:

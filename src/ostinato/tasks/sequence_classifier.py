@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from ostinato.data.labelled import LabelledSequences
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
+from ostinato.modalities import Text, foreign_settings, modality_named
 from ostinato.tasks.classification.bag_of_words import weighted_bayes
 from ostinato.tasks.classification.baselines import Baselines
+from ostinato.tasks.classification.batches import Batch, gathered, training_batches
 from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabilities
-from ostinato.tasks.classification.embeddings import first_vectors
 from ostinato.tasks.classification.explanation import Explanation, explained
-from ostinato.tasks.classification.inputs import Batch, TextInputs, found_in, gathered, learn_inputs
-from ostinato.tasks.classification.labels import numbered, ordered_labels, weights_of
+from ostinato.tasks.classification.labels import found_in, numbered, ordered_labels, weights_of
 from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.scores import ClassReport, scores_of
-from ostinato.tasks.classification.settings import TEXT_ONLY, ClassifierSettings
-from ostinato.tasks.classification.train import calibrated_score, classifier_loss, training_batches
+from ostinato.tasks.classification.settings import ClassifierSettings
+from ostinato.tasks.classification.train import calibrated_score, classifier_loss
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.fitting import evenly
 from ostinato.tasks.prepared import Prepared
@@ -95,16 +95,14 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         settings = self._resolved(training)
         labels = ordered_labels(training)
         targets, others = numbered(training, labels), numbered(validation, labels)
-        inputs = learn_inputs(training, settings)
-        notes = found_in(training, inputs)
-        vectors: Tensor | None = None
-        if settings.vectors is not None and isinstance(inputs, TextInputs):
-            vectors, note = first_vectors(settings, inputs)
-            settings = settings.model_copy(update={"embedding_size": vectors.shape[1]})
-            notes.append(note)
-        network = ClassifierModel.build(settings, {"inputs": inputs, "labels": labels})
-        if vectors is not None:
-            network.set_vectors(vectors)
+        modality = modality_named(training.modality).learn(training, settings)
+        notes = found_in(training, modality)
+        if pretrained := modality.pretrained(settings):
+            settings = settings.model_copy(update=pretrained.settings)
+            notes.append(pretrained.note)
+        network = ClassifierModel.build(settings, {"modality": modality, "labels": labels})
+        if pretrained:
+            network.begin_with(pretrained.weights)
         weights = weights_of(settings, labels, targets)
         linear = said = None
         if settings.linear and not training.features:
@@ -118,25 +116,27 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
         def model() -> ClassifierModel:
             baselines = Baselines.fit(training, targets, len(labels), settings.cut)
-            raw = ClassifierModel(settings, network, labels, inputs, linear, Mix(), baselines)
+            raw = ClassifierModel(settings, network, labels, modality, linear, Mix(), baselines)
             temperature = settings.calibration == "temperature"
             return replace(raw, mix=fitted_mix(*raw.parts(validation.items), others, temperature=temperature))
 
-        items = [inputs.steps(item) for item in training.items]
+        items = [modality.steps(item) for item in training.items]
         return Prepared(
             settings=settings,
             network=network,
             batches=training_batches(items, targets, settings),
             loss=loss,
-            score=calibrated_score([inputs.steps(item) for item in validation.items], others, said, device),
+            score=calibrated_score([modality.steps(item) for item in validation.items], others, said, device),
             model=model,
             notes=tuple(notes),
         )
 
     def _resolved(self, training: LabelledSequences) -> ClassifierSettings:
         """The settings, with the columns that were found."""
-        if training.features and (useless := sorted(self._given.model_fields_set & set(TEXT_ONLY))):
-            raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds sequences of numbers")
+        kind, given = modality_named(training.modality), self._given.model_fields_set
+        useless = foreign_settings(kind, given) + (["linear"] if "linear" in given and kind is not Text else [])
+        if useless:
+            raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
         found = {name: value for name, value in training.spec.model_dump().items() if value}
         return self._given.model_copy(update=found)
 
@@ -262,7 +262,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         model = self.model
         read = model.read(data, labels=True)
         rows = evenly(len(read))
-        batch = gathered([model.inputs.steps(read.items[row]) for row in rows], numbered(read, model.labels)[rows])
+        batch = gathered([model.modality.steps(read.items[row]) for row in rows], numbered(read, model.labels)[rows])
         batch = moved(batch, self.settings.on_device)
         even = torch.ones(len(model.labels), device=batch.x.device)
         return lambda: classifier_loss(model.network(batch), batch.target, even, 0.0).mean
@@ -270,10 +270,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model = self.model
-        settings, inputs = model.settings, model.inputs
+        settings = model.settings
         weights = sum(parameter.numel() for parameter in model.network.parameters())
-        many = "s" if inputs.size > 1 else ""
-        read = f"{settings.tokenizer} unit" if isinstance(inputs, TextInputs) else "feature"
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         both = " in both directions" if settings.bidirectional else ""
         grams = 0 if model.linear is None else len(model.linear.grams.numbers)
@@ -281,5 +279,5 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return (
             f"SequenceClassifier: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
             f"units{both}, {weights:,} weights{linear}; "
-            f"{inputs.size:,} {read}{many} in, {len(model.labels)} labels out."
+            f"{model.modality.summary(settings)} in, {len(model.labels)} labels out."
         )

@@ -9,16 +9,18 @@ A field marked with an `Option` has a command-line option of its own; all others
 
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 import torch
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from ostinato.cells import CELLS, Cell, CellFactory
-from ostinato.data.tokenizers import TokenizerName
 from ostinato.engine import BackendName
 from ostinato.errors import OstinatoError
-from ostinato.training import DATA, MODEL, DistributedContext, Option, TrainingSettings, num_threads
+from ostinato.modalities.text import EmbeddingSettings as EmbeddingSettings
+from ostinato.modalities.text import TokenizerSettings as TokenizerSettings
+from ostinato.modalities.text import WordSplitSettings as WordSplitSettings
+from ostinato.training import MODEL, DistributedContext, Option, TrainingSettings, num_threads
 
 SMALL = 64
 """Units up to which one CPU thread is fastest, and on a busy machine faster by far."""
@@ -103,56 +105,6 @@ class NetworkSettings(TrainingSettings):
         if (device.index or 0) >= there[device.type]:
             raise OstinatoError(f"device={self.device!r}: this machine has none: leave it at auto, or say cpu")
         return device
-
-
-class TokenizerSettings(TrainingSettings):
-    """What a text is cut into."""
-
-    tokenizer: Annotated[
-        TokenizerName,
-        Option("NAME", MODEL, "What a text is cut into: char, byte, word, or bpe (pieces of words); see below."),
-    ] = Field(
-        "word",
-        description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
-        "texts, with which no word is unknown.",
-    )
-    vocabulary_size: int | None = Field(
-        None, ge=3, description="At most so many tokens, the most frequent ones; None takes all, and of bpe 8,000."
-    )
-    min_count: int = Field(1, ge=1, description="Tokens seen less often in training are unknown.")
-    lowercase: Annotated[bool, Option(group=DATA, help="Make capitals small letters.")] = Field(
-        False, description="Whether capitals are made small letters."
-    )
-
-    @model_validator(mode="after")
-    def _chooses_among_tokens(self) -> Self:
-        if self.tokenizer == "byte" and (self.vocabulary_size is not None or self.min_count > 1):
-            raise ValueError("tokenizer='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
-        return self
-
-
-class WordSplitSettings(TokenizerSettings):
-    """Tokens, and what separates words."""
-
-    split: Literal["punctuation", "whitespace"] = Field(
-        "punctuation",
-        description="For words: whether punctuation marks are words too, or only white space separates words.",
-    )
-
-
-class EmbeddingSettings(TrainingSettings):
-    """The vectors of tokens."""
-
-    embedding_size: int = Field(64, ge=1, description="Features of a token's vector; those of `vectors` decide.")
-    vectors: str | None = Field(
-        None, description="File of word vectors to begin with, as GloVe or word2vec write them in text."
-    )
-    word_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Probability that a token is read as unknown, in training."
-    )
-    embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Probability that a token's vector is zero wherever it stands in a batch."
-    )
 
 
 def _with_forget_bias(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:

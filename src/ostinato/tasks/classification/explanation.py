@@ -13,7 +13,6 @@ from rich.text import Text
 from ostinato.data.tokenizers import WordTokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.classification.calibration import log_odds, probabilities
-from ostinato.tasks.classification.inputs import TextInputs
 from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.picture import picture, shade
 
@@ -92,7 +91,7 @@ def explained(fitted: ClassifierModel, text: str) -> Explanation:
     Raises:
         OstinatoError: For a text without a word, or a model of sequences of numbers.
     """
-    if not isinstance(fitted.inputs, TextInputs):
+    if fitted.modality.name != "text":
         raise OstinatoError("this model is of sequences of numbers, and explain is for texts")
     fitted.read([text], labels=False)
     spans = list(_spans(fitted, text))

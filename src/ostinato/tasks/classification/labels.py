@@ -1,10 +1,13 @@
-"""Labels as numbers, and what each weighs."""
+"""Labels as numbers, what each weighs, and what is odd about them."""
+
+from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.labelled import LabelledSequences
 from ostinato.errors import OstinatoError
+from ostinato.modalities import Modality
 from ostinato.tasks.classification.settings import ClassifierSettings
 
 
@@ -59,3 +62,26 @@ def weights_of(
             f"{sorted(wrong)[0]!r} is {'not one of them' if sorted(wrong)[0] in given else 'missing'}"
         )
     return np.array([given[label] for label in labels])
+
+
+def found_in(training: LabelledSequences, modality: Modality) -> list[str]:
+    """What a user should know of the training data."""
+    notes = []
+    labels = training.require_labels()
+    if cut := modality.longer(training.items):
+        notes.append(
+            f"{cut:,} of {len(training):,} training sequences are longer than max_length={modality.max_length}"
+        )
+    rare = [label for label, count in Counter(labels).items() if count < 2]
+    if rare:
+        notes.append(f"label {rare[0]!r} has one training example only: it cannot be learned")
+    if training.features:
+        return notes
+    by_text: dict[str, set[str]] = {}
+    for text, label in zip(training.texts, labels, strict=True):
+        by_text.setdefault(text, set()).add(label)
+    if twice := len(training) - len(by_text):
+        notes.append(f"{twice:,} training texts are copies of others")
+    if torn := sum(len(found) > 1 for found in by_text.values()):
+        notes.append(f"{torn:,} training texts stand under more than one label")
+    return notes

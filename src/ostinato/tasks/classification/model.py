@@ -9,10 +9,11 @@ import torch
 
 from ostinato.data.labelled import Item, LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import LabelledSource, read_labelled
+from ostinato.modalities import Modality
 from ostinato.tasks.classification.bag_of_words import BagOfWords
 from ostinato.tasks.classification.baselines import Baselines
+from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.calibration import Array, Mix
-from ostinato.tasks.classification.inputs import NumberInputs, TextInputs, gathered
 from ostinato.tasks.classification.labels import numbered
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
@@ -31,7 +32,7 @@ class ClassifierModel(Model[ClassifierSettings]):
         settings: The classifier's, with the columns that were found.
         network: In evaluation mode.
         labels: In the order of the network's outputs.
-        inputs: How items become steps.
+        modality: How items become steps.
         linear: The linear part beside the network, where there is one.
         mix: How their scores become log-odds.
         baselines: Fitted on the training part.
@@ -40,7 +41,7 @@ class ClassifierModel(Model[ClassifierSettings]):
     settings: ClassifierSettings
     network: ClassifierNetwork
     labels: tuple[str, ...]
-    inputs: TextInputs | NumberInputs
+    modality: Modality
     linear: BagOfWords | None
     mix: Mix
     baselines: Baselines
@@ -54,8 +55,7 @@ class ClassifierModel(Model[ClassifierSettings]):
 
     @classmethod
     def build(cls, settings: ClassifierSettings, parts: Mapping[str, Any]) -> ClassifierNetwork:
-        inputs, labels = parts["inputs"], parts["labels"]
-        return ClassifierNetwork(settings, inputs.size, len(labels), text=isinstance(inputs, TextInputs))
+        return ClassifierNetwork(settings, parts["modality"], len(parts["labels"]))
 
     @property
     def spec(self) -> LabelledSpec:
@@ -69,11 +69,7 @@ class ClassifierModel(Model[ClassifierSettings]):
             OstinatoError: For anything wrong with them, or another kind of sequence or other features.
         """
         read = read_labelled(data, self.spec, labels=labels, known=self.labels)
-        if isinstance(self.inputs, TextInputs):
-            _ = read.texts  # or an error
-        elif len(read.features) != len(self.inputs.features):
-            _ = read.arrays
-            raise read.error(f"{len(read.features)} features, where training had {len(self.inputs.features)}")
+        self.modality.check(read)
         if labels:
             numbered(read, self.labels)
         return read
@@ -81,7 +77,7 @@ class ClassifierModel(Model[ClassifierSettings]):
     @torch.no_grad()
     def parts(self, items: Sequence[Item]) -> tuple[Array, Array | None]:
         """The scores ``(rows, labels)`` of the network, and of the linear part where there is one."""
-        steps = [self.inputs.steps(item) for item in items]
+        steps = [self.modality.steps(item) for item in items]
         order = np.argsort([len(each) for each in steps], kind="stable")
         network = np.empty((len(items), len(self.labels)))
         for start in range(0, len(order), BATCH):

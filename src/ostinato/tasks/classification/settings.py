@@ -5,30 +5,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ostinato.data.labelled import LabelledSpec, Layout
+from ostinato.modalities import EmbeddingSettings, WordSplitSettings
 from ostinato.tasks.classification.bag_of_words import Cut
-from ostinato.tasks.settings import (
-    ColumnNames,
-    EmbeddingSettings,
-    NetworkSettings,
-    WordSplitSettings,
-)
+from ostinato.tasks.settings import ColumnNames, NetworkSettings
 from ostinato.topologies import Pooling
 from ostinato.training import DATA, Option
-
-TEXT_ONLY = (
-    "tokenizer",
-    "vocabulary_size",
-    "min_count",
-    "lowercase",
-    "split",
-    "word_dropout",
-    "embedding_dropout",
-    "embedding_size",
-    "vectors",
-    "freeze_vectors",
-    "linear",
-)
-"""Settings that sequences of numbers have no use for."""
 
 
 class ClassifierSettings(
@@ -72,7 +53,6 @@ class ClassifierSettings(
         ),
     ] = Field((), description="Columns of numbers; empty: all that have no other part.")
     max_length: int | None = Field(None, ge=1, description="Steps read of each sequence, the first ones; None: all.")
-    freeze_vectors: bool = Field(False, description="Whether word vectors stay as they are read.")
     bidirectional: bool = Field(True, description="Whether a second direction reads from the end.")
     pooling: Pooling = Field("max", description="How the steps become one vector.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout of the input, between layers and before the output.")

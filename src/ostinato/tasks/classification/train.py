@@ -1,36 +1,18 @@
-"""What a SequenceClassifier's network is trained on, and by what."""
+"""What a SequenceClassifier's network is trained by, and judged by."""
 
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.data import BucketBatches
+from ostinato.modalities.modality import Steps
+from ostinato.tasks.classification.batches import Targets, gathered
 from ostinato.tasks.classification.calibration import Array, fitted_mix
-from ostinato.tasks.classification.inputs import Batch, Steps, gathered
-from ostinato.tasks.classification.settings import ClassifierSettings
-from ostinato.training import DistributedContext, LossSum, moved
+from ostinato.training import LossSum, moved
 
 BATCH = 256
 """Validation rows read at once."""
-
-Targets = npt.NDArray[np.int64]
-
-
-def training_batches(items: list[Steps], targets: Targets, settings: ClassifierSettings) -> BucketBatches[Batch]:
-    """Batches of sequences of like length, shuffled anew each epoch and shared out among processes."""
-    context = DistributedContext.from_environment()
-    return BucketBatches(
-        np.array([len(steps) for steps in items]),
-        settings.batch_size,
-        lambda rows: gathered([items[row] for row in rows], targets[rows]),
-        seed=settings.seed,
-        rank=context.rank,
-        world_size=context.world_size,
-    )
 
 
 def calibrated_score(

@@ -81,7 +81,7 @@ def taken_apart(part: Any, kind: Any) -> tuple[dict[str, Tensor], Json]:
         return tensors, {"kind": type(part).__name__, "content": content}
     if isinstance(part, Part):
         return part.saved()
-    if fields := _fields(type(part)):
+    if fields := fields_of(type(part)):
         return all_apart({name: getattr(part, name) for name in fields}, fields)
     if _holds_parts(kind := choices[0]):
         return all_apart(part, dict.fromkeys(part, get_args(kind)[1]))
@@ -116,7 +116,7 @@ def put_together(kind: Any, tensors: Mapping[str, Tensor], content: Json, place:
         return tensors[""] if kind is Tensor else _array(kind, tensors[""], place)
     if isinstance(kind, type) and hasattr(kind, "restored"):
         return _made(place, kind.restored, tensors, content)
-    if fields := _fields(kind):
+    if fields := fields_of(kind):
         return _made(place, kind, **all_together(fields, tensors, content, place))
     if _holds_parts(kind):
         if not isinstance(content, dict):
@@ -202,7 +202,7 @@ def _is_tensor(kind: Any) -> bool:
 
 def _is_whole(kind: Any) -> bool:
     """Whether it is a part with parts, or one that says itself what is kept of it."""
-    return isinstance(kind, type) and (hasattr(kind, "restored") or bool(_fields(kind)))
+    return isinstance(kind, type) and (hasattr(kind, "restored") or bool(fields_of(kind)))
 
 
 def _holds_parts(kind: Any) -> bool:
@@ -213,7 +213,7 @@ def _holds_parts(kind: Any) -> bool:
     return any(_is_tensor(choice) or _is_whole(choice) for choice in value)
 
 
-def _fields(kind: Any) -> dict[str, Any]:
+def fields_of(kind: Any) -> dict[str, Any]:
     """The fields of a dataclass or a named tuple and their annotations."""
     if not isinstance(kind, type):
         return {}

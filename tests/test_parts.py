@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ostinato.tasks.parts import Misfit, put_together, taken_apart
+from ostinato.parts import Misfit, put_together, taken_apart
 
 
 class Point(NamedTuple):

@@ -1,0 +1,37 @@
+"""What an element of a sequence is. One file each: what is learned of it, its steps, the network's front end."""
+
+from collections.abc import Collection
+
+from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, padded
+from ostinato.modalities.numbers import Numbers
+from ostinato.modalities.text import EmbeddingSettings, Text, TokenizerSettings, WordSplitSettings
+
+MODALITIES: tuple[type[Modality], ...] = (Text, Numbers)
+"""All there are."""
+
+
+def modality_named(name: str) -> type[Modality]:
+    """The modality that records say they are of."""
+    return next(kind for kind in MODALITIES if kind.name == name)
+
+
+def foreign_settings(modality: type[Modality], given: Collection[str]) -> list[str]:
+    """Those of the settings that were given which only another modality reads."""
+    others = {name for kind in MODALITIES for name in kind.setting_names()}
+    return sorted(set(given) & (others - modality.setting_names()))
+
+
+__all__ = [
+    "MODALITIES",
+    "EmbeddingSettings",
+    "FrontEnd",
+    "Modality",
+    "Numbers",
+    "Pretrained",
+    "Text",
+    "TokenizerSettings",
+    "WordSplitSettings",
+    "foreign_settings",
+    "modality_named",
+    "padded",
+]

@@ -1,0 +1,166 @@
+"""What an element of a sequence is: from checked records to steps, and from batches of steps to features."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ostinato.parts import all_apart, all_together, fields_of
+from ostinato.training import TrainingSettings
+
+Steps = npt.NDArray[Any]
+"""One sequence: an array whose first axis is time."""
+
+
+class FrontEnd(nn.Module):
+    """The first part of a network: batches of steps become features.
+
+    Attributes:
+        width: Features of a step that it gives.
+    """
+
+    width: int
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Features ``(batch, time, features)`` and the valid steps of each row ``(batch,)``.
+
+        Args:
+            x: Padded steps, ``(batch, time, ...)``.
+            lengths: int64 ``(batch,)``.
+        """
+        raise NotImplementedError
+
+
+class Pretrained(NamedTuple):
+    """What a front end begins with instead of random numbers.
+
+    Attributes:
+        settings: What it decides of the settings.
+        weights: Of the front end, by name.
+        note: What a user should know of it.
+    """
+
+    settings: dict[str, Any]
+    weights: dict[str, Tensor]
+    note: str
+
+
+class Modality(ABC):
+    """What is learned of a kind of element from the training part, and how records of it are read.
+
+    A subclass is a frozen dataclass of parts (`ostinato.parts`), and is named in `ostinato.modalities.MODALITIES`: an
+    estimator knows none of them by name.
+
+    Attributes:
+        name: What records say they are of.
+        kinds: What it is called in an error, in the plural.
+        settings_blocks: The settings that it reads and no other modality need know.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[str]
+    settings_blocks: ClassVar[tuple[type[TrainingSettings], ...]] = ()
+    max_length: int | None
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, records: Any, settings: Any) -> Self:
+        """What is to be known of some records.
+
+        Args:
+            records: Of the training part alone.
+            settings: With the modality's block of settings.
+
+        Raises:
+            OstinatoError: There is too little to learn from.
+        """
+
+    @abstractmethod
+    def whole(self, item: Any) -> Steps:
+        """All the steps of a record's item."""
+
+    @classmethod
+    def setting_names(cls) -> set[str]:
+        """The settings of its blocks, but for those of every training."""
+        names = {name for block in cls.settings_blocks for name in block.model_fields}
+        return names - set(TrainingSettings.model_fields)
+
+    def steps(self, item: Any, rng: np.random.Generator | None = None) -> Steps:
+        """The steps that are read of a record's item, at most `max_length` of them.
+
+        Args:
+            item: Of a record.
+            rng: To draw an augmentation with, in training; None for the item as it is. Modalities without
+                augmentation give the same either way.
+        """
+        return self.whole(item)[: self.max_length]
+
+    def longer(self, items: Sequence[Any]) -> int:
+        """How many items have more steps than are read of them."""
+        return 0 if self.max_length is None else sum(len(self.whole(item)) > self.max_length for item in items)
+
+    @abstractmethod
+    def check(self, records: Any) -> None:
+        """Makes sure that records are of the kind that was learned.
+
+        Raises:
+            OstinatoError: They are not.
+        """
+
+    @abstractmethod
+    def front_end(self, settings: Any) -> FrontEnd:
+        """The network's first part, untrained."""
+
+    def pretrained(self, settings: Any) -> Pretrained | None:
+        """Weights that settings ask for; None for none.
+
+        Raises:
+            OstinatoError: They cannot be read, or do not fit.
+        """
+        return None
+
+    @abstractmethod
+    def summary(self, settings: Any) -> str:
+        """What goes in, for a line about the model: how many of what."""
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What a saved model holds of it."""
+        kinds = fields_of(type(self))
+        tensors, content = all_apart({name: getattr(self, name) for name in kinds}, kinds)
+        return tensors, {"modality": self.name, **content}
+
+    @staticmethod
+    def restored(tensors: Mapping[str, Tensor], content: Any) -> "Modality":
+        """What `saved` came from.
+
+        Raises:
+            ValueError: It came from no modality.
+        """
+        from ostinato.modalities import MODALITIES
+
+        kind = next((kind for kind in MODALITIES if content["modality"] == kind.name), None)
+        if kind is None:
+            raise ValueError(f"no modality {content['modality']!r} is known")
+        parts = {name: value for name, value in content.items() if name != "modality"}
+        return kind(**all_together(fields_of(kind), tensors, parts))
+
+
+def padded(steps: Sequence[Steps]) -> tuple[Tensor, Tensor]:
+    """Sequences side by side, filled up with zeros: ``(batch, time, ...)``, and their lengths, int64 ``(batch,)``.
+
+    Example:
+        >>> x, lengths = padded([np.array([1, 2, 3]), np.array([4])])
+        >>> x.tolist(), lengths.tolist()
+        ([[1, 2, 3], [4, 0, 0]], [3, 1])
+    """
+    lengths = np.array([len(each) for each in steps], np.int64)
+    first = steps[0]
+    kind = np.int64 if np.issubdtype(first.dtype, np.integer) else np.float32
+    x = np.zeros((len(steps), int(lengths.max()), *first.shape[1:]), kind)
+    for row, each in zip(x, steps, strict=True):
+        row[: len(each)] = each
+    return torch.from_numpy(x), torch.from_numpy(lengths)

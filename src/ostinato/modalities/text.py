@@ -1,0 +1,174 @@
+"""Texts: tokens, their vectors, and what a user may choose of both."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ostinato.data.labelled import LabelledSequences
+from ostinato.data.tokenizers import TOKENIZERS, UNKNOWN, Tokenizer, TokenizerName
+from ostinato.data.vectors import vocabulary_vectors
+from ostinato.errors import OstinatoError
+from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, Steps
+from ostinato.nn import LockedDropout, TokenEmbedding
+from ostinato.training import DATA, MODEL, Option, TrainingSettings
+
+PAD, PADDING, UNKNOWN_ID = "<pad>", 0, 1
+
+FIRST_SPREAD = 0.1
+"""Standard deviation of the vectors at first: small, so that what is learned of a rare word soon outweighs it."""
+
+
+class TokenizerSettings(TrainingSettings):
+    """What a text is cut into."""
+
+    tokenizer: Annotated[
+        TokenizerName,
+        Option("NAME", MODEL, "What a text is cut into: char, byte, word, or bpe (pieces of words); see below."),
+    ] = Field(
+        "word",
+        description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
+        "texts, with which no word is unknown.",
+    )
+    vocabulary_size: int | None = Field(
+        None, ge=3, description="At most so many tokens, the most frequent ones; None takes all, and of bpe 8,000."
+    )
+    min_count: int = Field(1, ge=1, description="Tokens seen less often in training are unknown.")
+    lowercase: Annotated[bool, Option(group=DATA, help="Make capitals small letters.")] = Field(
+        False, description="Whether capitals are made small letters."
+    )
+
+    @model_validator(mode="after")
+    def _chooses_among_tokens(self) -> Self:
+        if self.tokenizer == "byte" and (self.vocabulary_size is not None or self.min_count > 1):
+            raise ValueError("tokenizer='byte' always has all 256 bytes: leave vocabulary_size and min_count out")
+        return self
+
+
+class WordSplitSettings(TokenizerSettings):
+    """Tokens, and what separates words."""
+
+    split: Literal["punctuation", "whitespace"] = Field(
+        "punctuation",
+        description="For words: whether punctuation marks are words too, or only white space separates words.",
+    )
+
+
+class EmbeddingSettings(TrainingSettings):
+    """The vectors of tokens."""
+
+    embedding_size: int = Field(64, ge=1, description="Features of a token's vector; those of `vectors` decide.")
+    vectors: str | None = Field(
+        None, description="File of word vectors to begin with, as GloVe or word2vec write them in text."
+    )
+    freeze_vectors: bool = Field(False, description="Whether word vectors stay as they are read.")
+    word_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Probability that a token is read as unknown, in training."
+    )
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Probability that a token's vector is zero wherever it stands in a batch."
+    )
+
+
+class TextFrontEnd(FrontEnd):
+    """The vectors of tokens, with dropout.
+
+    Args:
+        tokens: In the vocabulary.
+        settings: With `EmbeddingSettings` and ``dropout``.
+    """
+
+    def __init__(self, tokens: int, settings: Any) -> None:
+        super().__init__()
+        self.width, self.word_dropout = settings.embedding_size, settings.word_dropout
+        self.embedding = TokenEmbedding(tokens, self.width, PADDING, dropout=settings.embedding_dropout)
+        with torch.no_grad():
+            self.embedding.weight.mul_(FIRST_SPREAD)
+        self.embedding.weight.requires_grad_(not settings.freeze_vectors)
+        self.drop = LockedDropout(settings.dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.drop(self.embedding(self._some_unknown(x))), lengths
+
+    def _some_unknown(self, ids: Tensor) -> Tensor:
+        """Tokens replaced by the unknown one (Iyyer et al. 2015, "word dropout"), in training."""
+        if not (self.training and self.word_dropout):
+            return ids
+        lost = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+        return ids.masked_fill(lost & (ids != PADDING), UNKNOWN_ID)
+
+
+@dataclass(frozen=True, eq=False)
+class Text(Modality):
+    """Texts as the numbers of their tokens, learned from the training part alone.
+
+    Attributes:
+        tokenizer: Whose first tokens are padding and the unknown one.
+        lowercase: Whether capitals are made small letters.
+        max_length: Tokens read of each text, the first ones; None for all.
+    """
+
+    name: ClassVar[str] = "text"
+    kinds: ClassVar[str] = "texts"
+    settings_blocks: ClassVar = (WordSplitSettings, EmbeddingSettings)
+    tokenizer: Tokenizer
+    lowercase: bool
+    max_length: int | None = None
+
+    @classmethod
+    def learn(cls, records: LabelledSequences, settings: Any) -> Self:
+        learned = cls.of(records.texts, settings)
+        if len(learned.tokenizer) == 2:
+            raise OstinatoError(
+                f"{records.origin}: no token is seen {settings.min_count} times or more: lower min_count, or give more "
+                "texts"
+            )
+        return learned
+
+    @classmethod
+    def of(cls, texts: Iterable[str], settings: Any) -> Self:
+        """The tokens of some texts."""
+        tokenizer = TOKENIZERS[settings.tokenizer].learn(
+            (text.lower() if settings.lowercase else text for text in texts),
+            specials=(PAD, UNKNOWN),
+            size=settings.vocabulary_size,
+            min_count=settings.min_count,
+            split=settings.split,
+        )
+        return cls(tokenizer, settings.lowercase, settings.max_length)
+
+    def whole(self, item: str) -> Steps:
+        return self.tokenizer.encode(item.lower() if self.lowercase else item)
+
+    def check(self, records: LabelledSequences) -> None:
+        _ = records.texts  # or an error
+
+    def front_end(self, settings: Any) -> TextFrontEnd:
+        return TextFrontEnd(len(self.tokenizer), settings)
+
+    def pretrained(self, settings: Any) -> Pretrained | None:
+        """Vectors of the training vocabulary from the file `vectors`.
+
+        A word that the file does not have begins at random, spread as those found; where vectors stay as they are, it
+        has their mean.
+        """
+        if settings.vectors is None:
+            return None
+        asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
+        found, note = vocabulary_vectors(settings.vectors, self.tokenizer, asked)
+        tokens = self.tokenizer.tokens
+        numbers = {word: number for number, word in enumerate(tokens)}
+        values = torch.from_numpy(found.values)
+        generator = torch.Generator().manual_seed(settings.seed)
+        weight = torch.randn(len(tokens), found.size, generator=generator) * values.std()
+        if settings.freeze_vectors:
+            weight[:] = values.mean(0)
+        weight[[numbers[word] for word in found.words]] = values
+        weight[PADDING] = 0
+        return Pretrained({"embedding_size": found.size}, {"embedding.weight": weight}, note)
+
+    def summary(self, settings: Any) -> str:
+        return f"{len(self.tokenizer):,} {settings.tokenizer} tokens"
