@@ -7,13 +7,13 @@ import inspect
 import pytest
 import torch
 
-ROOMS = ["cells", "data", "diagnostics", "engine", "nn", "topologies", "training"]
+NAMES = ["cells", "data", "diagnostics", "engine", "nn", "topologies", "training"]
+ROOMS = ["ostinato", *(f"ostinato.{name}" for name in NAMES)]
 PUBLIC = {
-    f"ostinato.{room}.{name}": thing
+    f"{room}.{name}": thing
     for room in ROOMS
-    for name, thing in vars(importlib.import_module(f"ostinato.{room}")).items()
-    if name in importlib.import_module(f"ostinato.{room}").__all__
-    and (inspect.isclass(thing) or inspect.isroutine(thing))
+    for name in importlib.import_module(room).__all__
+    if inspect.isclass(thing := getattr(importlib.import_module(room), name)) or inspect.isroutine(thing)
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

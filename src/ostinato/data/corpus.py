@@ -31,7 +31,7 @@ class Passage:
 
     Example:
         >>> from ostinato.data import Passage
-        >>> training, test = Passage.of(["ten words make a line of text, more or less. " * 100]).parted(0.1)
+        >>> training, test = Passage.of(["ten words make a line of text, more or less. " * 100]).split(0.1)
         >>> len("".join(test.pieces())) < len("".join(training.pieces()))
         True
     """

@@ -28,6 +28,14 @@ def load(folder: str | Path, *, cell: type[Cell[Any]] | None = None) -> Any:
 
     Raises:
         OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`.
+
+    Example:
+        >>> import ostinato
+        >>> from ostinato.data import load_embedded
+        >>> sunspots = load_embedded("sunspots")
+        >>> ostinato.Forecaster(horizon=11, window=33, hidden_size=16, epochs=1).fit(sunspots).save("model")
+        >>> type(ostinato.load("model")).__name__
+        'Forecaster'
     """
     return ESTIMATORS[load_bundle(Path(folder), ESTIMATORS).kind].load(folder, cell=cell)
 

@@ -38,12 +38,6 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
 
     Reads JSON Lines, two columns, one turn per line, or lists of lists of texts (see `ostinato.data.dialogues`).
 
-    Example:
-        >>> bot = Chatbot().fit("dialogues.jsonl")
-        >>> bot.reply(["Hello!", "Hi, how can I help you?", "Are you open on Monday?"]).text
-        >>> conversation = bot.conversation()
-        >>> conversation.say("Hello!").text
-
     Args:
         settings: See `ChatbotSettings`.
 
@@ -54,6 +48,16 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import Chatbot
+        >>> from ostinato.data import music_shop
+        >>> bot = Chatbot(tokenizer="word", hidden_size=16, epochs=1).fit(music_shop(60))
+        >>> reply = bot.reply(["Hello!", "Hello, how can I help you?", "Do you have cellos?"])
+        >>> 0 <= reply.confidence <= 1
+        True
+        >>> talk = bot.conversation()
+        >>> said = talk.say("Hello!").text
     """
 
     settings_class: ClassVar = ChatbotSettings

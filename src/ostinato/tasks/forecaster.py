@@ -45,11 +45,6 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
     Recurrent Forecaster"); `evaluate` scores them in a rolling-origin backtest next to baselines fitted on the same
     rows.
 
-    Example:
-        >>> forecaster = Forecaster(horizon=26).fit("co2.csv", holdout=0.2)
-        >>> print(forecaster.evaluate("co2.csv"))
-        >>> forecaster.predict("co2.csv")
-
     Args:
         settings: See `ForecasterSettings`.
 
@@ -60,6 +55,15 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import Forecaster
+        >>> from ostinato.data import load_embedded
+        >>> sunspots = load_embedded("sunspots")  # a DataFrame; the path of a CSV file will do as well
+        >>> forecaster = Forecaster(horizon=11, window=33, hidden_size=16, epochs=1).fit(sunspots, holdout=0.2)
+        >>> scores = forecaster.evaluate(sunspots)  # `print` it
+        >>> len(forecaster.predict(sunspots))
+        11
     """
 
     settings_class: ClassVar = ForecasterSettings

@@ -38,11 +38,6 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
     Reads UTF-8 text, one file or a folder of them, of any size. Trained by truncated backpropagation through time over
     parallel streams, the state carried from chunk to chunk (Mikolov et al. 2010; Merity et al. 2018, "AWD-LSTM").
 
-    Example:
-        >>> model = LanguageModel(tokenizer="char").fit("shakespeare.txt")
-        >>> print(model.perplexity("another.txt"))
-        >>> print("".join(model.generate("ROMEO:", length=300, seed=0)))
-
     Args:
         settings: See `LanguageSettings`.
 
@@ -53,6 +48,15 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import LanguageModel
+        >>> text = "a rose is a rose is a rose. " * 200  # the path of a file will do as well
+        >>> model = LanguageModel(tokenizer="char", hidden_size=16, epochs=1).fit([text])
+        >>> model.perplexity(["a rose is a rose."]) < 20
+        True
+        >>> len("".join(model.generate("a ro", length=30, seed=0)))
+        30
     """
 
     settings_class: ClassVar = LanguageSettings

@@ -40,11 +40,6 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     label, long tables of numbers, and lists (see `ostinato.data.LabelledSpec`). Beside the network stands a linear
     model of words and pairs of words; the scores of both are added, and calibrated on the validation part.
 
-    Example:
-        >>> classifier = SequenceClassifier().fit("reviews.csv")
-        >>> classifier.predict(["not bad at all"])
-        >>> print(classifier.explain("not bad at all"))
-
     Args:
         settings: See `ClassifierSettings`.
 
@@ -55,6 +50,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import SequenceClassifier
+        >>> texts = ["far from dull", "not bad at all", "hardly good", "so very dull"] * 60
+        >>> labels = ["positive", "positive", "negative", "negative"] * 60
+        >>> classifier = SequenceClassifier(hidden_size=16, epochs=1).fit((texts, labels))
+        >>> classifier.predict(["not bad at all"])["label"].tolist()
+        ['positive']
+        >>> explanation = classifier.explain("not bad at all")  # `print` it
     """
 
     settings_class: ClassVar = ClassifierSettings

@@ -43,11 +43,6 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
     directions, and a conditional random field chooses the tags of a sentence together (Lample et al. 2016, "Neural
     Architectures for Named Entity Recognition").
 
-    Example:
-        >>> tagger = SequenceTagger().fit("train.conll")
-        >>> print(tagger.evaluate("test.conll"))
-        >>> tagger.tag(["Jordan", "visited", "Paris", "."])
-
     Args:
         settings: See `TaggerSettings`.
 
@@ -58,6 +53,15 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import SequenceTagger
+        >>> from ostinato.data import name_sentences
+        >>> training, validation, test = name_sentences((60, 20, 20))
+        >>> tagger = SequenceTagger(hidden_size=16, epochs=1).fit(training, validation)
+        >>> len(tagger.tag(["Jordan", "visited", "Paris", "."]))  # a tag and its probability for each word
+        4
+        >>> scores = tagger.evaluate(test)  # `print` it
     """
 
     settings_class: ClassVar = TaggerSettings

@@ -35,11 +35,6 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
     An encoder-decoder with attention (Bahdanau et al. 2015; Luong et al. 2015) over pieces of words; a beam search
     writes. One model can learn several target languages: a third column names the language of each translation.
 
-    Example:
-        >>> translator = Translator().fit("pairs.tsv")
-        >>> translator.translate(["Ein kleiner Hund."])
-        >>> print(translator.evaluate("test.tsv"))
-
     Args:
         settings: See `TranslatorSettings`.
 
@@ -50,6 +45,13 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
 
     Raises:
         OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> from ostinato import Translator
+        >>> pairs = [(f"{number:03}", f"{number:03}"[::-1]) for number in range(300)]
+        >>> translator = Translator(tokenizer="char", hidden_size=16, epochs=1).fit(pairs)
+        >>> len(translator.translate(["123", "456"]))
+        2
     """
 
     settings_class: ClassVar = TranslatorSettings
