@@ -24,7 +24,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Estimators are imported when first asked for: who only wants a layer waits for neither pandas nor matplotlib."""
-    if name in ("Chatbot", "Forecaster", "LanguageModel", "SequenceClassifier", "SequenceTagger", "Translator", "load"):
+    if name in __all__:
         from ostinato import tasks
 
         return getattr(tasks, name)

@@ -184,18 +184,13 @@ def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
     Raises:
         OstinatoError: there is none, it is of a newer version or of a kind not in `kinds`, or a file is damaged.
     """
-    manifest = _read_manifest(folder)
+    manifest = _read_manifest(folder, kinds)
     while True:
-        if manifest.kind not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise OstinatoError(
-                f"{folder / MANIFEST} is of kind {manifest.kind!r}, not one of {known}: update ostinato"
-            )
         try:
             tensors = _read_weights(folder / manifest.weights.file, manifest.weights)
             break
         except OstinatoError:
-            read, manifest = manifest, _read_manifest(folder)
+            read, manifest = manifest, _read_manifest(folder, kinds)
             if manifest == read:  # nothing was saved in between: the weights are not as they should be
                 raise
     return Bundle(
@@ -211,13 +206,27 @@ def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
     )
 
 
-def is_bundle(folder: Path) -> bool:
-    """Whether the folder holds a `bundle.json` of ours, in order or damaged in its details."""
+def kind_in(folder: Path, kinds: Collection[str]) -> str:
+    """Which estimator the model in a folder is of; its weights are not read.
+
+    Raises:
+        OstinatoError: As `load_bundle`, but for what is wrong with the weights.
+    """
+    return _read_manifest(folder, kinds).kind
+
+
+def saved_in(folder: Path) -> str | None:
+    """What a folder holds, "a Forecaster saved on 2026-01-31"; None where it holds no `bundle.json` of ours.
+
+    One that is damaged in its details counts as well.
+    """
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+        return None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return None
+    return f"a {content.get('kind')} saved on {str(content.get('created'))[:10]}"
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -228,14 +237,14 @@ def refuse_foreign(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OstinatoError(f"{folder} is a file: give another folder to save to")
-    if not folder.exists() or is_bundle(folder):
+    if not folder.exists() or saved_in(folder):
         return
     foreign = sorted(entry.name for entry in folder.iterdir() if not COMPANIONS.fullmatch(entry.name))
     if foreign:
         raise OstinatoError(f"{folder} holds {foreign[0]} and is no saved model: give a new or empty folder to save to")
 
 
-def _read_manifest(folder: Path) -> _Manifest:
+def _read_manifest(folder: Path, kinds: Collection[str]) -> _Manifest:
     path = folder / MANIFEST
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
@@ -255,9 +264,13 @@ def _read_manifest(folder: Path) -> _Manifest:
     if content.get("sha256") != digest:
         raise OstinatoError(f"{path} was changed since it was saved: take it from a backup, or train again")
     try:
-        return _Manifest.model_validate(content)
+        manifest = _Manifest.model_validate(content)
     except ValidationError as error:
         raise OstinatoError(f"{path} does not describe a model ({error}): take it from a backup") from error
+    if manifest.kind not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise OstinatoError(f"{path} is of kind {manifest.kind!r}, not one of {known}: update ostinato")
+    return manifest
 
 
 def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 from command import error_of, run
 
 from ostinato import SequenceClassifier
-from ostinato.cli.tasks.classifier import NAMED
+from ostinato.cli.options import options_of
 from ostinato.data import load_reviews
 from ostinato.tasks.classification.recipes import DEMOS
 from ostinato.tasks.classification.settings import ClassifierSettings
@@ -36,9 +36,10 @@ def model(reviews, tmp_path_factory):
 def test_the_help_lists_every_setting():
     shown = " ".join(run("fit", "classifier", "--help", columns=200).out.split())
     options, listed = shown.split("--set: the model")
+    named = options_of(ClassifierSettings)
     for name in ClassifierSettings.model_fields:
-        option = "feature" if name == "features" else name
-        assert f"--{option} " in options if name in NAMED else f" {name} " in listed
+        option = "feature" if name == "features" else name.replace("_", "-")
+        assert f"--{option} " in options if name in named else f" {name} " in listed
 
 
 def test_it_scores_against_baselines_reports_each_label_and_says_how_to_go_on(model, reviews):

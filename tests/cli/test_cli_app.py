@@ -48,6 +48,15 @@ def test_help_comes_without_the_import_of_heavy_packages():
     assert shown.stdout == "set()\n"
 
 
+def test_the_help_of_fit_and_demo_comes_without_them_either():
+    for command in ("fit", "demo"):
+        script = (
+            f"import sys\nsys.argv = ['ostinato', '{command}', '--help']\nfrom ostinato.cli import main\n"
+            "try: main()\nexcept SystemExit: print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+        )
+        assert python("-c", script).stdout.splitlines()[-1] == "set()"
+
+
 def test_the_version_is_told():
     assert run("--version").out == f"ostinato {ostinato.__version__}\n"
 

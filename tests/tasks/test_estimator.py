@@ -12,9 +12,10 @@ from ostinato import (
     Translator,
 )
 from ostinato.cells import CELLS, GRU
-from ostinato.tasks import ESTIMATORS, Estimator
+from ostinato.tasks import Estimator
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.old_estimator import Estimator as OldEstimator
+from ostinato.tasks.registry import kinds
 
 WRONG = [
     ({"horizn": 3}, r"no setting 'horizn' \(did you mean 'horizon'\?\)"),
@@ -98,7 +99,8 @@ def test_a_cell_class_is_taken_and_named_in_json():
 
 
 def test_every_estimator_keeps_the_contract_and_is_found_by_its_name():
-    for name, kind in ESTIMATORS.items():
+    for name, entry in kinds().items():
+        kind = entry.load()
         assert kind.__name__ == name
         assert issubclass(kind, Estimator | OldEstimator)
         assert not kind.__abstractmethods__

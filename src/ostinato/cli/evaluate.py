@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli.screen import screen, show_scores
+from ostinato.cli.screen import screen, show_details, show_scores
 
 
 def evaluate(
@@ -33,7 +33,7 @@ def evaluate(
       ostinato evaluate model/ sales.csv
     """
     from ostinato.errors import OstinatoError
-    from ostinato.tasks import Forecaster, SequenceClassifier, load
+    from ostinato.tasks import Forecaster, load
 
     estimator = load(model)
     if isinstance(estimator, Forecaster):
@@ -48,6 +48,4 @@ def evaluate(
         return
     console = screen()
     show_scores(console, title, scores)
-    if isinstance(estimator, SequenceClassifier):
-        console.print()
-        console.print(estimator.report(data).rich())
+    show_details(console, estimator, data)

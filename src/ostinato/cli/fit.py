@@ -1,16 +1,38 @@
-"""`ostinato fit`: train a model on a file."""
+"""`ostinato fit`: train a model on a file. A verb's command is made of its registry entry and its settings."""
 
-from collections.abc import Callable, Collection
-from importlib import import_module
-from typing import Any
+from inspect import Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ostinato.cli.screen import screen
-from ostinato.cli.tasks import chatbot, classifier, forecaster, language, tagger, translator
+from ostinato.cli.settings import merged
+from ostinato.errors import OstinatoError
+from ostinato.tasks.registry import REGISTRY, Entry
 
-app = typer.Typer(no_args_is_help=True)
+if TYPE_CHECKING:
+    from ostinato.tasks import Estimator
+
+
+class Verbs(TyperGroup):
+    """The verbs of the registry; a verb's class is imported when its command is run, not when it is listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(REGISTRY)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = REGISTRY.get(cmd_name)
+        return None if entry is None else TyperCommand(entry.name, help=entry.about)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands = {name: self.get_command(ctx, name) for name in REGISTRY}  # what a typo is compared with
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, None if name is None or listed is None else command(REGISTRY[name]), rest
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True)
 
 
 @app.callback()
@@ -18,21 +40,107 @@ def fit() -> None:
     """Train a model on a file, score it on data it has not seen, save it."""
 
 
-def _add(name: str, command: Callable[..., None], settings: str, named: Collection[str]) -> None:
-    """A command whose help lists the task's settings too; they are only imported for that."""
+class FitCommand(TyperCommand):
+    """A command whose help lists the verb's settings, too."""
 
-    class Command(TyperCommand):
-        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            return super().parse_args(ctx, _spelled_out(args))
+    verb: "type[Estimator[Any, Any, Any]]"
 
-        def format_help(self, ctx: Any, formatter: Any) -> None:
-            from ostinato.cli.listing import all_settings
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _spelled_out(args))
 
-            super().format_help(ctx, formatter)
-            module, _, kind = settings.partition(":")
-            screen().print(all_settings(getattr(import_module(module), kind), named))
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from ostinato.cli.listing import all_settings
 
-    app.command(name, cls=Command, no_args_is_help=True)(command)
+        super().format_help(ctx, formatter)
+        screen().print(all_settings(self.verb.settings_class))
+
+
+OLD = {"forecaster": "forecaster", "tagger": "tagger", "language-model": "language", "chatbot": "chatbot"}
+OLD |= {"translator": "translator"}
+
+
+def command(entry: Entry) -> Any:
+    """`ostinato fit NAME` for a verb."""
+    if entry.name in OLD:
+        return _old(entry)
+    from ostinato.cli.options import parameters
+
+    verb = entry.load()
+
+    def run(**given: Any) -> None:
+        _fit(verb, **given)
+
+    run.__signature__ = Signature(parameters(verb))  # type: ignore[attr-defined]
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(entry.name, cls=FitCommand, help=verb.fit_help, no_args_is_help=True)(run)
+    made = typer.main.get_command(alone)
+    assert isinstance(made, FitCommand)
+    made.verb = verb
+    return made
+
+
+def _fit(
+    verb: "type[Estimator[Any, Any, Any]]",
+    *,
+    data: Path | list[Path],
+    out: Path,
+    resume: bool,
+    force: bool,
+    tensorboard: bool,
+    set: list[str] | None,
+    validation: Path | list[Path] | None,
+    test: Path | list[Path] | None,
+    holdout: float | None,
+    **options: Any,
+) -> None:
+    """Reads, holds out, fits, saves, scores, and tells how to go on."""
+    from ostinato.cli.train import check_place, say_next, train
+
+    check_place(out, resume=resume, force=force)
+    model = verb(**merged(options, set))
+    given, checked, tested = (
+        _source(paths, name, verb.files)
+        for paths, name in ((data, "DATA"), (validation, "--validation"), (test, "--test"))
+    )
+    share = _held_out(verb, holdout, validation=checked is not None, test=tested is not None)
+    if share or tested is not None:
+        model.check_scoring()
+    training = model.read(given)
+    scored = None if tested is None else model.read_validation(tested, training)
+    scored_on = f"{verb.scores_title} on {_named(tested)}"
+    if share:
+        training, scored = model.hold_out(training, share)
+        scored_on = f"{verb.scores_title} on the held-out {share:.0%} {verb.held_out_of}".rstrip()
+    train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
+    say_next(*model.next_steps(out, given))
+
+
+def _source(paths: Path | list[Path] | None, name: str, most: int) -> Any:
+    """One file, or several that correspond, as a verb reads them."""
+    if not isinstance(paths, list):
+        return paths
+    if len(paths) > most:
+        raise OstinatoError(f"{name}: {len(paths)} files: give one, or {most} whose lines correspond")
+    return paths[0] if len(paths) == 1 else tuple(paths)
+
+
+def _named(paths: Path | tuple[Path, ...] | None) -> str:
+    return " and ".join(map(str, paths)) if isinstance(paths, tuple) else str(paths)
+
+
+def _held_out(verb: "type[Estimator[Any, Any, Any]]", holdout: float | None, *, validation: bool, test: bool) -> float:
+    """The share of the data to keep from training.
+
+    Raises:
+        OstinatoError: There is test data too, or the share is out of range.
+    """
+    if test and holdout:
+        raise OstinatoError("give --test or --holdout, not both: either is what the model is scored on")
+    if holdout is None:
+        return 0.0 if test else verb.holdout_share(validation=validation)
+    if not 0 <= holdout < 1:
+        raise OstinatoError(f"--holdout must be a share of at least 0 and below 1, got {holdout:g}")
+    return holdout
 
 
 def _spelled_out(arguments: list[str]) -> list[str]:
@@ -45,9 +153,12 @@ def _spelled_out(arguments: list[str]) -> list[str]:
     return spelled
 
 
-_add("forecaster", forecaster.fit, "ostinato.tasks.forecasting.settings:ForecasterSettings", forecaster.NAMED)
-_add("classifier", classifier.fit, "ostinato.tasks.classification.settings:ClassifierSettings", classifier.NAMED)
-_add("tagger", tagger.fit, "ostinato.tasks.tagging.settings:TaggerSettings", tagger.NAMED)
-_add("language-model", language.fit, "ostinato.tasks.language.settings:LanguageSettings", language.NAMED)
-_add("chatbot", chatbot.fit, "ostinato.tasks.dialogue.settings:ChatbotSettings", chatbot.NAMED)
-_add("translator", translator.fit, "ostinato.tasks.translation.settings:TranslatorSettings", translator.NAMED)
+def _old(entry: Entry) -> Any:
+    from importlib import import_module
+
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    module = import_module(f"ostinato.cli.tasks.{OLD[entry.name]}")
+    alone.command(entry.name, cls=FitCommand, no_args_is_help=True)(module.fit)
+    made: Any = typer.main.get_command(alone)
+    made.verb = entry.load()
+    return made

@@ -41,10 +41,10 @@ def _tell_of_model(model: Path) -> None:
     from ostinato.bundle import load_bundle
     from ostinato.cells import CELLS
     from ostinato.cli.listing import settings_of
-    from ostinato.tasks import ESTIMATORS, load
+    from ostinato.tasks.registry import kinds, load
     from ostinato.tasks.score_table import ScoreTable
 
-    bundle = load_bundle(model, ESTIMATORS)
+    bundle = load_bundle(model, kinds())
     console, cell = screen(), bundle.settings["cell"]
     if cell in CELLS:
         console.print(load(model).summary())
@@ -54,7 +54,7 @@ def _tell_of_model(model: Path) -> None:
             f"Python with {bundle.kind}.load(folder, cell=<that class>)."
         )
     console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
-    console.print(settings_of(bundle.settings, ESTIMATORS[bundle.kind].settings_class))
+    console.print(settings_of(bundle.settings, kinds()[bundle.kind].load().settings_class))
     if bundle.metrics:
         console.print()
         show_scores(console, "Scores when it was saved", ScoreTable.from_dict(bundle.metrics))

@@ -1,74 +1,107 @@
-"""Options that the `ostinato fit` commands share."""
+"""Options of `ostinato fit`: those of every verb, and one for each setting that is marked as an `Option`."""
 
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
+from rich.markup import escape
 
-from ostinato.errors import OstinatoError
+from ostinato.cli.listing import choices, option_of, spelled
+from ostinato.tasks.settings import NetworkSettings
+from ostinato.training import MODEL, Option, TrainingSettings
 
-DATA, MODEL, SCORE = "Options: the data", "Options: the model", "Options: stopping and scoring"
-"""Titles of the groups of options in the help."""
+if TYPE_CHECKING:
+    from ostinato.tasks import Estimator
 
-Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to save the model in.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")]
-TensorBoard = Annotated[
-    bool, typer.Option("--tensorboard", help="Write FOLDER/tensorboard besides FOLDER/metrics.jsonl.")
-]
-Doctor = Annotated[
-    str | None,
-    typer.Option(
-        "--doctor",
-        metavar="[watch|fix]",
-        help="Measure gradients through time while training, and warn early; fix also applies the safe remedies.",
-    ),
-]
-CellName = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", rich_help_panel=MODEL, help="Recurrent cell, one of those listed below."),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        rich_help_panel=MODEL,
-        help="Any other setting of those listed below, as often as needed: --set epochs=20 --set num_layers=2.",
-    ),
-]
-Validation = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", rich_help_panel=SCORE, help="Data that choose when to stop; without it a share of DATA does."
-    ),
-]
-Test = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", rich_help_panel=SCORE, help="Data for the score table; not with --holdout."),
-]
-Holdout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE",
-        rich_help_panel=SCORE,
-        help="Share of DATA kept from training for the score table; 0.1 unless given, 0 with --test.",
-    ),
-]
+SCORE = "Options: stopping and scoring"
+"""Title of a group of options in the help."""
+
+SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
+VALIDATION = "Data that choose when to stop; without it a share of DATA does."
+TEST = "Data for the score table; not with --holdout."
 
 
-def held_out(holdout: float | None, test: object) -> float:
-    """The share of the data to keep from training.
+def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
+    """All that `ostinato fit` takes for a verb, as parameters of a function."""
+    source: Any = list[Path] if verb.files > 1 else Path
+    twice = " Twice for two files whose lines correspond." if verb.files > 1 else ""
+    without = "--test" if verb.holdout_share(validation=True) else "--test or --validation"
+    kept = (
+        f"Share {verb.held_out_of or 'of DATA'} kept from training for the score table; "
+        f"{verb.holdout_share(validation=False):g} unless given, 0 with {without}."
+    )
+    return [
+        _parameter("data", source, typer.Argument(metavar="DATA", help=verb.data_help), Parameter.empty),
+        _parameter("out", Path, typer.Option(metavar="FOLDER", help="Folder to save the model in."), Parameter.empty),
+        _flag("resume", "Go on with a training that was interrupted."),
+        _flag("force", "Replace the model that FOLDER holds."),
+        _flag("tensorboard", "Write FOLDER/tensorboard besides FOLDER/metrics.jsonl."),
+        *_of_settings(verb.settings_class),
+        _option("set", list[str] | None, "NAME=VALUE", MODEL, SET),
+        _option("validation", source | None, "FILE", SCORE, VALIDATION + twice),
+        _option("test", source | None, "FILE", SCORE, TEST + twice),
+        _option("holdout", float | None, "SHARE", SCORE, kept),
+    ]
 
-    Args:
-        holdout: as asked for; None where it was not.
-        test: other data to score on; None for none.
 
-    Raises:
-        OstinatoError: Both are given, or the share is out of range.
-    """
-    if test and holdout:
-        raise OstinatoError("give --test or --holdout, not both: either is what the model is scored on")
-    share = (0.0 if test else 0.1) if holdout is None else holdout
-    if not 0 <= share < 1:
-        raise OstinatoError(f"--holdout must be a share of at least 0 and below 1, got {share:g}")
-    return share
+def options_of(settings: type[TrainingSettings]) -> dict[str, Option]:
+    """The settings that have an option of their own, in the order of the help: of the data first, its own first."""
+
+    def place(name: str) -> tuple[bool, int]:
+        blocks: tuple[Any, ...] = (TrainingSettings, NetworkSettings, *settings.__bases__)
+        inherited = [-number for number, block in enumerate(blocks) if name in block.model_fields]
+        return found[name].group == MODEL, max(inherited, default=-len(blocks))
+
+    found = {name: option for name, field in settings.model_fields.items() if (option := option_of(field))}
+    return {name: found[name] for name in sorted(found, key=place)}
+
+
+def _of_settings(settings: type[TrainingSettings]) -> list[Parameter]:
+    return [_of_field(name, settings.model_fields[name], option) for name, option in options_of(settings).items()]
+
+
+def _of_field(name: str, field: FieldInfo, option: Option) -> Parameter:
+    """An option for a setting: None where it is not given."""
+    kind = _kind(field.annotation)
+    text = option.help or field.description or ""
+    help = f"{escape(text)}{choices(field, f'{option.metavar} {text}')}{_default(field)}"
+    spelling = f"--{(option.name or name).replace('_', '-')}"
+    if kind is bool and field.default is True:
+        spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"
+    metavar = None if kind is bool else option.metavar
+    return _option(name, kind | None, metavar, option.group or None, help, spelling)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    return "" if value in (None, False, ()) else escape(f" [default: {spelled(value)}]")
+
+
+def _kind(annotation: Any) -> Any:
+    """The type that the command line reads a setting of this one as; what it is not sure of is text."""
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
+    if get_origin(annotation) is tuple:
+        return list[_kind(get_args(annotation)[0])]  # type: ignore[misc]
+    if get_origin(annotation) in (UnionType, Union):
+        kinds = {_kind(part) for part in get_args(annotation) if part is not type(None)}
+        return kinds.pop() if len(kinds) == 1 else str
+    return annotation if annotation in (bool, int, float) else str
+
+
+def _flag(name: str, help: str) -> Parameter:
+    return _parameter(name, bool, typer.Option(f"--{name}", help=help), False)
+
+
+def _option(
+    name: str, kind: Any, metavar: str | None, group: str | None, help: str, spelling: str | None = None
+) -> Parameter:
+    shown = typer.Option(spelling or f"--{name}", metavar=metavar, rich_help_panel=group, help=help, show_default=False)
+    return _parameter(name, kind, shown, None)
+
+
+def _parameter(name: str, kind: Any, shown: Any, default: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, shown])

@@ -1,10 +1,11 @@
 """What the commands print."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from ostinato.tasks import Estimator
     from ostinato.tasks.score_table import ScoreTable
 
 
@@ -18,3 +19,10 @@ def show_scores(console: Console, title: str, scores: "ScoreTable") -> None:
     console.print(f"{title}, {scores.count:,} {scores.counted}:\n")
     console.print(scores.rich())
     console.print(f"\n{scores.verdict()}")
+
+
+def show_details(console: Console, model: "Estimator[Any, Any, Any]", data: Any) -> None:
+    """What a verb shows beside the scores on some data, if anything."""
+    if (details := model.details(data)) is not None:
+        console.print()
+        console.print(details)

@@ -3,76 +3,44 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ostinato.bundle import refuse_foreign
+from ostinato.bundle import refuse_foreign, saved_in
 from ostinato.cli.outputs import check_folder
-from ostinato.cli.screen import screen, show_scores
+from ostinato.cli.screen import screen, show_details, show_scores
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import checkpoints_of
-from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.estimator import NextStep, checkpoints_of
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
 
+if TYPE_CHECKING:
+    from ostinato.tasks import Estimator
 
-def train(
-    model: Any,
-    out: Path,
-    fit: Callable[[TrainingLogger], object],
-    score: Callable[[], ScoreTable] | None,
-    *,
-    scored_on: str,
-    resume: bool = False,
-    tensorboard: bool = False,
-) -> None:
-    """Fits, saves and scores, and tells what happens; under `torchrun` the first process alone tells.
+
+def check_place(out: Path, *, resume: bool, force: bool) -> None:
+    """Makes sure, before any work, that a model may be trained into a folder.
 
     Args:
-        model: what is fitted.
-        out: the folder to save it in.
-        fit: fits it, and shows progress on the logger it is given.
-        score: scores it on data that it has not seen; None where there are none.
-        scored_on: what data those are, in words.
-        resume: whether `fit` goes on with a training that was interrupted.
-        tensorboard: whether to write for TensorBoard.
+        out: The folder.
+        resume: Whether a training that was interrupted there is to go on.
+        force: Whether a model that is saved there may be replaced.
 
     Raises:
-        OstinatoError: For a folder that cannot hold the model, before any work; and for anything wrong with the data.
-        typer.Exit: Ctrl-C or SIGTERM, after telling how to go on.
+        OstinatoError: It cannot be written to; or holds other things, a model, or checkpoints that would be lost; or
+            holds none to go on from.
     """
     check_folder(out)
     refuse_foreign(out)
     _check_checkpoints(out, resume)
-    process = DistributedContext.from_environment()
-    console = screen(quiet=not process.main)
-    began = perf_counter()
-    logger = TrainingLogger(out, tensorboard=tensorboard)
-    try:
-        fit(logger)
-    except Interrupted as interrupted:
-        if process.main:
-            typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)
-            typer.echo(f"go on with: {_resuming(process)}", err=True)
-        raise typer.Exit(130) from None
-    if not process.main:
-        return
-    model.save(out)  # now, so that nothing that befalls the scoring can lose it
-    for note in model.notes:
-        console.print(f"note: {note}")
-    console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
-    if score is not None:
-        console.print()
-        show_scores(console, scored_on, score())
-        model.save(out)
-    console.print(f"\nSaved to {out}", soft_wrap=True)
+    if (saved := saved_in(out)) and not resume and not force:
+        raise OstinatoError(f"{out} holds {saved}: give another folder, or --force to replace it")
 
 
-def train_and_score(
-    model: Any,
+def train(
+    model: "Estimator[Any, Any, Any]",
     data: Any,
     out: Path,
     validation: Any,
@@ -82,21 +50,53 @@ def train_and_score(
     resume: bool = False,
     tensorboard: bool = False,
 ) -> None:
-    """`train` on data of any kind, and a score on data of the same kind; None for no score.
+    """Fits, saves and scores, and tells what happens; under `torchrun` the first process alone tells.
+
+    Args:
+        model: What is fitted.
+        data: To fit it on.
+        out: The folder to save it in; see `check_place`.
+        validation: Data that choose when to stop; None leaves that to the model.
+        unseen: Data to score it on; None for no score.
+        scored_on: What those are, in words.
+        resume: Whether to go on with a training that was interrupted.
+        tensorboard: Whether to write for TensorBoard.
 
     Raises:
-        OstinatoError: As `train`.
-        typer.Exit: As `train`.
+        OstinatoError: For anything wrong with the data.
+        typer.Exit: Ctrl-C or SIGTERM, after telling how to go on.
     """
-    train(
-        model,
-        out,
-        lambda logger: model.fit(data, validation=validation, folder=out, resume=resume, logger=logger),
-        None if unseen is None else lambda: model.evaluate(unseen),
-        scored_on=scored_on,
-        resume=resume,
-        tensorboard=tensorboard,
-    )
+    process = DistributedContext.from_environment()
+    console = screen(quiet=not process.main)
+    began = perf_counter()
+    logger = TrainingLogger(out, tensorboard=tensorboard)
+    try:
+        model.fit(data, validation=validation, folder=out, resume=resume, logger=logger)
+    except Interrupted as interrupted:
+        if process.main:
+            typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)
+            typer.echo(f"go on with: {resuming(process)}", err=True)
+        raise typer.Exit(130) from None
+    if not process.main:
+        return
+    model.save(out)  # now, so that nothing that befalls the scoring can lose it
+    for note in model.notes:
+        console.print(f"note: {note}")
+    console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
+    if unseen is not None:
+        scores = model.evaluate(unseen)
+        model.save(out)
+        console.print()
+        show_scores(console, scored_on, scores)
+        show_details(console, model, unseen)
+    console.print(f"\nSaved to {out}", soft_wrap=True)
+
+
+def say_next(*steps: NextStep) -> None:
+    """The commands to go on with, a line each."""
+    console = screen(quiet=not DistributedContext.from_environment().main)
+    for step in steps:
+        console.print(f"{step.label}: {program(*step.arguments)}", soft_wrap=True)
 
 
 def program(*arguments: str | Path) -> str:
@@ -112,7 +112,8 @@ def program(*arguments: str | Path) -> str:
     return shlex.join([*words, *map(str, arguments)])
 
 
-def _resuming(process: DistributedContext) -> str:
+def resuming(process: DistributedContext) -> str:
+    """The command line that goes on with this training."""
     if process.world_size > 1:
         return "the same torchrun command and --resume"
     return program(*(argument for argument in sys.argv[1:] if argument != "--resume"), "--resume")

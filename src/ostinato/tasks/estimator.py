@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
+from rich.console import RenderableType
 from torch import Tensor
 
 from ostinato.bundle import load_bundle, save_bundle
@@ -33,6 +34,18 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Model[Any])
 
 
+class NextStep(NamedTuple):
+    """A command to go on with, once a model is saved.
+
+    Attributes:
+        label: What it is for.
+        arguments: What stands after ``ostinato``.
+    """
+
+    label: str
+    arguments: tuple[str | Path, ...]
+
+
 class Estimator(ABC, Generic[S, R, M]):
     """A verb, from data to a saved model: ``Estimator(**settings).fit(data)``, then predict, evaluate, save.
 
@@ -55,6 +68,21 @@ class Estimator(ABC, Generic[S, R, M]):
     settings_class: ClassVar[type[NetworkSettings]]
     model_class: ClassVar[type[Model[Any]]]
     settings: S
+
+    fit_help: ClassVar[str] = "Train a model, score it on data it has not seen, save it."
+    """What ``ostinato fit`` says of the verb, with an example."""
+
+    data_help: ClassVar[str] = "Data to train on."
+    """What it says of its DATA."""
+
+    files: ClassVar[int] = 1
+    """How many files may stand for one source of data: 2 where their lines correspond."""
+
+    held_out_of: ClassVar[str] = ""
+    """Of what a share is held out, as a title ends: "of the pairs"."""
+
+    scores_title: ClassVar[str] = "Scores"
+    """What a table of scores is called."""
 
     def __init__(self, **settings: Any) -> None:
         self._params = settings
@@ -128,6 +156,36 @@ class Estimator(ABC, Generic[S, R, M]):
     def overlap(self, training: R, validation: R) -> tuple[str, ...]:
         """What to say of validation data that were given, and stand in the training data too."""
         return ()
+
+    @classmethod
+    def holdout_share(cls, *, validation: bool) -> float:
+        """The share of the data that ``ostinato fit`` keeps for the scores, with or without validation data."""
+        return 0.1
+
+    def hold_out(self, records: R, share: float) -> tuple[Any, Any]:
+        """What to fit on, and what to score on, `share` of the records or so."""
+        return self.split(records, share)
+
+    def check_scoring(self) -> None:
+        """Makes sure, before any work, that `evaluate` has all it needs.
+
+        Raises:
+            OstinatoError: A library is not installed.
+        """
+
+    def details(self, data: Any) -> RenderableType | None:
+        """What to show beside the scores on some data; None for nothing."""
+        return None
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Commands to go on with, once the model is saved.
+
+        Args:
+            out: Where it is saved.
+            data: The file it was trained on, or several that correspond.
+        """
+        files = (data,) if isinstance(data, Path) else data
+        return (NextStep("Use it with", ("predict", out, *files[:1])),)
 
     def with_targets(self, data: Any, y: Any) -> Any:
         """Data whose targets come apart from them, as scikit-learn gives them, as `read` takes them.

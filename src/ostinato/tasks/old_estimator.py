@@ -90,6 +90,9 @@ class Estimator(ABC, Generic[M, F]):
     def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""
 
+    def details(self, data: Any) -> None:
+        """Nothing to show beside the scores."""
+
     def examine(self, data: Any) -> Examination:
         """Looks into the trained network as it works on some data: gradients through time, dynamics, memory, a verdict.
 

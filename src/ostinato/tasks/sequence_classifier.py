@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from rich.console import RenderableType
 from torch import Tensor, nn
 
 from ostinato.data.labelled import LabelledSequences
@@ -25,7 +26,7 @@ from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score, classifier_loss
-from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.fitting import evenly
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -53,16 +54,27 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
     Example:
         >>> from ostinato import SequenceClassifier
-        >>> from ostinato.data import load_reviews
-        >>> reviews = load_reviews().query("part == 'training'")
-        >>> classifier = SequenceClassifier(hidden_size=16, epochs=1).fit((list(reviews.text), list(reviews.label)))
-        >>> classifier.predict(["not bad at all"])["label"].tolist() in (["positive"], ["negative"])
-        True
+        >>> texts = ["far from dull", "not bad at all", "hardly good", "so very dull"] * 60
+        >>> labels = ["positive", "positive", "negative", "negative"] * 60
+        >>> classifier = SequenceClassifier(hidden_size=16, epochs=1).fit((texts, labels))
+        >>> classifier.predict(["not bad at all"])["label"].tolist()
+        ['positive']
         >>> explanation = classifier.explain("not bad at all")  # `print` it
     """
 
     settings_class: ClassVar = ClassifierSettings
     model_class: ClassVar = ClassifierModel
+    data_help: ClassVar = (
+        "CSV or Parquet file with a text and a label in each row; or a folder with a folder of text files for each "
+        "label; or with --layout lines a file of lines, label and text; or with --id a long table of numbers."
+    )
+    fit_help: ClassVar = """Train a classifier: which label a text, or a sequence of numbers, has.
+
+    Prints its scores on held-out data next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit classifier reviews.csv --text review --label stars --out model/
+    """
 
     def read(self, data: LabelledSource) -> LabelledSequences:
         """Labelled sequences, as `fit` and `evaluate` read them.
@@ -247,6 +259,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             probabilities(model.mix.logits(*parts)),
             model.mix.temperature,
         )
+
+    def details(self, data: LabelledSource) -> RenderableType:
+        """The report, as a table."""
+        return self.report(data).rich()
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Predicting, and, of texts, explaining."""
+        why = NextStep("Ask it why", ("explain", out, "not bad at all"))
+        return (*super().next_steps(out, data), *((why,) if isinstance(self.model.modality, Text) else ()))
 
     def explain(self, text: str) -> Explanation:
         """What each word of a text does to its label.

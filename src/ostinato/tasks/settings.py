@@ -50,7 +50,9 @@ class NetworkSettings(TrainingSettings):
         PlainSerializer(cell_name, return_type=str),
         Option("NAME", MODEL, "Recurrent cell, one of those listed below."),
     ] = Field("gru", description=f"One of {', '.join(CELLS)}, or a Cell class of yours.")
-    hidden_size: int = Field(64, ge=1, description="Units of each recurrent layer and direction.")
+    hidden_size: Annotated[int, Option("N", MODEL)] = Field(
+        64, ge=1, description="Units of each recurrent layer and direction."
+    )
     num_layers: int = Field(1, ge=1, description="Recurrent layers.")
     forget_bias: float | None = Field(
         None,

@@ -1,9 +1,11 @@
 """How to train: the settings every estimator shares."""
 
 from copy import copy
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ostinato.training.option import MODEL, Option
 
 OF_DOCTOR = ("doctor_every", "state_limit")
 """Settings that only a doctor reads."""
@@ -43,7 +45,7 @@ class TrainingSettings(BaseModel):
         if defaults:
             cls.model_rebuild(force=True)
 
-    epochs: int = Field(default=20, ge=1, description="Passes over the training data.")
+    epochs: Annotated[int, Option("N", MODEL)] = Field(default=20, ge=1, description="Passes over the training data.")
     batch_size: int = Field(default=32, ge=1, description="Rows of a batch, over all processes together.")
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = Field(default="adamw", description="The optimiser.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate after warm-up.")
@@ -103,7 +105,14 @@ class TrainingSettings(BaseModel):
     checkpoint_every: int | None = Field(
         default=None, ge=1, description="Optimiser steps between checkpoints; None for one after each epoch."
     )
-    doctor: Literal["watch", "fix"] | None = Field(
+    doctor: Annotated[
+        Literal["watch", "fix"] | None,
+        Option(
+            "[watch|fix]",
+            "",
+            "Measure gradients through time while training, and warn early; fix also applies the safe remedies.",
+        ),
+    ] = Field(
         default=None,
         description="Measure the gradients through time as training goes on: watch warns of what it finds, fix also "
         "applies the safe remedies (a clipping threshold, open forget gates) and says so; None for neither.",
@@ -114,7 +123,9 @@ class TrainingSettings(BaseModel):
     state_limit: float = Field(
         default=1e6, gt=0, description="Norm of a state beyond which the doctor stops a training that runs away."
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of batch order, dropout and initial weights.")
+    seed: Annotated[int, Option("N", MODEL)] = Field(
+        default=0, ge=0, lt=2**32, description="Seed of batch order, dropout and initial weights."
+    )
     max_seconds: float | None = Field(
         default=None,
         gt=0,

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli.options import (
+from ostinato.cli.screen import screen
+from ostinato.cli.settings import merged
+from ostinato.cli.tasks.options import (
     DATA,
     MODEL,
     CellName,
@@ -20,8 +22,6 @@ from ostinato.cli.options import (
     Validation,
     held_out,
 )
-from ostinato.cli.screen import screen
-from ostinato.cli.settings import merged
 
 NAMED = ("speaker", "context_turns", "tokenizer", "hidden_size", "epochs", "threshold", "seed")
 """Settings that an option of their own explains."""
@@ -96,7 +96,8 @@ def fit(
     Example:
       ostinato fit chatbot dialogues.jsonl --out model/
     """
-    from ostinato.cli.train import program, train_and_score
+    from ostinato.cli.tasks.train import train_and_score
+    from ostinato.cli.train import program
     from ostinato.data.dialogues import Dialogues
     from ostinato.tasks import Chatbot
     from ostinato.training import DistributedContext
@@ -133,7 +134,8 @@ def fit(
 
 def demo(name: str, out: Path, resume: bool) -> None:
     """Trains on the dialogues of the music shop, scores, saves, and talks."""
-    from ostinato.cli.train import program, train_and_score
+    from ostinato.cli.tasks.train import train_and_score
+    from ostinato.cli.train import program
     from ostinato.data.music_shop import DESCRIPTION, SOURCE, music_shop
     from ostinato.tasks import Chatbot
     from ostinato.tasks.dialogue.recipes import DEMOS

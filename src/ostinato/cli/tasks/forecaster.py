@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Doctor, Out, Resume, Settings, TensorBoard
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
+from ostinato.cli.tasks.options import DATA, MODEL, SCORE, CellName, Doctor, Out, Resume, Settings, TensorBoard
 
 if TYPE_CHECKING:
     from ostinato.data.table import Source
@@ -169,7 +169,7 @@ def _train(
     resume: bool = False,
     tensorboard: bool = False,
 ) -> None:
-    from ostinato.cli.train import train
+    from ostinato.cli.tasks.train import train
 
     train(
         model,

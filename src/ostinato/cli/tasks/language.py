@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli.options import (
+from ostinato.cli.screen import screen
+from ostinato.cli.settings import merged
+from ostinato.cli.tasks.options import (
     DATA,
     MODEL,
     CellName,
@@ -19,8 +21,6 @@ from ostinato.cli.options import (
     Validation,
     held_out,
 )
-from ostinato.cli.screen import screen
-from ostinato.cli.settings import merged
 
 NAMED = ("tokenizer", "reverse", "lowercase")
 """Settings that an option of their own explains."""
@@ -65,7 +65,8 @@ def fit(
     Example:
       ostinato fit language-model shakespeare.txt --out model/
     """
-    from ostinato.cli.train import program, train_and_score
+    from ostinato.cli.tasks.train import train_and_score
+    from ostinato.cli.train import program
     from ostinato.data.corpus import Passage
     from ostinato.tasks import LanguageModel
     from ostinato.training import DistributedContext
@@ -90,7 +91,8 @@ def fit(
 
 def demo(name: str, out: Path, resume: bool) -> None:
     """Trains on the source of Python's own standard library, scores, saves the model, writes and suggests."""
-    from ostinato.cli.train import program, train_and_score
+    from ostinato.cli.tasks.train import train_and_score
+    from ostinato.cli.train import program
     from ostinato.data.python_source import python_source
     from ostinato.tasks import LanguageModel
     from ostinato.tasks.language.recipes import DEMO

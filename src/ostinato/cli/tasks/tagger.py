@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli.options import (
+from ostinato.cli.screen import screen
+from ostinato.cli.settings import merged
+from ostinato.cli.tasks.options import (
     DATA,
     MODEL,
     CellName,
@@ -19,8 +21,6 @@ from ostinato.cli.options import (
     Validation,
     held_out,
 )
-from ostinato.cli.screen import screen
-from ostinato.cli.settings import merged
 
 if TYPE_CHECKING:
     from ostinato.data.tagged import TaggedSequences
@@ -178,7 +178,7 @@ def _train(
     resume: bool = False,
     tensorboard: bool = False,
 ) -> None:
-    from ostinato.cli.train import train_and_score
+    from ostinato.cli.tasks.train import train_and_score
     from ostinato.training import DistributedContext
 
     train_and_score(model, data, out, validation, scored, scored_on, resume=resume, tensorboard=tensorboard)

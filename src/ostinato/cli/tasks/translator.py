@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli.options import DATA, MODEL, SCORE, CellName, Doctor, Holdout, Resume, Settings, TensorBoard, held_out
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
+from ostinato.cli.tasks.options import (
+    DATA,
+    MODEL,
+    SCORE,
+    CellName,
+    Doctor,
+    Holdout,
+    Resume,
+    Settings,
+    TensorBoard,
+    held_out,
+)
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
@@ -160,7 +171,7 @@ def _train(
     scored_on: str,
     **options: bool,
 ) -> None:
-    from ostinato.cli.train import train_and_score
+    from ostinato.cli.tasks.train import train_and_score
     from ostinato.tasks.translation.scores import check_scorer
 
     if unseen is not None:

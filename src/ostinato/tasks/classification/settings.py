@@ -33,10 +33,10 @@ class ClassifierSettings(
         "table of sequences of numbers; None finds it, but for lines.",
     )
     text: Annotated[str | None, Option("COLUMN", DATA)] = Field(
-        None, description="Column of texts; None finds it by name."
+        None, description="Column of texts; found by name unless given."
     )
     label: Annotated[str | None, Option("COLUMN", DATA)] = Field(
-        None, description="Column of labels; None finds it by name."
+        None, description="Column of labels; found by name unless given."
     )
     id: Annotated[str | None, Option("COLUMN", DATA, "Sequences of numbers: column that tells them apart.")] = Field(
         None, description="Column that tells sequences of numbers apart; None finds it by name."
@@ -48,8 +48,9 @@ class ClassifierSettings(
         ColumnNames,
         Option(
             "COLUMN",
+            DATA,
             "Sequences of numbers: a column to read; repeatable. Without it: all that have no other part.",
-            "--feature",
+            "feature",
         ),
     ] = Field((), description="Columns of numbers; empty: all that have no other part.")
     max_length: int | None = Field(None, ge=1, description="Steps read of each sequence, the first ones; None: all.")
