@@ -134,7 +134,7 @@ def main() -> None:
     print(f"{dataset}, recipe {recipe}, {arguments.num_threads} threads: {settings}", flush=True)
     began = time.perf_counter()
     logger = None if arguments.out is None else TrainingLogger(arguments.out)
-    model = LanguageModel(**settings).fit(parts.train, parts.validation, folder=arguments.out, logger=logger)
+    model = LanguageModel(**settings).fit(parts.train, validation=parts.validation, folder=arguments.out, logger=logger)
     print(f"{model.summary()} Trained in {time.perf_counter() - began:.0f} s.", flush=True)
     if arguments.out is not None:
         model.save(arguments.out)

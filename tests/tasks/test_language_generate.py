@@ -24,8 +24,8 @@ def test_the_same_seed_writes_the_same_text_and_another_another(tokenizer):
 def test_the_length_is_counted_in_units(tokenizer):
     trained = model(tokenizer)
     text = write(trained, temperature=0.1)
-    assert len(trained._fitted.tokenizer.encode("the sea " + text)) == pytest.approx(
-        30 + len(trained._fitted.tokenizer.encode("the sea ")), abs=3
+    assert len(trained.model.tokenizer.encode("the sea " + text)) == pytest.approx(
+        30 + len(trained.model.tokenizer.encode("the sea ")), abs=3
     )
     assert write(trained, length=0) == ""
 
@@ -39,7 +39,7 @@ def test_what_a_trained_model_writes_is_like_what_it_read():
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}])
 def test_the_narrowest_choice_is_the_likeliest_unit(tokenizer, options):
-    fitted = model(tokenizer)._fitted
+    fitted = model(tokenizer).model
     ids, state, expected = torch.tensor([context(fitted, "the sea ")]), None, []
     for _ in range(20):
         scores, state = fitted.network.following(ids, state)
@@ -53,7 +53,7 @@ def test_the_narrowest_choice_is_the_likeliest_unit(tokenizer, options):
 
 def test_only_the_likeliest_units_are_drawn():
     trained = model()
-    fitted = trained._fitted
+    fitted = trained.model
     scores, _ = fitted.network.following(torch.tensor([context(fitted, "the sea ")]))
     three = {fitted.tokenizer.tokens[i] for i in scores[0].topk(3).indices.tolist()}
     drawn = {write(trained, length=1, top_k=3, temperature=5.0, seed=seed) for seed in range(40)}
@@ -66,7 +66,7 @@ def test_only_the_likeliest_units_are_drawn():
 
 def test_it_never_writes_what_has_no_name():
     trained = untrained(tokenizer="word", min_count=3)
-    assert trained._fitted.trained.unknown == 0 or "<unk>" not in write(trained, length=200)
+    assert trained.model.trained.unknown == 0 or "<unk>" not in write(trained, length=200)
     assert "\ufffd" not in write(untrained(vocabulary_size=10), length=200)
 
 

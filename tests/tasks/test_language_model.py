@@ -29,7 +29,7 @@ def test_it_beats_the_unigram_and_the_bigram_model(tokenizer):
 def test_bits_of_a_character_are_those_of_all_units_over_all_characters(tokenizer):
     trained = model(tokenizer)
     text = "the sailor sings to the harbour.\nzö follows.\n"
-    rows, corpus = trained.evaluate([text]).rows, trained._fitted.read([text])
+    rows, corpus = trained.evaluate([text]).rows, trained.model.read([text])
     for scores in rows.values():
         assert scores["perplexity"] == pytest.approx(math.exp(scores["nats_per_unit"]))
         bits = scores["nats_per_unit"] * len(corpus) / math.log(2) + 8 * corpus.counted.unknown_bytes
@@ -39,7 +39,7 @@ def test_bits_of_a_character_are_those_of_all_units_over_all_characters(tokenize
 
 
 def test_the_baselines_are_what_one_would_count_by_hand():
-    fitted = untrained(tokenizer="word", validation_share=0.5)._fitted
+    fitted = untrained(tokenizer="word", validation_share=0.5).model
     ids = fitted.read([verses(10)]).ids.long()
     single, pairs = torch.zeros(len(fitted.tokenizer)), torch.zeros(len(fitted.tokenizer), len(fitted.tokenizer))
     trained = fitted.read(Passage(Text.of([verses(20)]), 0, fitted.trained.characters)).ids.tolist()
@@ -68,7 +68,7 @@ def test_an_untrained_model_begins_as_the_unigram_model(softmax):
 @pytest.mark.parametrize("softmax", ["full", "tied", "adaptive"])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_text_read_in_chunks_costs_what_it_costs_when_read_whole(softmax, cell):
-    fitted = untrained(softmax=softmax, cell=cell, num_layers=2)._fitted
+    fitted = untrained(softmax=softmax, cell=cell, num_layers=2).model
     network, ids = fitted.network.double(), fitted.read(TEST).ids[:300]
     whole, chunks = Reader(network), Reader(network)
     expected = torch.cat([whole(*chunk) for chunk in in_chunks(ids, fitted.first, 10**6)])
@@ -81,7 +81,7 @@ def test_a_text_read_in_chunks_costs_what_it_costs_when_read_whole(softmax, cell
 
 def test_the_perplexity_counts_every_unit_from_the_first_to_the_last():
     trained = model()
-    fitted, text = trained._fitted, "the sea sings."
+    fitted, text = trained.model, "the sea sings."
     nats, state = 0.0, None
     for before, after in zip([fitted.first, *fitted.read([text]).ids.tolist()], fitted.read([text]).ids, strict=False):
         scores, state = fitted.network.following(torch.tensor([[before]]), state)
@@ -92,11 +92,11 @@ def test_the_perplexity_counts_every_unit_from_the_first_to_the_last():
 def test_dynamic_evaluation_learns_from_what_it_has_read_and_leaves_the_weights_as_they_were():
     trained = model()
     other = ["NEVER mind! zebras quarrel; zebras QUARREL?\n" * 12]
-    before = {name: tensor.clone() for name, tensor in trained._fitted.tensors().items()}
+    before = {name: tensor.clone() for name, tensor in trained.model.saved()[0].items()}
     static = trained.perplexity(other)
     assert trained.perplexity(other, dynamic=True, rate=3e-3) < 0.8 * static
     assert trained.perplexity(other, dynamic=True, rate=0.0) == pytest.approx(static, rel=1e-5)
-    assert all(torch.equal(before[name], tensor) for name, tensor in trained._fitted.tensors().items())
+    assert all(torch.equal(before[name], tensor) for name, tensor in trained.model.saved()[0].items())
     assert trained.perplexity(["the sea"], dynamic=True) == pytest.approx(trained.perplexity(["the sea"]), rel=1e-5)
 
 
@@ -110,7 +110,7 @@ def test_predict_tells_what_each_line_costs(tokenizer, reverse):
     text = "the sailor sings to the harbour.\n\nthe harbour eats the umbrella.\n"
     table = trained.predict([text])
     assert table["text"].tolist() == text.split("\n")[:-1]
-    assert table["units"].sum() == len(trained._fitted.read([text]))
+    assert table["units"].sum() == len(trained.model.read([text]))
     whole = (table["bits_per_char"] * (table["text"].str.len() + 1)).sum() / len(text)
     assert whole == pytest.approx(trained.evaluate([text]).rows["ostinato"]["bits_per_char"], rel=1e-5)
     assert reverse or table["bits_per_char"][2] > 1.5 * table["bits_per_char"][0]
@@ -123,27 +123,27 @@ def test_predict_tells_what_each_line_costs(tokenizer, reverse):
 def test_nothing_is_learned_from_the_validation_text_but_when_to_stop(tokenizer):
     settings = {"tokenizer": tokenizer, "hidden_size": 8, "bptt_steps": 8, "epochs": 1}
     text = verses(20)
-    given = LanguageModel(**settings).fit([text], ["Ω zebra\n" * 20])
+    given = LanguageModel(**settings).fit([text], validation=["Ω zebra\n" * 20])
     shared = LanguageModel(**settings).fit([text + "Ω zebra\n" * 8])
     for trained in (given, shared):
-        assert not {"Ω", "z", "zebra"} & set(trained._fitted.tokenizer.tokens)
+        assert not {"Ω", "z", "zebra"} & set(trained.model.tokenizer.tokens)
         assert "of the validation text" in trained.notes[0]
-    assert given._fitted.trained.characters == len(text)
+    assert given.model.trained.characters == len(text)
 
 
 def test_the_vocabulary_can_be_limited_and_made_small_letters():
-    tokens = untrained(tokenizer="word", vocabulary_size=6)._fitted.tokenizer.tokens
+    tokens = untrained(tokenizer="word", vocabulary_size=6).model.tokenizer.tokens
     assert (len(tokens), tokens[0]) == (6, "<unk>")
-    assert "harbour" not in untrained(tokenizer="word", min_count=40)._fitted.tokenizer.tokens
+    assert "harbour" not in untrained(tokenizer="word", min_count=40).model.tokenizer.tokens
     loud = LanguageModel(hidden_size=8, bptt_steps=8, epochs=1, lowercase=True).fit([verses(20).upper()])
-    assert "T" not in loud._fitted.tokenizer.tokens
+    assert "T" not in loud.model.tokenizer.tokens
     assert loud.perplexity(["THE SEA"]) == loud.perplexity(["the sea"])
 
 
 def test_a_model_that_reads_backward_is_one_of_the_text_reversed():
     text = verses(20)
-    backward = LanguageModel(hidden_size=8, bptt_steps=8, epochs=1, reverse=True).fit([text], [text])
-    fitted = backward._fitted
+    backward = LanguageModel(hidden_size=8, bptt_steps=8, epochs=1, reverse=True).fit([text], validation=[text])
+    fitted = backward.model
     corpus = fitted.read(["the sea\n"])
     assert fitted.tokenizer.decode(corpus.ids.tolist()) == "\naes eht"
     read = Reader(fitted.network)
@@ -153,7 +153,7 @@ def test_a_model_that_reads_backward_is_one_of_the_text_reversed():
 
 def test_streams_are_not_shorter_than_a_chunk_unless_asked_for():
     fewer = untrained(bptt_steps=100)
-    assert fewer.settings.batch_size == (fewer._fitted.trained.units - 1) // 100 > 1
+    assert fewer.settings.batch_size == (fewer.model.trained.units - 1) // 100 > 1
     assert untrained(bptt_steps=100, batch_size=20).settings.batch_size == 20
 
 

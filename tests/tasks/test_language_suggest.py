@@ -37,7 +37,7 @@ def test_a_word_that_stands_whole_is_followed_up_without_a_space(tokenizer):
 
 def test_a_word_model_gives_the_softmax_over_words_that_begin_so():
     trained = model("word")
-    fitted = trained._fitted
+    fitted = trained.model
     scores, _ = fitted.network.following(torch.tensor([context(fitted, "the ")]))
     chosen = [i for i, word in enumerate(fitted.tokenizer.tokens) if word.startswith("s")]
     shares = scores[0, chosen].softmax(-1).tolist()
@@ -49,7 +49,7 @@ def test_a_word_model_gives_the_softmax_over_words_that_begin_so():
 
 def test_a_character_model_gives_the_probability_of_the_letters_and_of_an_end_behind_them():
     trained = model()
-    fitted = trained._fitted
+    fitted = trained.model
     ids = context(fitted, "the sailor sings to the h")
     letters, share = "arbour", 1.0
     for number in range(len(letters) + 1):
@@ -66,7 +66,7 @@ def test_a_character_model_gives_the_probability_of_the_letters_and_of_an_end_be
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_what_is_suggested_does_not_depend_on_what_was_asked_before(tokenizer):
     one, other = model(tokenizer), LanguageModel()
-    other._fitted, other.settings = one._fitted, one.settings
+    other._model, other.settings = one.model, one.settings
     first = [one.suggest(typed) for typed in TYPED]
     again = [other.suggest(typed) for typed in reversed(TYPED)][::-1]
     for ours, theirs in zip(first, again, strict=True):

@@ -8,7 +8,7 @@ import pytest
 from classify_scenario import TINY, reviews, waves
 
 import ostinato
-from ostinato import OstinatoError, SequenceClassifier
+from ostinato import LanguageModel, OstinatoError, SequenceClassifier
 from ostinato.bundle import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
@@ -22,7 +22,11 @@ def numbers():
     return SequenceClassifier(hidden_size=4, epochs=1).fit(waves(40))
 
 
-MODELS = {"classifier": classifier, "classifier of numbers": numbers}
+def language_model():
+    return LanguageModel(hidden_size=4, embedding_size=4, bptt_steps=8, epochs=1).fit(["a rose is a rose. " * 40])
+
+
+MODELS = {"language model": language_model, "classifier": classifier, "classifier of numbers": numbers}
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -3,36 +3,37 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ostinato.bundle import Bundle
+from ostinato.cells import State
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
 from ostinato.data.tokenizers import TOKENIZERS, Tokenizer
 from ostinato.errors import OstinatoError
-from ostinato.tasks.fitting import drop_checkpoints, evenly
-from ostinato.tasks.language.fitted import Fitted, cased
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import evenly
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
+from ostinato.tasks.language.model import LanguageParts, cased
 from ostinato.tasks.language.network import FEWEST
 from ostinato.tasks.language.ngrams import Ngrams
 from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReader, Read, Reader, in_chunks
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.suggest import Suggester, Suggestion
-from ostinato.tasks.language.train import train
-from ostinato.tasks.old_estimator import Estimator
+from ostinato.tasks.language.train import language_loss, mean_nats, training_batches
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import DistributedContext, TrainingLogger
+from ostinato.training import DistributedContext, LossSum
 
 EXAMINED = 4
 """Chunks that the doctor reads at a time: gradients are followed back beyond the truncation of training."""
 
 
-class LanguageModel(Estimator[LanguageSettings, Fitted]):
+class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
     """Models a text: how likely each next character, byte, word or piece of a word is.
 
     Reads UTF-8 text, one file or a folder of them, of any size. Trained by truncated backpropagation through time over
@@ -60,62 +61,59 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
     """
 
     settings_class: ClassVar = LanguageSettings
-    settings: LanguageSettings
+    model_class: ClassVar = LanguageParts
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._given = self.settings
         self._suggester: Suggester | None = None
 
-    def fit(
-        self,
-        data: PassageSource,
-        validation: PassageSource | None = None,
-        *,
-        folder: str | Path | None = None,
-        resume: bool = False,
-        logger: TrainingLogger | None = None,
-    ) -> Self:
-        """Learns the vocabulary, trains the network and counts the baselines.
+    def read(self, data: PassageSource) -> Passage:
+        """A text, as `fit` reads it.
 
         Args:
             data: A file or folder of text, a list of strings, or a `Passage`.
-            validation: A text that chooses the best weights; by default the last `validation_share` of `data`, of
-                which nothing is learned, the vocabulary neither.
-            folder: Where checkpoints are written while training goes on, and the ids of a long text; None for nowhere.
-            resume: Go on from the newest checkpoint in `folder`.
-            logger: Shows progress; None for silence.
-
-        Returns:
-            This model, with the best weights found.
 
         Raises:
-            OstinatoError: For a text that is not there, not UTF-8 (with file and line), or too short.
-            TrainingDiverged: The loss or a gradient is not finite.
-            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+            OstinatoError: For a path where nothing is.
         """
-        passage, last = Passage.of(data), None if validation is None else Passage.of(validation)
-        if last is None:
-            passage, last = passage.split(self._given.validation_share)
+        return Passage.of(data)
+
+    def split(self, records: Passage, share: float) -> tuple[Passage, Passage]:
+        return records.split(share)
+
+    def prepare(
+        self, training: Passage, validation: Passage, *, folder: Path | None
+    ) -> Prepared[tuple[Tensor, ...], LanguageParts]:
         settings = self._given
         tokenizer = TOKENIZERS[settings.tokenizer].learn(
-            cased(passage, settings),
+            cased(training, settings),
             size=settings.vocabulary_size,
             min_count=settings.min_count,
             split=settings.split,
         )
         if settings.softmax == "adaptive" and len(tokenizer) < FEWEST:
             raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(tokenizer)}")
-        place = None if folder is None else Path(folder)
-        training = Corpus.encode(cased(passage, settings), tokenizer, reverse=settings.reverse, folder=place)
-        validating = Corpus.encode(cased(last, settings), tokenizer, reverse=settings.reverse, folder=place)
-        settings = self._fitting(passage, training, last, validating)
-        ngrams = Ngrams.count(training.ids, len(tokenizer))
-        network = train(settings, ngrams.frequency, training, validating, folder, resume, logger)
-        self._fitted = Fitted(settings, network, tokenizer, ngrams, training.counted)
-        self.settings, self.notes, self.metrics = settings, _notes(settings, tokenizer, training, validating), None
-        drop_checkpoints(folder)
-        return self
+        corpus, other = (
+            Corpus.encode(cased(passage, settings), tokenizer, reverse=settings.reverse, folder=folder)
+            for passage in (training, validation)
+        )
+        settings = self._fitting(training, corpus, validation, other)
+        ngrams = Ngrams.count(corpus.ids, len(tokenizer))
+        network = LanguageParts.build(settings, {"tokenizer": tokenizer})
+        network.begin_with(ngrams.frequency)
+
+        def loss(model: nn.Module, batch: tuple[Tensor, ...], state: tuple[State, ...] | None) -> LossSum:
+            return language_loss(settings, model(*batch, state))
+
+        return Prepared(
+            settings=settings,
+            network=network,
+            batches=training_batches(corpus, settings),
+            loss=loss,
+            score=mean_nats(other, settings),
+            model=lambda: LanguageParts(settings, network, tokenizer, ngrams, corpus.counted),
+            notes=_notes(settings, tokenizer, corpus, other),
+        )
 
     def _fitting(self, passage: Passage, training: Corpus, last: Passage, validating: Corpus) -> LanguageSettings:
         """The settings with streams that are not shorter than a chunk, unless their number was asked for."""
@@ -151,11 +149,11 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         Raises:
             OstinatoError: For a text that is not there, not UTF-8, or empty.
         """
-        fitted = self._need()
-        corpus = fitted.read(data)
-        read: Read = AdaptingReader(fitted.network, rate, decay) if dynamic else Reader(fitted.network)
+        model = self.model
+        corpus = model.read(data)
+        read: Read = AdaptingReader(model.network, rate, decay) if dynamic else Reader(model.network)
         steps = ADAPTING_STEPS if dynamic else STEPS
-        nats = sum(float(read(*chunk).sum()) for chunk in in_chunks(corpus.ids, fitted.first, steps))
+        nats = sum(float(read(*chunk).sum()) for chunk in in_chunks(corpus.ids, model.first, steps))
         return math.exp(nats / len(corpus))
 
     def evaluate(self, data: PassageSource) -> ScoreTable:
@@ -172,15 +170,15 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         Raises:
             OstinatoError: For a text that is not there, not UTF-8, or empty.
         """
-        fitted = self._need()
-        corpus = fitted.read(data)
+        model = self.model
+        corpus = model.read(data)
         readers: dict[str, Read] = {
-            "ostinato": Reader(fitted.network),
-            "bigram": fitted.ngrams.bigram,
-            "unigram": fitted.ngrams.unigram,
+            "ostinato": Reader(model.network),
+            "bigram": model.ngrams.bigram,
+            "unigram": model.ngrams.unigram,
         }
         nats = dict.fromkeys(readers, 0.0)
-        for chunk in in_chunks(corpus.ids, fitted.first):
+        for chunk in in_chunks(corpus.ids, model.first):
             for name, read in readers.items():
                 nats[name] += float(read(*chunk).sum())
         rows = {name: _scores(total, corpus.counted) for name, total in nats.items()}
@@ -202,14 +200,14 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         Raises:
             OstinatoError: For a text that is not there, not UTF-8, or empty.
         """
-        fitted = self._need()
+        model = self.model
         lines = list(Passage.of(data).lines())
         if not lines:
             raise OstinatoError(f"{Passage.of(data).text.origin}: the text is empty")
-        found = [numbers(fitted.cased(line) + "\n", fitted.tokenizer) for line in lines]
+        found = [numbers(model.cased(line) + "\n", model.tokenizer) for line in lines]
         ids = torch.from_numpy(np.concatenate([each for each, _ in found]))
-        reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, fitted.first)
-        read = Reader(fitted.network)
+        reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, model.first)
+        read = Reader(model.network)
         nats = torch.cat([read(*chunk) for chunk in reading])
         nats = nats.flip(0) if self.settings.reverse else nats
         counts = np.array([len(each) for each, _ in found])
@@ -248,7 +246,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             OstinatoError: For a value out of range.
         """
         sampling = Sampling(length, temperature, top_k, top_p, stops_of(stop))
-        return pieces(self._need(), prompt, sampling, random_of(seed))
+        return pieces(self.model, prompt, sampling, random_of(seed))
 
     def generate_many(
         self,
@@ -279,7 +277,7 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
             OstinatoError: For a value out of range.
         """
         sampling = Sampling(length, temperature, top_k, top_p, stops_of(stop))
-        return list(texts(self._need(), prompts, sampling, random_of(seed)))
+        return list(texts(self.model, prompts, sampling, random_of(seed)))
 
     def suggest(self, text: str, k: int = 5) -> list[Suggestion]:
         """Words that may come next, as a keyboard suggests them.
@@ -296,39 +294,36 @@ class LanguageModel(Estimator[LanguageSettings, Fitted]):
         Raises:
             OstinatoError: The model reads backward, or `k` is below 1.
         """
-        fitted = self._need()
+        model = self.model
         if self.settings.reverse:
             raise OstinatoError("this model reads backward and cannot tell the next word: train one with reverse=False")
         if k < 1:
             raise OstinatoError(f"k must be at least 1, got {k}")
-        if self._suggester is None or self._suggester.fitted is not fitted:
-            self._suggester = Suggester(fitted)
+        if self._suggester is None or self._suggester.model is not model:
+            self._suggester = Suggester(model)
         return self._suggester(text, k)
 
-    def _case(self, data: PassageSource) -> tuple[nn.Module, Callable[[], Tensor]]:
-        fitted = self._need()
-        ids = fitted.read(data).ids
+    def sample_loss(self, data: PassageSource) -> Callable[[], Tensor]:
+        model = self.model
+        ids = model.read(data).ids
         steps = min(EXAMINED * self.settings.bptt_steps, max((len(ids) - 1) // 2, 1))
         if len(ids) < 3:
             raise OstinatoError("the text is too short to look at: give at least 3 units of it")
         rows = [ids[start : start + steps + 1].long() for start in evenly(len(ids) - steps, 16)]
-        chunk = torch.stack(rows)
-        return fitted.network, lambda: fitted.network(chunk[:, :-1], chunk[:, 1:], each=True).nats.mean()
+        chunk = torch.stack(rows).to(self.settings.on_device)
+        return lambda: model.network(chunk[:, :-1], chunk[:, 1:], each=True).nats.mean()
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
-        fitted = self._need()
-        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
-        trained = fitted.trained
+        model = self.model
+        weights = sum(parameter.numel() for parameter in model.network.parameters())
+        trained = model.trained
         return (
             f"LanguageModel: {cell_name(self.settings.cell)}, {self.settings.num_layers} x "
             f"{self.settings.hidden_size} units, {weights:,} weights; "
-            f"{len(fitted.tokenizer):,} {NAMES[self.settings.tokenizer]} known; "
+            f"{len(model.tokenizer):,} {NAMES[self.settings.tokenizer]} known; "
             f"trained on {trained.characters:,} characters, {trained.units:,} units."
         )
-
-    def _restored(self, bundle: Bundle) -> Fitted:
-        return Fitted.from_bundle(bundle, self.settings)
 
 
 NAMES = {"char": "characters", "byte": "bytes", "word": "words", "bpe": "pieces of words"}

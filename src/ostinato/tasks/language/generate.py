@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import OstinatoError
-from ostinato.tasks.language.fitted import Fitted
+from ostinato.tasks.language.model import LanguageParts
 from ostinato.tasks.language.writing import BackwardPage, ForwardPage, Page
 from ostinato.topologies import sample, top_k_top_p_filter
 
@@ -67,10 +67,10 @@ def random_of(seed: int | None) -> torch.Generator:
     return random
 
 
-def pieces(fitted: Fitted, prompt: str, sampling: Sampling, random: torch.Generator) -> Iterator[str]:
+def pieces(model: LanguageParts, prompt: str, sampling: Sampling, random: torch.Generator) -> Iterator[str]:
     """A text, piece by piece as it is written."""
-    page = _page(fitted, prompt, sampling)
-    for (unit,) in _units(fitted, [prompt], sampling, random):
+    page = _page(model, prompt, sampling)
+    for (unit,) in _units(model, [prompt], sampling, random):
         if piece := page.add(unit):
             yield piece
         if page.done:
@@ -79,13 +79,13 @@ def pieces(fitted: Fitted, prompt: str, sampling: Sampling, random: torch.Genera
         yield piece
 
 
-def texts(fitted: Fitted, prompts: Sequence[str], sampling: Sampling, random: torch.Generator) -> Iterator[str]:
+def texts(model: LanguageParts, prompts: Sequence[str], sampling: Sampling, random: torch.Generator) -> Iterator[str]:
     """A text for each prompt, `BATCH` of them at a time."""
     for start in range(0, len(prompts), BATCH):
         some = prompts[start : start + BATCH]
-        pages = [_page(fitted, prompt, sampling) for prompt in some]
+        pages = [_page(model, prompt, sampling) for prompt in some]
         written = [""] * len(some)
-        for units in _units(fitted, some, sampling, random):
+        for units in _units(model, some, sampling, random):
             for row, (page, unit) in enumerate(zip(pages, units, strict=True)):
                 if not page.done:
                     written[row] += page.add(unit)
@@ -94,32 +94,34 @@ def texts(fitted: Fitted, prompts: Sequence[str], sampling: Sampling, random: to
         yield from (text + page.close() for text, page in zip(written, pages, strict=True))
 
 
-def context(fitted: Fitted, prompt: str) -> list[int]:
+def context(model: LanguageParts, prompt: str) -> list[int]:
     """The units that the network reads before it writes: a line end, and the prompt, from its end when backward."""
-    text = prompt.lower() if fitted.settings.lowercase else prompt
-    ids = fitted.tokenizer.encode(text).tolist()
-    return [fitted.first, *(reversed(ids) if fitted.settings.reverse else ids)]
+    text = prompt.lower() if model.settings.lowercase else prompt
+    ids = model.tokenizer.encode(text).tolist()
+    return [model.first, *(reversed(ids) if model.settings.reverse else ids)]
 
 
 @torch.inference_mode()
-def _units(fitted: Fitted, prompts: Sequence[str], sampling: Sampling, random: torch.Generator) -> Iterator[list[int]]:
+def _units(
+    model: LanguageParts, prompts: Sequence[str], sampling: Sampling, random: torch.Generator
+) -> Iterator[list[int]]:
     """The next unit of every text, step by step."""
     if not sampling.length:
         return
-    rows = [torch.tensor(context(fitted, prompt)) for prompt in prompts]
+    rows = [torch.tensor(context(model, prompt)) for prompt in prompts]
     lengths = torch.tensor([len(row) for row in rows])
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     alike = bool((lengths == lengths[0]).all())
-    scores, state = fitted.network.following(ids, lengths=None if alike else lengths)
+    scores, state = model.network.following(ids, lengths=None if alike else lengths)
     for step in range(sampling.length):
         if step:
-            scores, state = fitted.network.following(ids, state)
-        if fitted.tokenizer.unknown is not None:
-            scores[:, fitted.tokenizer.unknown] = -torch.inf  # nobody wants to read <unk>
+            scores, state = model.network.following(ids, state)
+        if model.tokenizer.unknown is not None:
+            scores[:, model.tokenizer.unknown] = -torch.inf  # nobody wants to read <unk>
         ids = sampling.draw(scores, random)[:, None]
         yield ids[:, 0].tolist()
 
 
-def _page(fitted: Fitted, prompt: str, sampling: Sampling) -> Page:
-    kind = BackwardPage if fitted.settings.reverse else ForwardPage
-    return kind(fitted.tokenizer, prompt, sampling.stops)
+def _page(model: LanguageParts, prompt: str, sampling: Sampling) -> Page:
+    kind = BackwardPage if model.settings.reverse else ForwardPage
+    return kind(model.tokenizer, prompt, sampling.stops)

@@ -126,14 +126,17 @@ class LanguageNetwork(nn.Module):
             lengths: Units of each row ``(batch,)``; all unless given.
 
         Returns:
-            Log-probabilities ``(batch, units)`` of what follows each row's last unit, and the state after it.
+            Log-probabilities ``(batch, units)`` of what follows each row's last unit, on the CPU, and the state after
+            it.
         """
-        outputs, state = self._outputs(ids, state, lengths)
-        last = outputs[:, -1] if lengths is None else outputs[torch.arange(len(ids)), lengths - 1]
+        device = self.embedding.weight.device
+        lengths = None if lengths is None else lengths.to(device)
+        outputs, state = self._outputs(ids.to(device), state, lengths)
+        last = outputs[:, -1] if lengths is None else outputs[torch.arange(len(ids), device=device), lengths - 1]
         features = self.narrow(self.write(last))
         if isinstance(self.softmax, nn.Linear):
-            return self.softmax(features).log_softmax(-1), state
-        return self.softmax.log_prob(features), state
+            return self.softmax(features).log_softmax(-1).cpu(), state
+        return self.softmax.log_prob(features).cpu(), state
 
     def _outputs(
         self, ids: Tensor, state: tuple[State, ...] | None, lengths: Tensor | None = None

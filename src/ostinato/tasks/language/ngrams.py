@@ -27,6 +27,13 @@ class Ngrams:
     pairs: Tensor
     double: Tensor
 
+    def __post_init__(self) -> None:
+        """Makes sure that each pair is of the vocabulary and has its count."""
+        if self.pairs.shape != self.double.shape or self.pairs.dim() != 1 or self.single.dim() != 1:
+            raise ValueError(f"{tuple(self.pairs.shape)} pairs of tokens have {tuple(self.double.shape)} counts")
+        if len(self.pairs) and not 0 <= int(self.pairs.min()) <= int(self.pairs.max()) < len(self.single) ** 2:
+            raise ValueError("a pair holds a token that is not there")
+
     @classmethod
     def count(cls, ids: Tensor, units: int) -> Self:
         """Counts a training text ``(steps,)`` over a vocabulary of `units`."""

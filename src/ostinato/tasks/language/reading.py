@@ -9,6 +9,7 @@ from torch import Tensor
 from ostinato.cells import State
 from ostinato.engine import detach
 from ostinato.tasks.language.network import LanguageNetwork
+from ostinato.training import moved
 
 STEPS = 1024
 """Units read at a time."""
@@ -39,15 +40,15 @@ class Reader:
     """
 
     def __init__(self, network: LanguageNetwork) -> None:
-        self.network = network
+        self.network, self.device = network, next(network.parameters()).device
         self.state: tuple[State, ...] | None = None
 
     @torch.no_grad()
     def __call__(self, before: Tensor, following: Tensor) -> Tensor:
         """Nats of each unit of the next chunk ``(steps,)``, float64."""
-        reading = self.network(before[None], following[None], self.state, each=True)
+        reading = self.network(*moved((before[None], following[None]), self.device), self.state, each=True)
         self.state = reading.state
-        return reading.nats[0].double()  # type: ignore[no-any-return]
+        return reading.nats[0].double().cpu()  # type: ignore[no-any-return]
 
 
 class AdaptingReader:
@@ -66,6 +67,7 @@ class AdaptingReader:
     def __init__(self, network: LanguageNetwork, rate: float, decay: float) -> None:
         self.network, self.rate, self.decay = deepcopy(network), rate, decay
         self.weights = list(self.network.parameters())
+        self.device = self.weights[0].device
         self.trained = [weight.detach().clone() for weight in self.weights]
         self.squares = [torch.zeros_like(weight) for weight in self.weights]
         self.state: tuple[State, ...] | None = None
@@ -74,12 +76,12 @@ class AdaptingReader:
     def __call__(self, before: Tensor, following: Tensor) -> Tensor:
         """Nats of each unit of the next chunk ``(steps,)``, float64."""
         with torch.enable_grad():
-            reading = self.network(before[None], following[None], self.state, each=True)
+            reading = self.network(*moved((before[None], following[None]), self.device), self.state, each=True)
             gradients = torch.autograd.grad(reading.nats.mean(), self.weights, materialize_grads=True)
         self.state = detach(reading.state)
         self.chunks += 1
         self._adapt(gradients)
-        return reading.nats[0].detach().double()  # type: ignore[no-any-return]
+        return reading.nats[0].detach().double().cpu()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def _adapt(self, gradients: tuple[Tensor, ...]) -> None:

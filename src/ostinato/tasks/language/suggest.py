@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ostinato.cells import State
 from ostinato.data.tokenizers import UNKNOWN, Tokenizer, WordTokenizer
-from ostinato.tasks.language.fitted import Fitted
 from ostinato.tasks.language.generate import context
+from ostinato.tasks.language.model import LanguageParts
 
 BEAM = 8
 """Half words that are followed up at a time."""
@@ -33,11 +33,11 @@ class Suggester:
     """Suggests words; the state after the text before the word under way is kept for the next letter of it.
 
     Args:
-        fitted: A model that reads forward.
+        model: A model that reads forward.
     """
 
-    def __init__(self, fitted: Fitted) -> None:
-        self.fitted = fitted
+    def __init__(self, model: LanguageParts) -> None:
+        self.model = model
         self._read: list[int] = []
         self._scores = torch.zeros(0)
         self._state: tuple[State, ...] | None = None
@@ -45,13 +45,13 @@ class Suggester:
     @torch.inference_mode()
     def __call__(self, text: str, k: int) -> list[Suggestion]:
         """The `k` likeliest words with their probabilities, likeliest first; fewer where fewer are found."""
-        text = text.lower() if self.fitted.settings.lowercase else text
+        text = text.lower() if self.model.settings.lowercase else text
         found = self._found(text, k)
         whole = bool(found) and _LAST_WORD.search(text)[0] == found[0][0]  # type: ignore[index]
         return self._found(f"{text} ", k) if whole else found
 
     def _found(self, text: str, k: int) -> list[Suggestion]:
-        tokenizer = self.fitted.tokenizer
+        tokenizer = self.model.tokenizer
         return self._listed(tokenizer, text, k) if isinstance(tokenizer, WordTokenizer) else self._spelled(text, k)
 
     def _listed(self, tokenizer: WordTokenizer, text: str, k: int) -> list[Suggestion]:
@@ -78,7 +78,7 @@ class Suggester:
             if not beams or beams[0].score <= worst:
                 break
             held = tuple(type(layer)(*(tensor[rows] for tensor in layer)) for layer in state)
-            scores, state = self.fitted.network.following(torch.tensor(units)[:, None], held)
+            scores, state = self.model.network.following(torch.tensor(units)[:, None], held)
         best = sorted(ended.items(), key=lambda item: (-item[1], item[0]))[:k]
         return [(word, float(np.exp(score))) for word, score in best]
 
@@ -109,23 +109,23 @@ class Suggester:
 
     def _after(self, text: str) -> tuple[Tensor, tuple[State, ...]]:
         """Log-probabilities ``(1, units)`` of what comes after a text, and the state there."""
-        ids = context(self.fitted, text)
+        ids = context(self.model, text)
         known = len(self._read)
         if self._state is None or len(ids) < known or ids[:known] != self._read:
             known, self._state = 0, None
         if len(ids) > known:
-            self._scores, self._state = self.fitted.network.following(torch.tensor([ids[known:]]), self._state)
+            self._scores, self._state = self.model.network.following(torch.tensor([ids[known:]]), self._state)
             self._read = ids
         assert self._state is not None
         return self._scores, self._state
 
     @cached_property
     def _words(self) -> "_WordList":
-        return _WordList(self.fitted.tokenizer)
+        return _WordList(self.model.tokenizer)
 
     @cached_property
     def _spellings(self) -> "_Spellings":
-        return _Spellings(self.fitted.tokenizer)
+        return _Spellings(self.model.tokenizer)
 
 
 class _Beam(NamedTuple):

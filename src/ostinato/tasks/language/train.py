@@ -1,61 +1,46 @@
-"""Training a LanguageModel's network."""
+"""What a LanguageModel's network is trained on, by what, and how it is judged."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells import State
 from ostinato.data import StreamBatches
 from ostinato.data.corpus import Corpus
-from ostinato.tasks.fitting import fit_network
-from ostinato.tasks.language.network import LanguageNetwork, Reading
+from ostinato.tasks.language.network import Reading
 from ostinato.tasks.language.settings import LanguageSettings
-from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
-
-Chunk = tuple[Tensor, ...]
+from ostinato.training import DistributedContext, LossSum, moved
 
 
-def train(
-    settings: LanguageSettings,
-    frequency: Tensor,
-    training: Corpus,
-    validating: Corpus,
-    folder: str | Path | None,
-    resume: bool,
-    logger: TrainingLogger | None,
-) -> LanguageNetwork:
-    """A network trained on one text, with the weights that read another best; `frequency` is that of each unit."""
-    process = DistributedContext.from_environment()
-    seed_everything(settings.seed)
-    network = LanguageNetwork(settings, len(frequency))
-    network.begin_with(frequency)
-    network.to(process.device)
-    order = StreamBatches(
-        *training.streams(settings.batch_size),
+def training_batches(corpus: Corpus, settings: LanguageSettings) -> StreamBatches:
+    """Chunks of streams read side by side, each carrying its state to the next, shared out among processes."""
+    context = DistributedContext.from_environment()
+    return StreamBatches(
+        *corpus.streams(settings.batch_size),
         chunk=settings.bptt_steps,
         jitter=settings.bptt_jitter,
         shift=True,
         seed=settings.seed,
-        rank=process.rank,
-        world_size=process.world_size,
+        rank=context.rank,
+        world_size=context.world_size,
     )
-    # Side by side, as in training: one after the other, exact, would take as long as training.
-    rows = min(settings.batch_size, len(validating) // 2)
-    tested = StreamBatches(*validating.streams(rows), chunk=settings.bptt_steps)
 
-    def loss(model: nn.Module, batch: Chunk, state: tuple[State, ...] | None) -> LossSum:
-        return language_loss(settings, model(*(part.to(process.device) for part in batch), state))
+
+def mean_nats(corpus: Corpus, settings: LanguageSettings) -> Callable[[nn.Module], float]:
+    """What scores a network by the nats of a unit of another text.
+
+    It is read side by side, as in training: one unit after the other, exact, would take as long as training.
+    """
+    batches = StreamBatches(*corpus.streams(min(settings.batch_size, len(corpus) // 2)), chunk=settings.bptt_steps)
 
     def score(model: nn.Module) -> float:
         total, state = 0.0, None
-        for batch in tested.epoch(0):
-            reading: Reading = model(*(part.to(process.device) for part in batch), state, each=True)
+        for batch in batches.epoch(0):
+            reading: Reading = model(*moved(batch, settings.on_device), state, each=True)
             total, state = total + float(reading.nats.double().sum()), reading.state
-        return total / tested.tensors[0].numel()
+        return total / batches.tensors[0].numel()
 
-    fit_network(network, loss, order, score, settings, folder, resume, logger)
-    return network
+    return score
 
 
 def language_loss(settings: LanguageSettings, reading: Reading) -> LossSum:

@@ -1,27 +1,25 @@
 """What fitting a LanguageModel leaves: everything that reads and writes, and that a bundle must hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from torch import Tensor
-
-from ostinato.bundle import Bundle
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.ngrams import Ngrams
 from ostinato.tasks.language.settings import LanguageSettings
+from ostinato.tasks.model import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class LanguageParts(Model[LanguageSettings]):
     """A trained network with all that belongs to it.
 
     Attributes:
         settings: The LanguageModel's.
-        network: On the CPU, in evaluation mode.
+        network: In evaluation mode.
         tokenizer: The vocabulary.
         ngrams: Counted on the training text.
         trained: How much text the network was trained on.
@@ -32,6 +30,15 @@ class Fitted:
     tokenizer: Tokenizer
     ngrams: Ngrams
     trained: Counted
+
+    def __post_init__(self) -> None:
+        """Makes sure that the counts are of the vocabulary."""
+        if len(self.ngrams.single) != len(self.tokenizer):
+            raise ValueError(f"{len(self.ngrams.single)} counts for {len(self.tokenizer)} tokens")
+
+    @classmethod
+    def build(cls, settings: LanguageSettings, parts: Mapping[str, Any]) -> LanguageNetwork:
+        return LanguageNetwork(settings, len(parts["tokenizer"]))
 
     @property
     def first(self) -> int:
@@ -53,25 +60,6 @@ class Fitted:
         if not len(corpus):
             raise OstinatoError(f"{passage.text.origin}: the text is empty")
         return corpus
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number that was learned or counted, by name."""
-        network = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        counts = {"single": self.ngrams.single, "pairs": self.ngrams.pairs, "double": self.ngrams.double}
-        return network | {f"ngrams.{name}": tensor for name, tensor in counts.items()}
-
-    def extras(self) -> dict[str, Any]:
-        """Everything else, fit for JSON."""
-        return {"tokenizer": self.tokenizer.to_json(), "trained": self.trained._asdict()}
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle, settings: LanguageSettings) -> Self:
-        """What `tensors` and `extras` say."""
-        tokenizer = Tokenizer.from_json(bundle.model["tokenizer"])
-        network = LanguageNetwork(settings, len(tokenizer))
-        bundle.load_into(network, prefix="network.")
-        ngrams = Ngrams(*(bundle.tensors[f"ngrams.{name}"] for name in ("single", "pairs", "double")))
-        return cls(settings, network.eval(), tokenizer, ngrams, Counted(**bundle.model["trained"]))
 
 
 def cased(passage: Passage, settings: LanguageSettings) -> Iterator[str]:
