@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ostinato.tasks import Chatbot, Forecaster, LanguageModel, SequenceClassifier, SequenceTagger, Translator, load
 
 __version__ = "0.1.0"
+"""The version, in the one place where it stands."""
 
 __all__ = [
     "Chatbot",

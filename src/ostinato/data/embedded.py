@@ -26,6 +26,7 @@ EMBEDDED = {
         "SIDC, Royal Observatory of Belgium",
     ),
 }
+"""The series that come with the package, by name."""
 
 
 def load_embedded(name: str) -> pd.DataFrame:

@@ -16,6 +16,8 @@ from ostinato.engine.lengths import as_lengths, mask_steps, sequence_mask
 from ostinato.engine.program import Failure
 
 BackendName = Literal["auto", "reference", "aten", "cpp"]
+"""What can run a scan; "auto" picks the fastest that applies."""
+
 S = TypeVar("S", bound=State)
 
 

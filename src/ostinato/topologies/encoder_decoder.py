@@ -14,6 +14,7 @@ from ostinato.topologies.initial_state import StateFromVector
 from ostinato.topologies.output import output_layer
 
 AttentionKind = Literal["additive", "multiplicative"]
+"""How a decoder looks at what the encoder has read; see `ostinato.nn` for the two."""
 
 
 class EncoderDecoder(nn.Module):

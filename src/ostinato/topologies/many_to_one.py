@@ -10,6 +10,7 @@ from ostinato.nn import AdditiveAttention, Recurrent, sequence_mask
 from ostinato.topologies.output import output_layer
 
 Pooling = Literal["last", "mean", "max", "attention"]
+"""How the outputs of all steps become one vector."""
 
 
 class ManyToOne(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ostinato.topologies.output import output_layer
 
 Activation = Literal["relu", "tanh", "gelu", "sigmoid"]
+"""What a hidden layer does to each of its units."""
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
