@@ -11,12 +11,24 @@ MODALITIES: tuple[type[Modality], ...] = (Text, Numbers)
 
 
 def modality_named(name: str) -> type[Modality]:
-    """The modality that records say they are of."""
+    """The modality that records say they are of.
+
+    Example:
+        >>> from ostinato.modalities import modality_named
+        >>> modality_named("numbers").kinds
+        'sequences of numbers'
+    """
     return next(kind for kind in MODALITIES if kind.name == name)
 
 
 def foreign_settings(modality: type[Modality], given: Collection[str]) -> list[str]:
-    """Those of the settings that were given which only another modality reads."""
+    """Those of the settings that were given which only another modality reads.
+
+    Example:
+        >>> from ostinato.modalities import Numbers, foreign_settings
+        >>> foreign_settings(Numbers, {"hidden_size", "word_dropout"})
+        ['word_dropout']
+    """
     others = {name for kind in MODALITIES for name in kind.setting_names()}
     return sorted(set(given) & (others - modality.setting_names()))
 

@@ -21,6 +21,17 @@ class FrontEnd(nn.Module):
 
     Attributes:
         width: Features of a step that it gives.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.modalities import FrontEnd
+        >>> class Differences(FrontEnd):
+        ...     width = 3
+        ...     def forward(self, x, lengths):
+        ...         return x.diff(dim=1, prepend=x[:, :1]), lengths
+        >>> features, lengths = Differences()(torch.randn(4, 20, 3), torch.tensor([20, 7, 3, 1]))
+        >>> features.shape
+        torch.Size([4, 20, 3])
     """
 
     width: int
@@ -42,6 +53,14 @@ class Pretrained(NamedTuple):
         settings: What it decides of the settings.
         weights: Of the front end, by name.
         note: What a user should know of it.
+
+    Example:
+        >>> import torch
+        >>> from ostinato.modalities import Pretrained
+        >>> weights = {"vectors.weight": torch.zeros(100, 50)}
+        >>> found = Pretrained({"embedding_size": 50}, weights, "98 of 100 words have vectors")
+        >>> found.settings["embedding_size"]
+        50
     """
 
     settings: dict[str, Any]
@@ -59,6 +78,14 @@ class Modality(ABC):
         name: What records say they are of.
         kinds: What it is called in an error, in the plural.
         settings_blocks: The settings that it reads and no other modality need know.
+
+    Example:
+        >>> from ostinato.data import LabelledSequences
+        >>> from ostinato.modalities import Modality, Numbers
+        >>> training = LabelledSequences.of_arrays([[1.0, 3.0], [5.0, 7.0]])
+        >>> modality: Modality = Numbers.learn(training, None)  # from the training part alone
+        >>> modality.front_end(None).width
+        1
     """
 
     name: ClassVar[str]
@@ -153,6 +180,8 @@ def padded(steps: Sequence[Steps]) -> tuple[Tensor, Tensor]:
     """Sequences side by side, filled up with zeros: ``(batch, time, ...)``, and their lengths, int64 ``(batch,)``.
 
     Example:
+        >>> import numpy as np
+        >>> from ostinato.modalities import padded
         >>> x, lengths = padded([np.array([1, 2, 3]), np.array([4])])
         >>> x.tolist(), lengths.tolist()
         ([[1, 2, 3], [4, 0, 0]], [3, 1])

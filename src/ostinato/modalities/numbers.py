@@ -38,6 +38,7 @@ class Numbers(Modality):
 
     Example:
         >>> from ostinato.data import LabelledSequences
+        >>> from ostinato.modalities import Numbers
         >>> records = LabelledSequences.of_arrays([[1.0, 3.0], [5.0, 7.0]])
         >>> Numbers.learn(records, None).steps(records.arrays[0]).ravel().tolist()
         [-1.34..., -0.44...]

@@ -23,7 +23,13 @@ FIRST_SPREAD = 0.1
 
 
 class TokenizerSettings(TrainingSettings):
-    """What a text is cut into."""
+    """What a text is cut into.
+
+    Example:
+        >>> from ostinato.modalities import TokenizerSettings
+        >>> TokenizerSettings(tokenizer="bpe", vocabulary_size=4000).lowercase
+        False
+    """
 
     tokenizer: Annotated[
         TokenizerName,
@@ -49,7 +55,13 @@ class TokenizerSettings(TrainingSettings):
 
 
 class WordSplitSettings(TokenizerSettings):
-    """Tokens, and what separates words."""
+    """Tokens, and what separates words.
+
+    Example:
+        >>> from ostinato.modalities import WordSplitSettings
+        >>> WordSplitSettings(split="whitespace").tokenizer
+        'word'
+    """
 
     split: Literal["punctuation", "whitespace"] = Field(
         "punctuation",
@@ -58,7 +70,13 @@ class WordSplitSettings(TokenizerSettings):
 
 
 class EmbeddingSettings(TrainingSettings):
-    """The vectors of tokens."""
+    """The vectors of tokens.
+
+    Example:
+        >>> from ostinato.modalities import EmbeddingSettings
+        >>> EmbeddingSettings(embedding_size=32, word_dropout=0.05).vectors is None
+        True
+    """
 
     embedding_size: int = Field(64, ge=1, description="Features of a token's vector; those of `vectors` decide.")
     vectors: str | None = Field(
@@ -109,6 +127,13 @@ class Text(Modality):
         tokenizer: Whose first tokens are padding and the unknown one.
         lowercase: Whether capitals are made small letters.
         max_length: Tokens read of each text, the first ones; None for all.
+
+    Example:
+        >>> from ostinato import SequenceClassifier
+        >>> from ostinato.modalities import Text
+        >>> text = Text.of(["a rose is a rose"], SequenceClassifier(lowercase=True).settings)
+        >>> text.steps("a rose is a tulip").shape
+        (5,)
     """
 
     name: ClassVar[str] = "text"
