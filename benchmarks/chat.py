@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recipes import CHAT
 
 from ostinato import Chatbot
 from ostinato.data import Dialogues
-from ostinato.tasks.dialogue.recipes import BENCHMARKS
 
 LOST = "{}"
 
@@ -59,7 +59,7 @@ def self_chat(bot: Chatbot, opening: str, seed: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=BENCHMARKS, default="self_dialogue", help="named settings of the package")
+    parser.add_argument("--recipe", choices=CHAT, default="self_dialogue", help="named settings, of recipes.py")
     parser.add_argument("--examples", type=int, help="at most so many replies to train on, instead of the recipe's")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
@@ -72,7 +72,7 @@ def main() -> None:
         sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
     torch.set_num_threads(arguments.num_threads)
     changed = {"max_examples": arguments.examples, "epochs": arguments.epochs}
-    settings = BENCHMARKS[arguments.recipe] | {name: value for name, value in changed.items() if value is not None}
+    settings = CHAT[arguments.recipe] | {name: value for name, value in changed.items() if value is not None}
     settings |= {"seed": arguments.seed, "num_threads": arguments.num_threads}
     training, validation, test = parts(path)
     print(f"recipe {arguments.recipe}: {settings}", flush=True)

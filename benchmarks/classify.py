@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes import CLASSIFY
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -25,7 +26,6 @@ from ostinato.data import BucketBatches, LabelledSequences
 from ostinato.modalities import Text
 from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import calibration_error, probabilities
-from ostinato.tasks.classification.recipes import BENCHMARKS
 from ostinato.tasks.classification.scores import scores_of
 
 
@@ -100,7 +100,7 @@ def fitted(settings: dict[str, Any], files: dict[str, Path]) -> tuple[SequenceCl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=BENCHMARKS, default="sst2", help="named settings of the package")
+    parser.add_argument("--recipe", choices=CLASSIFY, default="sst2", help="named settings, of recipes.py")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--part", choices=("dev", "test"), default="test", help="the file to score; tune on dev only")
     parser.add_argument("--num-threads", type=int, default=1)
@@ -113,7 +113,7 @@ def main() -> None:
         if not path.exists():
             sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
     torch.set_num_threads(arguments.num_threads)
-    recipe = {**BENCHMARKS[arguments.recipe], "num_threads": arguments.num_threads}
+    recipe = {**CLASSIFY[arguments.recipe], "num_threads": arguments.num_threads}
     print(f"SST-2, {arguments.part} file, recipe {arguments.recipe}, seeds {arguments.seeds}: {recipe}", flush=True)
     read = SequenceClassifier(layout="lines").read
     train, dev, scored = read(files["train"]), read(files["dev"]), read(files[arguments.part])

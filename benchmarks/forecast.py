@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 import torch
+from recipes import FORECAST
 
 from ostinato import Forecaster
-from ostinato.tasks.forecasting.recipes import BENCHMARKS
 
 MONTH = 30 * 24
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=DATASETS, required=True)
     parser.add_argument("--horizon", type=int, default=96)
-    parser.add_argument("--recipe", choices=BENCHMARKS, default="segment_gru", help="named settings of the package")
+    parser.add_argument("--recipe", choices=FORECAST, default="segment_gru", help="named settings, of recipes.py")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--num-threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -61,7 +61,7 @@ def main() -> None:
     columns = frame.columns[1:]
     part = frame[columns].iloc[:train]
     frame = frame.assign(**((frame[columns] - part.mean()) / part.std(ddof=0)))
-    settings: dict[str, Any] = {**BENCHMARKS[arguments.recipe], "horizon": arguments.horizon, "seed": arguments.seed}
+    settings: dict[str, Any] = {**FORECAST[arguments.recipe], "horizon": arguments.horizon, "seed": arguments.seed}
     settings["segment"] = min(settings["segment"], arguments.horizon)
     print(f"{arguments.dataset}, horizon {arguments.horizon}, seed {arguments.seed}: {settings}", flush=True)
     began = time.perf_counter()

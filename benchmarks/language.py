@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from recipes import LANGUAGE
 
 from ostinato import LanguageModel
 from ostinato.data import Corpus, StreamBatches
 from ostinato.data.tokenizers import TOKENIZERS
 from ostinato.tasks.language.network import LanguageNetwork
-from ostinato.tasks.language.recipes import BENCHMARKS
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.training import TrainingLogger
 
@@ -123,10 +123,10 @@ def main() -> None:
     torch.set_num_threads(arguments.num_threads)
     dataset = arguments.dataset
     recipe = RECIPES[dataset] + ("_full" if arguments.full else "")
-    if recipe not in BENCHMARKS:
+    if recipe not in LANGUAGE:
         sys.exit(f"--full: there are no published settings for {dataset}")
     parts = DATASETS[dataset](Path(os.environ["OSTINATO_DATA"]))
-    settings: dict[str, Any] = {**BENCHMARKS[recipe], "seed": arguments.seed, "backend": arguments.backend}
+    settings: dict[str, Any] = {**LANGUAGE[recipe], "seed": arguments.seed, "backend": arguments.backend}
     if arguments.epochs:
         settings["epochs"] = arguments.epochs
     if arguments.max_minutes:

@@ -22,9 +22,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from recipes import TAG
 
 from ostinato import SequenceTagger
-from ostinato.tasks.tagging.recipes import BENCHMARKS
 
 LONGEST = 150
 OTHER = "O"
@@ -143,7 +143,7 @@ def line(name: str, truth: list[str], given: list[str], seconds: float | None = 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=BENCHMARKS, default="python_names", help="named settings of the package")
+    parser.add_argument("--recipe", choices=TAG, default="python_names", help="named settings, of recipes.py")
     parser.add_argument("--files", type=int, nargs=3, default=(24, 6, 12), help="for training, validation, test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--num-threads", type=int, default=2)
@@ -157,7 +157,7 @@ def main() -> None:
     print(*(f"{len(part):,} {sum(len(words) for words, _ in part):,}" for part in parts), sep="; ")
     truth = [tag for _, tags in test for tag in tags]
     line("each word's tag", truth, majority(training, test))
-    settings = BENCHMARKS[arguments.recipe] | {"num_threads": arguments.num_threads}
+    settings = TAG[arguments.recipe] | {"num_threads": arguments.num_threads}
     variants = {"": {}, "softmax": {"decoder": "softmax"}, "without characters": {"char_hidden_size": 0}}
     variants["backend aten"] = {"backend": "aten"}
     for seed in arguments.seeds:

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from recipes import TRANSLATE
 
 from ostinato.cli.settings import merged
 from ostinato.data.pairs import ParallelTexts
 from ostinato.tasks import Translator
-from ostinato.tasks.translation.recipes import BENCHMARKS
 from ostinato.tasks.translation.scores import translation_scores
 from ostinato.training import TrainingLogger
 
@@ -52,7 +52,7 @@ def recased(texts: Sequence[str], like: Sequence[str]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=BENCHMARKS, default="multi30k", help="named settings of the package")
+    parser.add_argument("--recipe", choices=TRANSLATE, default="multi30k", help="named settings, of recipes.py")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--backend", default="auto")
@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit("set OSTINATO_DATA to the folder with the public data sets")
     torch.set_num_threads(arguments.num_threads)
     folder = Path(os.environ["OSTINATO_DATA"])
-    settings = BENCHMARKS[arguments.recipe] | {"seed": arguments.seed, "backend": arguments.backend}
+    settings = TRANSLATE[arguments.recipe] | {"seed": arguments.seed, "backend": arguments.backend}
     settings |= {"lowercase": False} if arguments.cased else {}
     settings |= merged({}, arguments.set)
     print(f"multi30k de-en, {arguments.num_threads} threads: {settings}", flush=True)

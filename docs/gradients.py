@@ -14,11 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ostinato.cells import CELLS, LSTM, CellFactory
-from ostinato.data.memory_tasks import MEMORY_TASKS, MemoryBatches
+from ostinato.demos.memory.starts import open_lstm
+from ostinato.demos.memory.tasks import MEMORY_TASKS, MemoryBatches
+from ostinato.demos.memory.trial import Reader, loss_of, score_of
 from ostinato.diagnostics import Doctor, GradientFlow, QuickCheck, examine, quick_check
 from ostinato.diagnostics.plot import plot_activity, plot_flow, plot_memory, plot_steps
-from ostinato.tasks.memory.starts import open_lstm
-from ostinato.tasks.memory.trial import Reader, loss_of, score_of
 from ostinato.training import Trainer, TrainingDiverged, TrainingLogger, TrainingSettings
 
 IMAGES = Path(__file__).parent / "images"

@@ -5,7 +5,7 @@ The dialogues, at the counter of a music shop that does not exist, come with the
 """
 
 from ostinato import Chatbot
-from ostinato.data import music_shop
+from ostinato.demos.data import music_shop
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ With its forget gates open for the lag at hand, it can. The gradient tells befor
 
 import math
 
-from ostinato.data.memory_tasks import MEMORY_TASKS
-from ostinato.tasks.memory.trial import Budget, try_cell
+from ostinato.demos.memory.tasks import MEMORY_TASKS
+from ostinato.demos.memory.trial import Budget, try_cell
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Praise or blame: word order decides, so a network tells what counting words cannot. Then it says why."""
 
 from ostinato import SequenceClassifier
-from ostinato.data import load_reviews
+from ostinato.demos.data import load_reviews
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ostinato import Forecaster
-from ostinato.data import load_embedded
+from ostinato.demos.data import load_embedded
 
 
 def main() -> None:

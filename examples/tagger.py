@@ -1,7 +1,7 @@
 """Names in sentences: trained on a few hundred, scored on sentences whose names were never seen, asked about two."""
 
 from ostinato import SequenceTagger
-from ostinato.data.name_sentences import name_sentences
+from ostinato.demos.data.name_sentences import name_sentences
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import inspect
 import pytest
 import torch
 
-NAMES = ["cells", "data", "diagnostics", "engine", "modalities", "nn", "topologies", "training"]
+NAMES = ["cells", "data", "demos.data", "diagnostics", "engine", "modalities", "nn", "topologies", "training"]
 ROOMS = ["ostinato", *(f"ostinato.{name}" for name in NAMES)]
 PUBLIC = {
     f"{room}.{name}": thing

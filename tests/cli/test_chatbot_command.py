@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from command import error_of, run
 
-from ostinato.cli.tasks.chatbot import ASKED
-from ostinato.data import music_shop
+from ostinato.demos import chat
+from ostinato.demos.data import music_shop
 from ostinato.tasks.dialogue import scores
-from ostinato.tasks.dialogue.recipes import DEMOS
 
 TINY = [
     "--tokenizer=word",
@@ -102,10 +101,11 @@ def test_predict_evaluate_and_info_know_a_chatbot(bot, talk, tmp_path):
 
 def test_the_demo_talks_and_declines_a_question_that_is_not_about_its_shop(tmp_path, monkeypatch):
     small = {"hidden_size": 8, "embedding_size": 8, "epochs": 1}
-    monkeypatch.setitem(DEMOS, "chat", DEMOS["chat"] | small)
+    for setting, value in small.items():
+        monkeypatch.setitem(chat.DEMO.settings, setting, value)
     ended = run("demo", "chat", "--out", tmp_path / "demo", columns=500)
     assert (ended.code, ended.err) == (0, "")
     said = ended.out[ended.out.index("A conversation, seed 0:") :].splitlines()
-    assert [line.removeprefix("you: ") for line in said if line.startswith("you: ")] == list(ASKED)
-    assert said[said.index(f"you: {ASKED[4]}") + 1] == "bot: I have nothing sensible to say to that."
+    assert [line.removeprefix("you: ") for line in said if line.startswith("you: ")] == list(chat.ASKED)
+    assert said[said.index(f"you: {chat.ASKED[4]}") + 1] == "bot: I have nothing sensible to say to that."
     assert len((tmp_path / "demo" / "dialogues.jsonl").read_text().splitlines()) == 600

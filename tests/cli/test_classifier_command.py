@@ -10,8 +10,8 @@ from command import error_of, run
 
 from ostinato import SequenceClassifier
 from ostinato.cli.options import options_of
-from ostinato.data import load_reviews
-from ostinato.tasks.classification.recipes import DEMOS
+from ostinato.demos import sentiment
+from ostinato.demos.data import load_reviews
 from ostinato.tasks.classification.settings import ClassifierSettings
 
 SMALL = ["--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=1"]
@@ -121,7 +121,8 @@ def test_what_is_wrong_ends_with_one_line(reviews, tmp_path):
 
 
 def test_the_demo_leaves_a_model_the_data_and_lines_to_go_on_with(tmp_path, monkeypatch):
-    monkeypatch.setitem(DEMOS, "sentiment", DEMOS["sentiment"] | {"hidden_size": 4, "epochs": 1})
+    for setting, value in {"hidden_size": 4, "epochs": 1}.items():
+        monkeypatch.setitem(sentiment.DEMO.settings, setting, value)
     out = tmp_path / "demo"
     ended = run("demo", "sentiment", "--out", out, columns=500)
     assert (ended.code, ended.err) == (0, "")

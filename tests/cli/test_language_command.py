@@ -2,12 +2,13 @@
 
 import random
 import shlex
+from functools import partial
 
 import pandas as pd
 import pytest
 from command import error_of, run
 
-from ostinato.tasks.language.recipes import DEMO
+from ostinato.demos import language
 
 SMALL = ["--set=hidden_size=24", "--set=embedding_size=12", "--set=bptt_steps=24", "--set=learning_rate=0.02"]
 
@@ -101,12 +102,9 @@ def test_models_of_other_tasks_neither_write_nor_suggest(model):
 
 
 def test_the_demo_learns_pythons_own_source(tmp_path, monkeypatch):
-    from ostinato.data import python_source
-
-    whole = python_source.python_source
-    monkeypatch.setattr(python_source, "python_source", lambda: whole(30_000))
-    monkeypatch.setitem(DEMO, "hidden_size", 16)
-    monkeypatch.setitem(DEMO, "epochs", 1)
+    monkeypatch.setattr(language, "python_source", partial(language.python_source, 30_000))
+    monkeypatch.setitem(language.DEMO.settings, "hidden_size", 16)
+    monkeypatch.setitem(language.DEMO.settings, "epochs", 1)
     ended = run("demo", "language", "--out", tmp_path / "demo", columns=500)
     assert (ended.code, ended.err) == (0, "")
     assert "of this Python's standard library, __future__.py to" in ended.out

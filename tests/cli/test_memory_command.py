@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from command import error_of, run
 
-from ostinato.tasks.memory import recipes
-from ostinato.tasks.memory.starts import STARTS
-from ostinato.tasks.memory.trial import Budget
+from ostinato.demos.memory import demo
+from ostinato.demos.memory.starts import STARTS
+from ostinato.demos.memory.trial import Budget
 from ostinato.training import Interrupted, Trainer
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(recipes, "LAGS", {"recall": (3, 5), "adding": (4,)})
-    monkeypatch.setattr(recipes, "BUDGET", Budget(hidden_size=4, steps=4, batch_size=4, check_every=2, rows=8))
+    monkeypatch.setattr(demo, "LAGS", {"recall": (3, 5), "adding": (4,)})
+    monkeypatch.setattr(demo, "BUDGET", Budget(hidden_size=4, steps=4, batch_size=4, check_every=2, rows=8))
 
 
 def test_it_prints_a_table_a_task_and_a_verdict_and_leaves_a_plot_and_a_csv_file(tmp_path):

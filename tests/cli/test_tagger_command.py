@@ -11,8 +11,8 @@ from command import error_of, run
 from ostinato import SequenceTagger
 from ostinato.cli.tasks.tagger import NAMED
 from ostinato.data.conll import write_conll
-from ostinato.data.name_sentences import name_sentences
-from ostinato.tasks.tagging import recipes
+from ostinato.demos import tags
+from ostinato.demos.data.name_sentences import name_sentences
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.training import DistributedContext
 
@@ -144,7 +144,8 @@ def test_a_ragged_line_is_told_by_its_number(tmp_path):
 
 
 def test_the_demo_leaves_a_model_and_the_sentences_and_runs_again_over_them(tmp_path, monkeypatch):
-    monkeypatch.setitem(recipes.DEMOS, "tags", {"hidden_size": 8, "epochs": 1, "char_hidden_size": 0})
+    for setting, value in {"cell": "gru", "hidden_size": 8, "epochs": 1, "char_hidden_size": 0}.items():
+        monkeypatch.setitem(tags.DEMO.settings, setting, value)
     out = tmp_path / "demo"
     ended = run("demo", "tags", "--out", out, columns=500)
     assert (ended.code, ended.err) == (0, "")
@@ -152,4 +153,4 @@ def test_the_demo_leaves_a_model_and_the_sentences_and_runs_again_over_them(tmp_
     assert "Jordan visited Paris in May" in ended.out
     line = ended.out.splitlines()[-1].removeprefix("Tag with: ")
     assert run(*shlex.split(line)[1:]).code == 0
-    assert run("demo", "tags", "--out", out).code == 0
+    assert run("demo", "tags", "--out", out, "--force").code == 0

@@ -10,7 +10,7 @@ from command import error_of, run
 
 from ostinato import Translator
 from ostinato.cli.tasks.translator import NAMED
-from ostinato.tasks.translation.recipes import DEMO
+from ostinato.demos import translation
 from ostinato.tasks.translation.settings import TranslatorSettings
 
 TINY = ["--tokenizer=word", "--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=2", "--set=max_length=8"]
@@ -128,12 +128,12 @@ def test_what_does_not_fit_is_refused_before_any_work(files, tmp_path):
 
 
 def test_the_demo_translates_dates_and_leaves_a_picture_and_the_pairs(tmp_path, monkeypatch):
-    monkeypatch.setitem(DEMO, "epochs", 1)
-    monkeypatch.setitem(DEMO, "warmup", 0)
-    monkeypatch.setitem(DEMO, "hidden_size", 8)
-    monkeypatch.setitem(DEMO, "max_length", 40)
-    monkeypatch.setattr("ostinato.data.date_pairs.date_pairs.__kwdefaults__", {"test_days": 3, "seed": 0})
-    monkeypatch.setattr("ostinato.data.date_pairs.date_pairs.__defaults__", (20,))
+    monkeypatch.setitem(translation.DEMO.settings, "epochs", 1)
+    monkeypatch.setitem(translation.DEMO.settings, "warmup", 0)
+    monkeypatch.setitem(translation.DEMO.settings, "hidden_size", 8)
+    monkeypatch.setitem(translation.DEMO.settings, "max_length", 40)
+    monkeypatch.setattr("ostinato.demos.data.date_pairs.date_pairs.__kwdefaults__", {"test_days": 3, "seed": 0})
+    monkeypatch.setattr("ostinato.demos.data.date_pairs.date_pairs.__defaults__", (20,))
     ended = run("demo", "translation", "--out", tmp_path, columns=500)
     assert (ended.code, ended.err) == (0, "")
     assert "180 pairs to learn from" in ended.out

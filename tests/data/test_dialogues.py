@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostinato import OstinatoError
-from ostinato.data import Dialogues, music_shop
+from ostinato.data import Dialogues
 from ostinato.data.dialogues import Dialogue, Example
+from ostinato.demos.data import music_shop
 
 HELLO = ("Hello.", "Hi, how are you?", "Fine.")
 

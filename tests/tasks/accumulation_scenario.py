@@ -9,7 +9,9 @@ from forecast_scenario import COVARIATES, TINY, long
 from safetensors.torch import save_file
 
 from ostinato.data import Panel, PanelSpec, Windows
-from ostinato.data.memory_tasks import MEMORY_TASKS, MemoryBatch
+from ostinato.demos.memory.starts import STARTS
+from ostinato.demos.memory.tasks import MEMORY_TASKS, MemoryBatch
+from ostinato.demos.memory.trial import Reader, loss_of
 from ostinato.modalities import Text
 from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.network import ClassifierNetwork
@@ -24,8 +26,6 @@ from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.train import language_loss
-from ostinato.tasks.memory.starts import STARTS
-from ostinato.tasks.memory.trial import Reader, loss_of
 from ostinato.tasks.seq2seq.batches import pair_batch
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork

@@ -3,7 +3,7 @@
 from functools import cache
 
 from ostinato import Chatbot
-from ostinato.data import music_shop
+from ostinato.demos.data import music_shop
 
 SMALL = {
     "speaker": "shop",

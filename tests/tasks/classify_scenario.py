@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ostinato import SequenceClassifier
-from ostinato.data import load_reviews
+from ostinato.demos.data import load_reviews
 from ostinato.training import TrainingLogger
 
 TINY = {"hidden_size": 8, "embedding_size": 8, "epochs": 2, "batch_size": 64}

@@ -7,7 +7,7 @@ import torch
 from forecast_scenario import COVARIATES, TINY, Leaky, ahead, long, wide
 
 from ostinato import Forecaster, OstinatoError
-from ostinato.data import load_embedded
+from ostinato.demos.data import load_embedded
 from ostinato.tasks.forecasting.fitted import Fitted
 
 LEVELS = ["q0.1", "q0.5", "q0.9"]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato import OstinatoError, SequenceClassifier
+from ostinato.demos.sentiment import DEMO
 from ostinato.tasks.classification.calibration import probabilities
-from ostinato.tasks.classification.recipes import DEMOS
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def quick():
 
 
 def test_the_demo_beats_both_baselines_on_patterns_not_seen():
-    classifier = SequenceClassifier(**DEMOS["sentiment"]).fit(reviews())
+    classifier = SequenceClassifier(**DEMO.settings).fit(reviews())
     scores = classifier.evaluate(reviews("test"))
     assert set(scores.rows) == {"ostinato", "its linear part alone", "majority", "naive Bayes"}
     ours = scores.rows["ostinato"]

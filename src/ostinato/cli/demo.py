@@ -1,35 +1,34 @@
 """`ostinato demo`: real data that come with the package, from file to result."""
 
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato.cli.outputs import check_folder
+from ostinato.demos.registry import DEMOS
 from ostinato.errors import OstinatoError
 
-DEMOS = {
-    "co2": ("forecaster", "weekly carbon dioxide in the air"),
-    "sunspots": ("forecaster", "their number, yearly"),
-    "sentiment": ("classifier", "reviews that praise or blame"),
-    "tags": ("tagger", "names in sentences"),
-    "language": ("language", "Python's own source, to write some more"),
-    "chat": ("chatbot", "what is said at the counter of a music shop"),
-    "translation": ("translator", "dates in English to other languages"),
-    "memory": ("memory", "who remembers how long: cells and their gradients"),
-}
-"""Which task a demo is of, and what its data are."""
+if TYPE_CHECKING:
+    from ostinato.demos.demo import Demo, Experiment
 
 
 def demo(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="; ".join(f"{name}: {about}" for name, (_, about) in DEMOS.items()) + "."),
+        typer.Argument(metavar="NAME", help="; ".join(f"{name}: {entry.about}" for name, entry in DEMOS.items()) + "."),
     ] = "co2",
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder for the model, what it makes and a copy of the data.")
-    ] = Path("demo"),
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for the model, what it makes and a copy of the data; demo unless given, where it replaces "
+            "what an earlier one left.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model that FOLDER holds.")] = False,
 ) -> None:
     """See it work on real data that come with the package.
 
@@ -40,4 +39,58 @@ def demo(
     """
     if name not in DEMOS:
         raise OstinatoError(f"no demo {name!r}: choose one of {', '.join(DEMOS)}")
-    import_module(f"ostinato.cli.tasks.{DEMOS[name][0]}").demo(name, out, resume)
+    from ostinato.demos.demo import Demo
+
+    found, place = DEMOS[name].load(), out or Path("demo")
+    if name in ("co2", "sunspots"):
+        from ostinato.cli.tasks.forecaster import demo as old
+        from ostinato.cli.train import check_place
+
+        check_place(place, resume=resume, force=force or out is None)
+        old(name, place, resume)
+    elif isinstance(found, Demo):
+        _train(found, place, resume, force or out is None)
+    else:
+        _try_out(name, found, place, resume)
+
+
+def _train(demo: "Demo", out: Path, resume: bool, force: bool) -> None:
+    """Trains, scores, saves, and shows the model at work."""
+    from ostinato.cli.screen import screen
+    from ostinato.cli.train import check_place, hold_out, show, train
+    from ostinato.tasks.registry import REGISTRY
+    from ostinato.training import DistributedContext
+
+    check_place(out, resume=resume, force=force)
+    console = screen(quiet=not DistributedContext.from_environment().main)
+    materials = demo.materials()
+    console.print(demo.intro(materials))
+    verb = REGISTRY[demo.verb].load()
+    model = verb(**demo.settings)
+    training, scored, scored_on = materials.data, materials.test, demo.scored_on
+    if scored is None:
+        training, scored, scored_on = hold_out(model, model.read(materials.data), verb.holdout_share(validation=False))
+    train(model, training, out, materials.validation, scored, scored_on, resume=resume)
+    if not console.quiet:
+        for shown in demo.story(model, materials, out):
+            show(console, shown)
+
+
+def _try_out(name: str, demo: "Experiment", out: Path, resume: bool) -> None:
+    """Does the experiment, which makes no model."""
+    if resume:
+        raise OstinatoError(f"demo {name} keeps no checkpoints, as it is short: start it without --resume")
+    check_folder(out)
+    from ostinato.cli.screen import screen
+    from ostinato.cli.train import show
+    from ostinato.training import DistributedContext, Interrupted
+
+    if DistributedContext.from_environment().world_size > 1:
+        raise OstinatoError(f"demo {name} trains in one process: start it without torchrun")
+    console = screen()
+    try:
+        for shown in demo.story(out):
+            show(console, shown)
+    except Interrupted:
+        typer.echo("interrupted; nothing is kept: begin anew", err=True)
+        raise typer.Exit(130) from None

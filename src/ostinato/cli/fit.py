@@ -44,6 +44,7 @@ class FitCommand(TyperCommand):
     """A command whose help lists the verb's settings, too."""
 
     verb: "type[Estimator[Any, Any, Any]]"
+    every = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spelled_out(args))
@@ -52,10 +53,10 @@ class FitCommand(TyperCommand):
         from ostinato.cli.listing import all_settings
 
         super().format_help(ctx, formatter)
-        screen().print(all_settings(self.verb.settings_class))
+        screen().print(all_settings(self.verb.settings_class, every=self.every))
 
 
-OLD = {"forecaster": "forecaster", "tagger": "tagger", "language-model": "language", "chatbot": "chatbot"}
+OLD = {"forecaster": "forecaster", "tagger": "tagger", "chatbot": "chatbot"}
 OLD |= {"translator": "translator"}
 
 
@@ -94,7 +95,8 @@ def _fit(
     **options: Any,
 ) -> None:
     """Reads, holds out, fits, saves, scores, and tells how to go on."""
-    from ostinato.cli.train import check_place, say_next, train
+    from ostinato.cli.train import check_place, hold_out, show, train
+    from ostinato.training import DistributedContext
 
     check_place(out, resume=resume, force=force)
     model = verb(**merged(options, set))
@@ -109,10 +111,12 @@ def _fit(
     scored = None if tested is None else model.read_validation(tested, training)
     scored_on = f"{verb.scores_title} on {_named(tested)}"
     if share:
-        training, scored = model.hold_out(training, share)
-        scored_on = f"{verb.scores_title} on the held-out {share:.0%} {verb.held_out_of}".rstrip()
+        training, scored, scored_on = hold_out(model, training, share)
     train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    say_next(*model.next_steps(out, given))
+    console = screen(quiet=not DistributedContext.from_environment().main)
+    if not console.quiet:
+        for step in model.next_steps(out, given):
+            show(console, step)
 
 
 def _source(paths: Path | list[Path] | None, name: str, most: int) -> Any:
@@ -160,5 +164,5 @@ def _old(entry: Entry) -> Any:
     module = import_module(f"ostinato.cli.tasks.{OLD[entry.name]}")
     alone.command(entry.name, cls=FitCommand, no_args_is_help=True)(module.fit)
     made: Any = typer.main.get_command(alone)
-    made.verb = entry.load()
+    made.verb, made.every = entry.load(), True
     return made

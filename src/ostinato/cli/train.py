@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console, RenderableType
 
 from ostinato.bundle import refuse_foreign, saved_in
 from ostinato.cli.outputs import check_folder
@@ -92,11 +93,17 @@ def train(
     console.print(f"\nSaved to {out}", soft_wrap=True)
 
 
-def say_next(*steps: NextStep) -> None:
-    """The commands to go on with, a line each."""
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    for step in steps:
-        console.print(f"{step.label}: {program(*step.arguments)}", soft_wrap=True)
+def hold_out(model: "Estimator[Any, Any, Any]", records: Any, share: float) -> tuple[Any, Any, str]:
+    """What to fit on, what to score on, and what that is in words."""
+    training, scored = model.hold_out(records, share)
+    return training, scored, f"{model.scores_title} on the held-out {share:.0%} {model.held_out_of}".rstrip()
+
+
+def show(console: Console, shown: RenderableType | NextStep) -> None:
+    """Prints a command as it must be typed here; a line as it stands; anything else laid out to the width."""
+    if isinstance(shown, NextStep):
+        shown = f"{shown.label}: {program(*shown.arguments)}"
+    console.print(shown, soft_wrap=isinstance(shown, str))
 
 
 def program(*arguments: str | Path) -> str:

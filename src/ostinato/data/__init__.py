@@ -5,15 +5,11 @@ from ostinato.data.calendar import calendar_features
 from ostinato.data.conll import ConllColumns, read_conll, write_conll
 from ostinato.data.corpus import Corpus, Passage
 from ostinato.data.dialogues import Dialogues
-from ostinato.data.embedded import EMBEDDED, load_embedded
 from ostinato.data.frequency import Frequency
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import read_labelled
 from ostinato.data.leakage import check_leakage
-from ostinato.data.music_shop import music_shop
-from ostinato.data.name_sentences import name_sentences
 from ostinato.data.panel import Panel
-from ostinato.data.reviews import load_reviews
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table, read_table
 from ostinato.data.tagged import TaggedSequences
@@ -23,7 +19,6 @@ from ostinato.data.tokenizers import Tokenizer
 from ostinato.data.windows import WindowBatch, Windows
 
 __all__ = [
-    "EMBEDDED",
     "BucketBatches",
     "ConllColumns",
     "Corpus",
@@ -46,10 +41,6 @@ __all__ = [
     "Windows",
     "calendar_features",
     "check_leakage",
-    "load_embedded",
-    "load_reviews",
-    "music_shop",
-    "name_sentences",
     "read_conll",
     "read_labelled",
     "read_steps",

@@ -32,7 +32,8 @@ class WindowBatch(NamedTuple):
         origin: (B,) int64, the panel row of the last context step.
 
     Example:
-        >>> from ostinato.data import Panel, Windows, load_embedded
+        >>> from ostinato.data import Panel, Windows
+        >>> from ostinato.demos.data import load_embedded
         >>> windows = Windows(Panel.from_table(load_embedded("sunspots")), window=33, horizon=11)
         >>> batch = windows.gather([0, 1, 2])
         >>> batch.past_target.shape, batch.target.shape
@@ -77,7 +78,8 @@ class Windows:
         known_names: names of the features of `past_known` and `future_known`.
 
     Example:
-        >>> from ostinato.data import Panel, Windows, load_embedded
+        >>> from ostinato.data import Panel, Windows
+        >>> from ostinato.demos.data import load_embedded
         >>> panel = Panel.from_table(load_embedded("sunspots"))
         >>> windows = Windows(panel, window=33, horizon=11, stride=11)
         >>> len(windows) < int(panel.lengths[0]) // 11

@@ -51,7 +51,7 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
 
     Example:
         >>> from ostinato import Chatbot
-        >>> from ostinato.data import music_shop
+        >>> from ostinato.demos.data import music_shop
         >>> bot = Chatbot(tokenizer="word", hidden_size=16, epochs=1).fit(music_shop(60))
         >>> reply = bot.reply(["Hello!", "Hello, how can I help you?", "Do you have cellos?"])
         >>> 0 <= reply.confidence <= 1

@@ -58,7 +58,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
 
     Example:
         >>> from ostinato import Forecaster
-        >>> from ostinato.data import load_embedded
+        >>> from ostinato.demos.data import load_embedded
         >>> sunspots = load_embedded("sunspots")  # a DataFrame; the path of a CSV file will do as well
         >>> forecaster = Forecaster(horizon=11, window=33, hidden_size=16, epochs=1).fit(sunspots, holdout=0.2)
         >>> scores = forecaster.evaluate(sunspots)  # `print` it

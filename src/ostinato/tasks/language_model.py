@@ -14,7 +14,7 @@ from ostinato.cells import State
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
 from ostinato.data.tokenizers import TOKENIZERS, Tokenizer
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.fitting import evenly
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
 from ostinato.tasks.language.model import LanguageParts, cased
@@ -62,6 +62,15 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
 
     settings_class: ClassVar = LanguageSettings
     model_class: ClassVar = LanguageParts
+    data_help: ClassVar = "UTF-8 text file of any size, or a folder of such files."
+    fit_help: ClassVar = """Train a language model: what comes next in a text.
+
+    It scores texts, writes them, and suggests words. Prints its scores on the held-out end of the text next to those of
+    simple baselines, and saves it.
+
+    Example:
+      ostinato fit language-model shakespeare.txt --out model/
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -131,6 +140,10 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
                 "more text, or lower batch_size"
             )
         return settings
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Writing."""
+        return (NextStep("Let it write", ("generate", out, "--prompt", "The ")),)
 
     def perplexity(
         self, data: PassageSource, *, dynamic: bool = False, rate: float = 3e-4, decay: float = 1e-3

@@ -76,7 +76,7 @@ def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None) -> Any:
 
     Example:
         >>> import ostinato
-        >>> from ostinato.data import load_embedded
+        >>> from ostinato.demos.data import load_embedded
         >>> sunspots = load_embedded("sunspots")
         >>> ostinato.Forecaster(horizon=11, window=33, hidden_size=16, epochs=1).fit(sunspots).save("model")
         >>> type(ostinato.load("model")).__name__

@@ -54,7 +54,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
     Example:
         >>> from ostinato import SequenceClassifier
-        >>> from ostinato.data import load_reviews
+        >>> from ostinato.demos.data import load_reviews
         >>> reviews = load_reviews().query("part == 'training'")
         >>> classifier = SequenceClassifier(hidden_size=16, epochs=1).fit((list(reviews.text), list(reviews.label)))
         >>> classifier.predict(["not bad at all"])["label"].tolist() in (["positive"], ["negative"])

@@ -56,7 +56,7 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
 
     Example:
         >>> from ostinato import SequenceTagger
-        >>> from ostinato.data import name_sentences
+        >>> from ostinato.demos.data import name_sentences
         >>> training, validation, test = name_sentences((60, 20, 20))
         >>> tagger = SequenceTagger(hidden_size=16, epochs=1).fit(training, validation)
         >>> len(tagger.tag(["Jordan", "visited", "Paris", "."]))  # a tag and its probability for each word

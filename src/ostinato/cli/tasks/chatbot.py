@@ -1,6 +1,5 @@
 """`ostinato fit chatbot`, and its demo."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -129,31 +128,4 @@ def fit(
         tensorboard=tensorboard,
     )
     console = screen(quiet=not DistributedContext.from_environment().main)
-    console.print(f"Talk to it with: {program('chat', out)}", soft_wrap=True)
-
-
-def demo(name: str, out: Path, resume: bool) -> None:
-    """Trains on the dialogues of the music shop, scores, saves, and talks."""
-    from ostinato.cli.tasks.train import train_and_score
-    from ostinato.cli.train import program
-    from ostinato.data.music_shop import DESCRIPTION, SOURCE, music_shop
-    from ostinato.tasks import Chatbot
-    from ostinato.tasks.dialogue.recipes import DEMOS
-    from ostinato.training import DistributedContext
-
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    dialogues = music_shop()
-    console.print(f"{len(dialogues)} dialogues: {DESCRIPTION}.\nSource: {SOURCE}.\n")
-    training, unseen = dialogues.split(0.1)
-    model = Chatbot(**DEMOS[name])
-    train_and_score(model, training, out, None, unseen, "Scores on the held-out 10% of the dialogues", resume=resume)
-    if console.quiet:
-        return
-    data = out / "dialogues.jsonl"
-    data.write_text("".join(f"{json.dumps(dialogue.to_json())}\n" for dialogue in dialogues), encoding="utf-8")
-    console.print("\nA conversation, seed 0:\n")
-    conversation = model.conversation(seed=0)
-    for said in ASKED:
-        console.print(f"you: {said}\nbot: {conversation.say(said).text}")
-    console.print(f"\nThe dialogues: {data}", soft_wrap=True)
     console.print(f"Talk to it with: {program('chat', out)}", soft_wrap=True)

@@ -140,14 +140,15 @@ def fit(
 def demo(name: str, out: Path, resume: bool) -> None:
     """Trains on an embedded series, scores, saves the model, a plot and the data."""
     from ostinato.cli.train import program
-    from ostinato.data import EMBEDDED, load_embedded
+    from ostinato.demos.data import EMBEDDED, load_embedded
+    from ostinato.demos.registry import DEMOS
     from ostinato.tasks import Forecaster
-    from ostinato.tasks.forecasting.recipes import DEMOS
     from ostinato.training import DistributedContext
 
     console = screen(quiet=not DistributedContext.from_environment().main)
     console.print(f"{EMBEDDED[name].description}.\nSource: {EMBEDDED[name].source}.\n")
-    model, table = Forecaster(**DEMOS[name]), load_embedded(name)
+    settings = DEMOS[name].load().settings  # type: ignore[union-attr]
+    model, table = Forecaster(**settings), load_embedded(name)
     _train(model, table, out, resume=resume)
     if console.quiet:
         return

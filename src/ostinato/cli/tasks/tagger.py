@@ -138,35 +138,6 @@ def fit(
     console.print(f"Tag with: {program('predict', out, data)}", soft_wrap=True)
 
 
-def demo(name: str, out: Path, resume: bool) -> None:
-    """Trains on sentences with names, scores, saves the model and the sentences, and tags one."""
-    from ostinato.cli.train import program
-    from ostinato.data.conll import write_conll
-    from ostinato.data.name_sentences import name_sentences
-    from ostinato.tasks import SequenceTagger
-    from ostinato.tasks.tagging.recipes import DEMOS
-    from ostinato.training import DistributedContext
-
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    training, validating, test = name_sentences((1500, 300, 500))
-    console.print(
-        f"{len(training):,} sentences made from templates, with the names of people, places, organisations and dates "
-        "tagged. Many names can be several things (Jordan, Paris, May), and only the words around them tell; the other "
-        "names of the test sentences stand in no training sentence.\n"
-    )
-    model = SequenceTagger(**DEMOS[name])
-    _train(model, training, out, validating, test, "Scores on names not seen", resume=resume)
-    if console.quiet:
-        return
-    for part, sentences in (("train", training), ("validation", validating), ("test", test)):
-        write_conll(out / f"{part}.conll", sentences)
-    console.print(" ".join(SHOWN))
-    for word, (tag, confidence) in zip(SHOWN, model.tag(SHOWN), strict=True):
-        if tag != "O":
-            console.print(f"  {word:8} {tag:8} {confidence:.0%}")
-    console.print(f"\nTag with: {program('predict', out, out / 'test.conll')}", soft_wrap=True)
-
-
 def _train(
     model: "SequenceTagger",
     data: "TaggedSource",

@@ -108,37 +108,6 @@ def fit(
     console.print(f"Translate with: {program('translate', out, *_way(model), pairs.sources[0])}", soft_wrap=True)
 
 
-def demo(name: str, out: Path, resume: bool) -> None:
-    """Trains on dates, scores, saves the model, a picture of its attention and the data."""
-    from ostinato.cli.train import program
-    from ostinato.data.date_pairs import LANGUAGES, date_pairs
-    from ostinato.tasks import Translator
-    from ostinato.tasks.translation.recipes import DEMO
-    from ostinato.training import DistributedContext
-
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    training, test = date_pairs()
-    into = ", ".join(LANGUAGES.values())
-    console.print(
-        f"Dates in English to dates in {into}, one model for all: {len(training):,} pairs to learn from.\n"
-        "Source: Unicode CLDR, by the library Babel.\n"
-    )
-    model = Translator(**DEMO)
-    _train(model, training, out, None, test, "Scores on days it has not seen", resume=resume)
-    if console.quiet:
-        return
-    text, picture, data = test.sources[2 * len(LANGUAGES)], out / "attention.png", out / "dates.tsv"
-    console.print()
-    for language, meaning in LANGUAGES.items():
-        console.print(f"{text}  {meaning}: {model.translate(text, to=language)}")
-    model.plot_attention(text, picture, to="de")
-    rows = zip(training.sources, training.targets, training.languages or (), strict=True)
-    data.write_text("\n".join(["source\ttarget\tlanguage", *map("\t".join, rows)]) + "\n", encoding="utf-8")
-    console.print(f"\nWhat it looked at while it wrote the German one: {picture}", soft_wrap=True)
-    console.print(f"The pairs it learned from: {data}", soft_wrap=True)
-    console.print(f"Translate with: {program('translate', out, '--to', 'fr', text)}", soft_wrap=True)
-
-
 def _training(data: Path | None, source: Path | None, target: Path | None) -> "PairSource":
     """The one file or the two."""
     if data is not None and source is None and target is None:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.memory_tasks import COPIED, MEMORY_TASKS, NOISE, SYMBOLS, MemoryBatches
+from ostinato.demos.memory.tasks import COPIED, MEMORY_TASKS, NOISE, SYMBOLS, MemoryBatches
 from ostinato.errors import OstinatoError
 
 ROWS, LAGS, SEEDS = st.integers(1, 9), st.integers(2, 40), st.integers(0, 2**32)

@@ -1,6 +1,6 @@
 """The sentences of the demonstration: names that only their neighbours tell apart, and names kept for the test."""
 
-from ostinato.data.name_sentences import name_sentences
+from ostinato.demos.data.name_sentences import name_sentences
 from ostinato.tasks.tagging.entities import entities, violations
 
 PARTS = name_sentences((600, 200, 300))

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ostinato.data import EMBEDDED, Panel, load_embedded
+from ostinato.data import Panel
+from ostinato.demos.data import EMBEDDED, load_embedded
 from ostinato.errors import OstinatoError
 
 

@@ -39,12 +39,12 @@ def load_embedded(name: str) -> pd.DataFrame:
         OstinatoError: another name.
 
     Example:
-        >>> from ostinato.data import load_embedded
+        >>> from ostinato.demos.data import load_embedded
         >>> table = load_embedded("co2")
         >>> list(table.columns), len(table)
         (['date', 'co2'], 2284)
     """
     if name not in EMBEDDED:
         raise OstinatoError(f"no embedded series {name!r}: choose one of {', '.join(EMBEDDED)}")
-    with resources.files("ostinato.data").joinpath(f"embedded/{name}.csv").open("rb") as file:
+    with resources.files("ostinato.demos.data").joinpath(f"{name}.csv").open("rb") as file:
         return pd.read_csv(file)

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from ostinato.demos.memory.trial import SOLVED, Trial
 from ostinato.palette import (
     BLUE,
     DARK,
@@ -23,7 +24,6 @@ from ostinato.palette import (
     SKY,
     SOLID,
 )
-from ostinato.tasks.memory.trial import SOLVED, Trial
 
 
 class Style(NamedTuple):

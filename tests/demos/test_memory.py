@@ -8,14 +8,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from ostinato.data.memory_tasks import MEMORY_TASKS, MemoryBatch
+from ostinato.demos.memory.demo import BUDGET, LAGS
+from ostinato.demos.memory.plot import plot_trials
+from ostinato.demos.memory.starts import STARTS
+from ostinato.demos.memory.table import table, verdict, write_csv
+from ostinato.demos.memory.tasks import MEMORY_TASKS, MemoryBatch
+from ostinato.demos.memory.trial import SOLVED, Budget, Trial, score_of, try_cell
 from ostinato.engine import detach
 from ostinato.errors import OstinatoError
-from ostinato.tasks.memory.plot import plot_trials
-from ostinato.tasks.memory.recipes import BUDGET, LAGS
-from ostinato.tasks.memory.starts import STARTS
-from ostinato.tasks.memory.table import table, verdict, write_csv
-from ostinato.tasks.memory.trial import SOLVED, Budget, Trial, score_of, try_cell
 from ostinato.tasks.plot import save_plot
 
 SMALL = Budget(steps=200, rows=128)

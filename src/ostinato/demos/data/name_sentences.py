@@ -87,13 +87,13 @@ def name_sentences(
         seed: Of every choice.
 
     Example:
-        >>> from ostinato.data import name_sentences
+        >>> from ostinato.demos.data import name_sentences
         >>> training, validation, test = name_sentences((30, 10, 10))
         >>> len(training.sentences)
         30
     """
     random = np.random.default_rng(seed)
-    content = resources.files("ostinato.data").joinpath("embedded/name_sentences.json").read_text(encoding="utf-8")
+    content = resources.files("ostinato.demos.data").joinpath("name_sentences.json").read_text(encoding="utf-8")
     words: dict[str, list[str]] = json.loads(content)
     pools = [_shared_out(words[kind], random) for kind in ("first names", "last names", "places", "organisations")]
     writers = [_Writer(words, _Names(*(pool[part] for pool in pools)), random) for part in range(3)]

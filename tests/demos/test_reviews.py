@@ -1,6 +1,6 @@
 """The embedded reviews: the same in every call, balanced, and their test part made to patterns of its own."""
 
-from ostinato.data import load_reviews
+from ostinato.demos.data import load_reviews
 
 
 def test_they_are_the_same_in_every_call_and_distinct():

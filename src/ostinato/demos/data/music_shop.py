@@ -83,7 +83,7 @@ def music_shop(count: int = 600, seed: int = 0) -> Dialogues:
         seed: Of the draw.
 
     Example:
-        >>> from ostinato.data import music_shop
+        >>> from ostinato.demos.data import music_shop
         >>> dialogues = music_shop(count=3)
         >>> len(dialogues)
         3

@@ -9,8 +9,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from ostinato.demos.memory.trial import Trial
 from ostinato.errors import OstinatoError
-from ostinato.tasks.memory.trial import Trial
 
 T = TypeVar("T")
 

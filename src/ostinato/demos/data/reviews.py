@@ -61,7 +61,7 @@ def load_reviews() -> pd.DataFrame:
         part too, but never together.
 
     Example:
-        >>> from ostinato.data import load_reviews
+        >>> from ostinato.demos.data import load_reviews
         >>> reviews = load_reviews()
         >>> list(reviews.columns)
         ['text', 'label', 'part']

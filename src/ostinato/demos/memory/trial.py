@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells import CellFactory
-from ostinato.data.memory_tasks import MemoryBatch, MemoryBatches, MemoryTask
+from ostinato.demos.memory.starts import STARTS
+from ostinato.demos.memory.tasks import MemoryBatch, MemoryBatches, MemoryTask
 from ostinato.diagnostics import GradientFlow, gradient_flow
 from ostinato.nn import Recurrent
-from ostinato.tasks.memory.starts import STARTS
 from ostinato.training import LossSum, Trainer, TrainingDiverged, TrainingSettings
 from ostinato.training.carried import State
 

@@ -1,0 +1,1 @@
+"""Demonstrations: one file each, with data, settings and a story. `ostinato demo` runs them."""
