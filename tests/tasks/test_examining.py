@@ -77,7 +77,7 @@ def test_gates_that_keep_the_state_can_begin_open(make):
 
 def test_a_setting_opens_them_and_refuses_a_cell_without_such_a_gate():
     network = LanguageModel(cell="lstm", hidden_size=4, forget_bias=2, epochs=1, max_seconds=1e-9, learning_rate=1e-9)
-    (cell,) = network.fit([verses(60)])._need().network.recurrent.cells
+    (cell,) = network.fit([verses(60)]).model.network.recurrent.cells
     torch.testing.assert_close(cell.bias_ih[4:8], torch.full((4,), 2.0), rtol=0, atol=1e-4)
     with pytest.raises(OstinatoError, match="forget_bias: Elman has no gate that keeps the state; leave it out"):
         LanguageModel(cell="elman", forget_bias=1).fit([verses(60)])
