@@ -163,7 +163,7 @@ def main() -> None:
     for seed in arguments.seeds:
         for name, change in variants.items():
             began = time.perf_counter()
-            tagger = SequenceTagger(**settings | change, seed=seed).fit(training, validation)
+            tagger = SequenceTagger(**settings | change, seed=seed).fit(training, validation=validation)
             seconds = time.perf_counter() - began
             given = tagger.predict(test)["tag"].tolist()
             line(f"ostinato {arguments.recipe} {name} (seed {seed})".replace("  ", " "), truth, given, seconds)

@@ -6,7 +6,7 @@ from ostinato.demos.data.name_sentences import name_sentences
 
 def main() -> None:
     training, validation, test = name_sentences((600, 100, 200))
-    tagger = SequenceTagger(hidden_size=32, epochs=10).fit(training, validation)
+    tagger = SequenceTagger(hidden_size=32, epochs=10).fit(training, validation=validation)
     print(tagger.evaluate(test))
     print(tagger.report(test))
     for sentence in ("Jordan visited Paris in May .", "May flew to Jordan to see Paris ."):

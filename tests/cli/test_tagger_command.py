@@ -96,10 +96,10 @@ def test_columns_and_format_are_chosen_by_options(tmp_path):
     ended = fit(tmp_path / "a.conllu", tmp_path / "one", "--format=conllu", "--decoder=softmax", "--cell=lstm")
     assert ended.code == 0
     saved = SequenceTagger.load(tmp_path / "one")
-    assert saved._fitted.tags == ("NOUN", "PRON")
+    assert saved.model.tags == ("NOUN", "PRON")
     assert (saved.settings.cell, saved.settings.decoder) == ("lstm", "softmax")
     assert fit(tmp_path / "a.conllu", tmp_path / "two", "--format=conllu", "--tag-column=1").code == 0
-    assert SequenceTagger.load(tmp_path / "two")._fitted.tags == ("1", "2")
+    assert SequenceTagger.load(tmp_path / "two").model.tags == ("1", "2")
 
 
 def test_a_table_of_numbers_is_tagged_step_by_step(tmp_path):

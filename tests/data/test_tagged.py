@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.tagged import TaggedSequences
-from ostinato.data.tagged_steps import StepColumns, read_steps
+from ostinato.data.tagged import StepColumns, TaggedSequences
+from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
 
 law = settings(deadline=None, derandomize=True, max_examples=40)
@@ -78,7 +78,7 @@ def test_words_and_numbers_are_not_taken_for_each_other(table):
     with pytest.raises(OstinatoError, match="sentences, where the model reads sequences of numbers"):
         TaggedSequences.of_sentences(PAIRS).arrays  # noqa: B018
     with pytest.raises(OstinatoError, match="sequences of numbers, where the model reads sentences"):
-        read_steps(table, StepColumns())[0].sentences  # noqa: B018
+        read_steps(table, StepColumns()).sentences  # noqa: B018
 
 
 # Numbers
@@ -99,31 +99,31 @@ def table():
 
 
 def test_a_long_table_is_one_sequence_for_each_id_in_order_of_time(table):
-    read, columns = read_steps(table, StepColumns())
+    read = read_steps(table, StepColumns())
     assert [array.tolist() for array in read.items] == [[[1, 10], [3, 30]], [[4, 40], [5, 50], [2, 20]]]
     assert read.tags == (("up", "down"), ("down", "down", "up"))
     assert read.names == ("a", "b")
-    assert columns == StepColumns(id="id", time="t", label="label", features=("x", "z"))
+    assert read.columns == StepColumns(id="id", time="t", label="label", features=("x", "z"))
 
 
 def test_without_ids_and_times_all_rows_are_one_sequence_as_they_stand(table):
-    read, columns = read_steps(table[["x", "label"]], StepColumns())
+    read = read_steps(table[["x", "label"]], StepColumns())
     assert read.items[0][:, 0].tolist() == [1, 2, 3, 4, 5]
-    assert columns.id is None
+    assert read.columns.id is None
 
 
 def test_columns_may_be_named_and_tags_left_out(table):
     renamed = table.rename(columns={"id": "who", "label": "move", "t": "when"})
     columns = StepColumns(id="who", time="when", label="move", features=("x",))
-    assert read_steps(renamed, columns)[0].features == ("x",)
-    read, _ = read_steps(renamed.drop(columns="move"), columns, tags=False)
+    assert read_steps(renamed, columns).features == ("x",)
+    read = read_steps(renamed.drop(columns="move"), columns, tags=False)
     assert read.tags is None
     assert read.lengths.tolist() == [2, 3]
 
 
 def test_a_csv_file_is_read_and_its_lines_are_named(table, tmp_path):
     table.to_csv(tmp_path / "s.csv", index=False)
-    assert read_steps(tmp_path / "s.csv", StepColumns())[0].names == ("a", "b")
+    assert read_steps(tmp_path / "s.csv", StepColumns()).names == ("a", "b")
     table.loc[1, "x"] = None
     table.to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(OstinatoError, match=r"s\.csv, line 3, column 'x': a missing value"):

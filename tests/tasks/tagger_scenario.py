@@ -76,4 +76,4 @@ def interruptible():
 def fit_until_killed(folder):
     """Trains in this process, which is killed after step 7 of 15, in mid-epoch; a checkpoint is there from step 6."""
     torch.set_num_threads(1)
-    interruptible().fit(sentences(40), sentences(10, 1), folder=folder, logger=_Killer(7))
+    interruptible().fit(sentences(40), validation=sentences(10, 1), folder=folder, logger=_Killer(7))

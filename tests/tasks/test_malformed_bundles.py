@@ -6,9 +6,11 @@ from contextlib import suppress
 
 import pytest
 from classify_scenario import TINY, reviews, waves
+from tagger_scenario import TINY as TINY_TAGGER
+from tagger_scenario import moves, sentences
 
 import ostinato
-from ostinato import LanguageModel, OstinatoError, SequenceClassifier
+from ostinato import LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger
 from ostinato.bundle import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
@@ -26,7 +28,21 @@ def language_model():
     return LanguageModel(hidden_size=4, embedding_size=4, bptt_steps=8, epochs=1).fit(["a rose is a rose. " * 40])
 
 
-MODELS = {"language model": language_model, "classifier": classifier, "classifier of numbers": numbers}
+def tagger():
+    return SequenceTagger(**TINY_TAGGER).fit(sentences(20))
+
+
+def tagger_of_numbers():
+    return SequenceTagger(hidden_size=4, epochs=1).fit(moves())
+
+
+MODELS = {
+    "tagger": tagger,
+    "tagger of numbers": tagger_of_numbers,
+    "language model": language_model,
+    "classifier": classifier,
+    "classifier of numbers": numbers,
+}
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -18,7 +18,7 @@ GOOD = TINY | {"hidden_size": 16, "epochs": 12, "learning_rate": 0.02, "dropout"
 
 @pytest.fixture(scope="module")
 def tagger():
-    return SequenceTagger(**GOOD).fit(sentences(150), sentences(40, 1))
+    return SequenceTagger(**GOOD).fit(sentences(150), validation=sentences(40, 1))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_one_sentence_is_tagged_with_confidence(tagger):
 
 
 def test_capitals_make_another_word(tagger):
-    known = tagger._fitted.encoding.words
+    known = tagger.model.encoding.words
     assert known.numbers(["mr"]) != known.numbers(["Mr"])
 
 
@@ -84,8 +84,10 @@ def test_the_report_has_a_row_for_each_kind(tagger, unseen):
 
 
 def test_without_characters_unknown_words_are_told_by_their_neighbours_alone(unseen):
-    tagger = SequenceTagger(**GOOD | {"char_hidden_size": 0, "word_dropout": 0.3}).fit(sentences(150), sentences(40, 1))
-    assert tagger._fitted.network.sizes.characters == 0
+    tagger = SequenceTagger(**GOOD | {"char_hidden_size": 0, "word_dropout": 0.3}).fit(
+        sentences(150), validation=sentences(40, 1)
+    )
+    assert tagger.model.network.sizes.characters == 0
     assert tagger.evaluate(unseen).rows["ostinato"]["f1"] > 0.8
 
 
@@ -98,7 +100,7 @@ def deciders():
     # One long epoch: the weights that are kept are the last, and not those of an epoch that was lucky.
     chosen = TINY | {"epochs": 1, "learning_rate": 0.03, "dropout": 0.0, "word_dropout": 0.0}
     both = {name: SequenceTagger(**chosen, decoder=name) for name in ("crf", "softmax")}
-    return {name: tagger.fit(AMBIGUOUS * 200, AMBIGUOUS) for name, tagger in both.items()}
+    return {name: tagger.fit(AMBIGUOUS * 200, validation=AMBIGUOUS) for name, tagger in both.items()}
 
 
 def test_tags_chosen_together_beat_tags_chosen_alone_where_they_depend_on_each_other(deciders):
@@ -175,28 +177,28 @@ def test_a_scheme_that_is_asked_for_is_kept():
 
 def test_training_data_that_break_the_scheme_are_told_of_and_its_rules_not_kept():
     data = [([f"a{n}", f"b{n}", f"c{n}"], tags) for n in range(9) for tags in (["O", "I-X", "O"], ["O", "B-X", "B-X"])]
-    tagger = SequenceTagger(**TINY).fit(data, data)
+    tagger = SequenceTagger(**TINY).fit(data, validation=data)
     assert any(note.startswith("9 steps break the rules of BIO") for note in tagger.notes)
-    assert not tagger._fitted.constrained
+    assert not tagger.model.constrained
 
 
 def test_what_validation_has_and_training_not_is_told():
-    tagger = SequenceTagger(**TINY).fit(sentences(20), [(["mr", "new"], ["O", "B-NEW"])])
+    tagger = SequenceTagger(**TINY).fit(sentences(20), validation=[(["mr", "new"], ["O", "B-NEW"])])
     assert "50.0% of the validation words are unknown from training" in tagger.notes
     assert "the validation data have tags that training has not: B-NEW" in tagger.notes
 
 
 def test_nothing_is_learned_from_validation_data():
-    tagger = SequenceTagger(**TINY).fit(sentences(20), [(["mr", "newan"], ["O", "B-PER"])])
-    assert "newan" not in tagger._fitted.encoding.words.tokens
-    assert "w" not in tagger._fitted.encoding.characters.tokens
+    tagger = SequenceTagger(**TINY).fit(sentences(20), validation=[(["mr", "newan"], ["O", "B-PER"])])
+    assert "newan" not in tagger.model.encoding.words.tokens
+    assert "w" not in tagger.model.encoding.characters.tokens
 
 
 def test_words_seen_seldom_are_unknown():
     data = [(["a", "a", "b"], ["X", "Y", "X"]), (["c"], ["X"])] * 2 + [(["d"], ["Y"])]
-    vocabulary = SequenceTagger(**TINY, min_count=2).fit(data, data)._fitted.encoding.words
+    vocabulary = SequenceTagger(**TINY, min_count=2).fit(data, validation=data).model.encoding.words
     assert vocabulary.tokens == ["<pad>", "<unk>", "a", "b", "c"]
-    assert len(SequenceTagger(**TINY, vocabulary_size=3).fit(data, data)._fitted.encoding.words) == 3
+    assert len(SequenceTagger(**TINY, vocabulary_size=3).fit(data, validation=data).model.encoding.words) == 3
 
 
 # Numbers
@@ -207,7 +209,7 @@ def mover():
     chosen = GOOD | {"epochs": 60}
     for name in ("embedding_size", "char_hidden_size", "char_embedding_size"):
         del chosen[name]
-    return SequenceTagger(**chosen).fit(moves(), moves((20, 20), 1))
+    return SequenceTagger(**chosen).fit(moves(), validation=moves((20, 20), 1))
 
 
 def test_steps_are_tagged_by_what_came_before_which_no_step_shows_by_itself(mover):
@@ -235,7 +237,7 @@ def test_a_table_of_numbers_gives_one_row_a_step(mover):
 
 
 def test_the_scale_is_that_of_training(mover):
-    encoding = mover._fitted.encoding
+    encoding = mover.model.encoding
     assert encoding.mean[0] == pytest.approx(moves()["x"].mean())
     assert encoding.spread.tolist() == [pytest.approx(moves()["x"].std(ddof=0)), 1.0]
 
@@ -286,7 +288,7 @@ def test_too_few_sentences_to_part_some_from_are_refused():
 def test_a_validation_part_of_empty_sentences_is_refused():
     data = TaggedSequences.of_sentences([([], []), (["a"], ["X"])])
     with pytest.raises(OstinatoError, match="no words"):
-        SequenceTagger(**TINY).fit(data, data.take(np.array([0])))
+        SequenceTagger(**TINY).fit(data, validation=data.take(np.array([0])))
 
 
 # Settings
@@ -333,7 +335,7 @@ def test_word_vectors_are_what_the_words_of_training_begin_with(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("mr 1 0 0\nin 0 2 0\nturtle 0 0 1\n")
     tagger = SequenceTagger(hidden_size=8, epochs=1, learning_rate=1e-9, vectors=str(path)).fit(sentences(20))
-    fitted = tagger._fitted
+    fitted = tagger.model
     first, second = fitted.network.embed.weight[fitted.encoding.words.numbers(["mr", "in"])].detach()
     np.testing.assert_allclose(second[1], 2 * first[0], rtol=1e-4)
     assert first[1:].abs().max() < 1e-5

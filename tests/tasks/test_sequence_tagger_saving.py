@@ -27,8 +27,8 @@ CASES = {
 
 def assert_same(first, second, data):
     pd.testing.assert_frame_equal(first.predict(data), second.predict(data), check_exact=True)
-    theirs = second._fitted.tensors()
-    for name, tensor in first._fitted.tensors().items():
+    theirs = second.model.saved()[0]
+    for name, tensor in first.model.saved()[0].items():
         np.testing.assert_array_equal(tensor.numpy(), theirs[name].numpy(), err_msg=name)
 
 
@@ -79,7 +79,7 @@ def test_a_killed_fit_when_resumed_ends_as_if_it_had_not_been(tmp_path):
     assert latest(tmp_path / "checkpoints").name == "checkpoint-6.safetensors"
     data = sentences(40), sentences(10, 1)
     with pytest.raises(OstinatoError, match="holds checkpoints of an earlier run: resume it"):
-        interruptible().fit(*data, folder=tmp_path)
-    resumed = interruptible().fit(*data, folder=tmp_path, resume=True)
-    assert_same(interruptible().fit(*data), resumed, sentences(10, 4))
+        interruptible().fit(data[0], validation=data[1], folder=tmp_path)
+    resumed = interruptible().fit(data[0], validation=data[1], folder=tmp_path, resume=True)
+    assert_same(interruptible().fit(data[0], validation=data[1]), resumed, sentences(10, 4))
     assert latest(tmp_path / "checkpoints") is None  # done: a new fit may begin there

@@ -12,8 +12,8 @@ from ostinato.data.leakage import check_leakage
 from ostinato.data.panel import Panel
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table, read_table
-from ostinato.data.tagged import TaggedSequences
-from ostinato.data.tagged_steps import StepColumns, read_steps
+from ostinato.data.tagged import StepColumns, TaggedSequences
+from ostinato.data.tagged_steps import read_steps
 from ostinato.data.text import Text
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.data.windows import WindowBatch, Windows

@@ -1,16 +1,40 @@
 """Sequences with a tag at every step: the words of sentences, or numbers over time."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
 Words = tuple[str, ...]
+
+
+class StepColumns(BaseModel):
+    """Columns of a long table, one row per step. Names left out are found by the usual ones.
+
+    Attributes:
+        id: What tells the sequences apart; None where there is no such column: all rows are one sequence.
+        time: What orders the steps of each; None: the order of the rows.
+        label: The tag of each step.
+        features: The columns of numbers; empty: all others.
+
+    Example:
+        >>> from ostinato.data import StepColumns
+        >>> StepColumns(id="walk", time="second", label="activity", features=("x", "y")).features
+        ('x', 'y')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None = None
+    time: str | None = None
+    label: str | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +47,7 @@ class TaggedSequences:
         names: What a table of predictions calls each: the number of the sentence from 1 on, or a series' id.
         origin: The file's name, or "the sentences".
         features: Names of the columns of numbers; empty for words.
+        columns: Of numbers, how they were read, with what was found, so that others can be read alike.
 
     Example:
         >>> from ostinato.data import TaggedSequences
@@ -36,6 +61,7 @@ class TaggedSequences:
     names: tuple[str | int, ...]
     origin: str
     features: tuple[str, ...] = ()
+    columns: StepColumns = field(default_factory=StepColumns)
 
     @classmethod
     def of_sentences(cls, sentences: Sequence[Any], *, tags: bool = True) -> Self:

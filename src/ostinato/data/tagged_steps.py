@@ -1,36 +1,11 @@
 """Numbers over time with a tag at every step, from a long table."""
 
-from pydantic import BaseModel, ConfigDict
-
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Source, read_table
-from ostinato.data.tagged import TaggedSequences
+from ostinato.data.tagged import StepColumns, TaggedSequences
 
 
-class StepColumns(BaseModel):
-    """Columns of a long table, one row per step. Names left out are found by the usual ones.
-
-    Attributes:
-        id: What tells the sequences apart; None where there is no such column: all rows are one sequence.
-        time: What orders the steps of each; None: the order of the rows.
-        label: The tag of each step.
-        features: The columns of numbers; empty: all others.
-
-    Example:
-        >>> from ostinato.data import StepColumns
-        >>> StepColumns(id="walk", time="second", label="activity", features=("x", "y")).features
-        ('x', 'y')
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str | None = None
-    time: str | None = None
-    label: str | None = None
-    features: tuple[str, ...] = ()
-
-
-def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tuple[TaggedSequences, StepColumns]:
+def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> TaggedSequences:
     """Reads sequences of numbers with a tag at every step.
 
     Args:
@@ -39,7 +14,7 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tu
         tags: Whether to read the tags. Without, the table need not have them.
 
     Returns:
-        The sequences, and the columns with what was found filled in.
+        The sequences; their `columns` are these with what was found filled in.
 
     Raises:
         OstinatoError: With row and column, for a value, id or tag that is missing or cannot be read.
@@ -48,8 +23,8 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tu
         >>> import pandas as pd
         >>> from ostinato.data import StepColumns, read_steps
         >>> table = pd.DataFrame({"walk": [1, 1, 2], "x": [0.1, 0.2, 0.3], "activity": ["sit", "run", "run"]})
-        >>> tagged, columns = read_steps(table, StepColumns(id="walk", label="activity"))
-        >>> tagged.tags, columns.features
+        >>> tagged = read_steps(table, StepColumns(id="walk", label="activity"))
+        >>> tagged.tags, tagged.columns.features
         ((('sit', 'run'), ('run',)), ('x',))
     """
     table = read_table(source)
@@ -64,5 +39,6 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> tu
         names=long.ids,
         origin=table.origin,
         features=long.columns["features"],
+        columns=columns.model_copy(update=long.columns),
     )
-    return read.checked(), columns.model_copy(update=long.columns)
+    return read.checked()

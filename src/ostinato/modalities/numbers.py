@@ -8,6 +8,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ostinato.data.labelled import LabelledSequences
+from ostinato.data.tagged import TaggedSequences
 from ostinato.modalities.modality import FrontEnd, Modality, Steps
 
 
@@ -57,7 +58,7 @@ class Numbers(Modality):
             raise ValueError(f"{len(self.features)} features, means {self.mean.shape}, spreads {self.spread.shape}")
 
     @classmethod
-    def learn(cls, records: LabelledSequences, settings: Any) -> Self:
+    def learn(cls, records: LabelledSequences | TaggedSequences, settings: Any) -> Self:
         rows = np.concatenate(records.arrays)
         spread = rows.std(axis=0)
         spread[spread == 0] = 1.0  # a constant feature stays 0

@@ -2,32 +2,32 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from ostinato.bundle import Bundle
 from ostinato.data.conll import read_conll
 from ostinato.data.table import Table
 from ostinato.data.tagged import TaggedSequences
-from ostinato.data.tagged_steps import StepColumns, read_steps
+from ostinato.data.tagged_steps import read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
-from ostinato.tasks.fitting import drop_checkpoints, evenly
-from ostinato.tasks.old_estimator import Estimator
+from ostinato.modalities import Numbers
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import evenly
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.encoding import NumberEncoding, WordEncoding
-from ostinato.tasks.tagging.entities import Tags, found_entities, found_tags, scheme_of, together, violations
-from ostinato.tasks.tagging.fitted import Fitted, make_network, with_tags
-from ostinato.tasks.tagging.network import Sizes
+from ostinato.tasks.tagging.encoding import TagBatch, WordEncoding, encoded_by
+from ostinato.tasks.tagging.entities import found_entities, found_tags, scheme_of, together, violations
+from ostinato.tasks.tagging.model import TaggerModel, with_tags
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.tasks.tagging.train import tagging_loss, train
-from ostinato.training import TrainingLogger, seed_everything
+from ostinato.tasks.tagging.train import tagging_error, tagging_loss, training_batches
+from ostinato.training import LossSum, moved
 
 TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[Any]
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
@@ -35,7 +35,7 @@ TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[An
 TABLES = (".csv", ".parquet", ".pq")
 
 
-class SequenceTagger(Estimator[TaggerSettings, Fitted]):
+class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
     """Tags every word of a sentence, or every step of a sequence of numbers.
 
     Names of people and places (CoNLL files, IOB1, BIO or IOBES), parts of speech (CoNLL-U), what someone does in each
@@ -58,74 +58,14 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         >>> from ostinato import SequenceTagger
         >>> from ostinato.demos.data import name_sentences
         >>> training, validation, test = name_sentences((60, 20, 20))
-        >>> tagger = SequenceTagger(hidden_size=16, epochs=1).fit(training, validation)
+        >>> tagger = SequenceTagger(hidden_size=16, epochs=1).fit(training, validation=validation)
         >>> len(tagger.tag(["Jordan", "visited", "Paris", "."]))  # a tag and its probability for each word
         4
         >>> scores = tagger.evaluate(test)  # `print` it
     """
 
     settings_class: ClassVar = TaggerSettings
-    settings: TaggerSettings
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._given = self.settings
-
-    def fit(
-        self,
-        data: TaggedSource,
-        validation: TaggedSource | None = None,
-        *,
-        folder: str | Path | None = None,
-        resume: bool = False,
-        logger: TrainingLogger | None = None,
-    ) -> Self:
-        """Trains the network and fits the baselines.
-
-        Args:
-            data: See `TaggedSource`.
-            validation: Like `data`, to choose when to stop; by default a random `validation_share` of `data`.
-            folder: Where checkpoints are written while training goes on; None for nowhere.
-            resume: Go on from the newest checkpoint in `folder`.
-            logger: Shows progress; None for silence.
-
-        Returns:
-            This tagger, with the best weights found.
-
-        Raises:
-            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it.
-            TrainingDiverged: The loss or a gradient is not finite.
-            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
-        """
-        training, settings = self._read_training(data)
-        if validation is None:
-            training, validating = training.split(settings.validation_share, settings.seed)
-        else:
-            validating = _read(validation, settings)[0]
-        validating.checked()  # a part at random may be of empty sentences alone
-        tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
-        constrained, notes = _fit_for(settings, training)
-        seed_everything(settings.seed)
-        words = settings.inputs == "words"
-        encoding = WordEncoding.learn(training, settings) if words else NumberEncoding.learn(training)
-        if settings.vectors is None or not isinstance(encoding, WordEncoding):
-            network = make_network(settings, _sizes(encoding, training, tags), tags, constrained)
-        else:
-            asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
-            vectors, note = vocabulary_vectors(settings.vectors, encoding.words, asked)
-            settings = settings.model_copy(update={"embedding_size": vectors.size})
-            network = make_network(settings, _sizes(encoding, training, tags), tags, constrained)
-            network.begin_with(vectors, encoding.words)
-            notes.append(note)
-        encoded = with_tags(encoding.encode(training), training, tags)
-        baselines = Baselines.fit(training, encoded, tags)
-        truth: list[Tags] = list(validating.require_tags())
-        train(network, settings, encoded, encoding.encode(validating), truth, tags, folder, resume, logger)
-        self._fitted = Fitted(settings, tags, constrained, encoding, network, baselines)
-        self.settings, self.metrics = settings, None
-        self.notes = (*notes, *_unseen(encoding, validating, tags))
-        drop_checkpoints(folder)
-        return self
+    model_class: ClassVar = TaggerModel
 
     def read(self, data: TaggedSource, *, tags: bool = True) -> TaggedSequences:
         """Reads sequences as the settings say, so that they can be looked at or split.
@@ -137,27 +77,71 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        return _read(data, self._resolved(data), tags=tags)[0]
-
-    def _resolved(self, data: TaggedSource) -> TaggerSettings:
-        """The settings, with what is tagged."""
-        inputs = self.settings.inputs or _inputs(data)
+        inputs = self._given.inputs or _inputs(data)
         try:
-            self.settings.require(inputs)
+            self._given.require(inputs)
         except ValueError as error:
             raise OstinatoError(f"{type(self).__name__}: {error}") from None
-        return self.settings.model_copy(update={"inputs": inputs})
+        return _read(data, self._given.model_copy(update={"inputs": inputs}), tags=tags)
 
-    def _read_training(self, data: TaggedSource) -> tuple[TaggedSequences, TaggerSettings]:
-        """The training data, and the settings with what they decide."""
-        self.settings = self._given
-        settings = self._resolved(data)
-        training, columns = _read(data, settings)
-        if settings.inputs == "numbers":
+    def read_validation(self, data: TaggedSource, training: TaggedSequences) -> TaggedSequences:
+        return _read(data, self._resolved(training))
+
+    def split(self, records: TaggedSequences, share: float) -> tuple[TaggedSequences, TaggedSequences]:
+        return records.split(share, self._given.seed)
+
+    def with_targets(self, data: Any, y: Any) -> Any:
+        if isinstance(data, str | Path) or isinstance(y, str | Path | pd.DataFrame) or len(y) != len(data):
+            raise OstinatoError(
+                "y holds the tags of each sentence; other data to choose when to stop are given as validation=..."
+            )
+        return list(zip(data, y, strict=True))
+
+    def prepare(
+        self, training: TaggedSequences, validation: TaggedSequences, *, folder: Path | None
+    ) -> Prepared[TagBatch, TaggerModel]:
+        settings = self._resolved(training)
+        validation.checked()  # a part at random may be of empty sentences alone
+        tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
+        constrained, notes = _fit_for(settings, training)
+        encoding: WordEncoding | Numbers
+        encoding = Numbers.learn(training, settings) if training.features else WordEncoding.learn(training, settings)
+        words = encoding if isinstance(encoding, WordEncoding) else None
+        parts = {"encoding": encoding, "tags": tags, "constrained": constrained}
+        if settings.vectors is None or words is None:
+            network = TaggerModel.build(settings, parts)
+        else:
+            asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
+            vectors, note = vocabulary_vectors(settings.vectors, words.words, asked)
+            settings = settings.model_copy(update={"embedding_size": vectors.size})
+            network = TaggerModel.build(settings, parts)
+            network.begin_with(vectors, words.words)
+            notes.append(note)
+        encoded = with_tags(encoded_by(encoding, training), training, tags)
+        baselines = Baselines.fit(training, encoded, tags)
+        model = TaggerModel(settings, network, tags, constrained, encoding, baselines)
+
+        def loss(model: nn.Module, batch: TagBatch, state: None) -> LossSum:
+            return tagging_loss(model, batch)
+
+        return Prepared(
+            settings=settings,
+            network=network,
+            batches=training_batches(encoded, settings),
+            loss=loss,
+            score=tagging_error(encoded_by(encoding, validation), list(validation.require_tags()), tags, settings),
+            model=lambda: model,
+            notes=(*notes, *_unseen(words, validation, tags)),
+        )
+
+    def _resolved(self, training: TaggedSequences) -> TaggerSettings:
+        """The settings, with what the training data decide."""
+        if training.features:
+            columns = training.columns.model_copy(update={"features": training.features})
             found = {name: value for name, value in columns.model_dump().items() if value is not None}
-            return training, settings.model_copy(update={**found, "scheme": "none"})
-        scheme = settings.scheme or scheme_of(training.require_tags()) or "none"
-        return training, settings.model_copy(update={"scheme": scheme})
+            return self._given.model_copy(update={**found, "inputs": "numbers", "scheme": "none"})
+        scheme = self._given.scheme or scheme_of(training.require_tags()) or "none"
+        return self._given.model_copy(update={"inputs": "words", "scheme": scheme})
 
     def predict(self, data: TaggedSource) -> pd.DataFrame:
         """Tags sequences.
@@ -172,9 +156,9 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        fitted = self._need()
-        sequences = _read(data, fitted.settings, tags=False)[0]
-        tags, confidence = fitted.give(fitted.encoded(sequences))
+        model = self.model
+        sequences = _read(data, model.settings, tags=False)
+        tags, confidence = model.give(model.encoded(sequences))
         lengths = sequences.lengths
         columns: dict[str, Any] = {
             ("sequence" if sequences.features else "sentence"): np.repeat(np.array(sequences.names, object), lengths)
@@ -218,11 +202,11 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data, or tags that are not there.
         """
-        fitted = self._need()
-        sequences = _read(data, fitted.settings)[0]
-        encoded = fitted.encoded(sequences)
-        models = {"ostinato": fitted.give(encoded).tags} | fitted.baselines.predict(sequences, encoded)
-        known = fitted.encoding.known(sequences) if isinstance(fitted.encoding, WordEncoding) else None
+        model = self.model
+        sequences = _read(data, model.settings)
+        encoded = model.encoded(sequences)
+        models = {"ostinato": model.give(encoded).tags} | model.baselines.predict(sequences, encoded)
+        known = model.encoding.known(sequences) if isinstance(model.encoding, WordEncoding) else None
         by_entities, truth = self.settings.scheme != "none", sequences.require_tags()
         rows = {name: figures(truth, given, by_entities=by_entities, known=known) for name, given in models.items()}
         self.metrics = ScoreTable("ostinato", rows, sequences.steps, "steps" if sequences.features else "words")
@@ -241,10 +225,10 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        fitted = self._need()
-        sequences = _read(data, fitted.settings)[0]
+        model = self.model
+        sequences = _read(data, model.settings)
         count = found_tags if self.settings.scheme == "none" else found_entities
-        kinds = count(sequences.require_tags(), fitted.give(fitted.encoded(sequences)).tags)
+        kinds = count(sequences.require_tags(), model.give(model.encoded(sequences)).tags)
         rows = kinds | {"all": together(kinds.values())}
         return pd.DataFrame(
             {
@@ -256,28 +240,25 @@ class SequenceTagger(Estimator[TaggerSettings, Fitted]):
             }
         )
 
-    def _case(self, data: TaggedSource) -> tuple[nn.Module, Callable[[], Tensor]]:
-        fitted = self._need()
-        sequences = _read(data, fitted.settings)[0]
-        encoded = with_tags(fitted.encoded(sequences), sequences, fitted.tags)
-        batch = encoded.gather(evenly(len(encoded)))
-        return fitted.network, lambda: tagging_loss(fitted.network, batch).mean
+    def sample_loss(self, data: TaggedSource) -> Callable[[], Tensor]:
+        model = self.model
+        sequences = _read(data, model.settings)
+        encoded = with_tags(model.encoded(sequences), sequences, model.tags)
+        batch = moved(encoded.gather(evenly(len(encoded))), self.settings.on_device)
+        return lambda: tagging_loss(model.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
-        fitted = self._need()
-        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
-        sizes, settings = fitted.network.sizes, self.settings
+        model = self.model
+        weights = sum(parameter.numel() for parameter in model.network.parameters())
+        sizes, settings = model.network.sizes, self.settings
         of = f"{sizes.words:,} words" if sizes.words else f"{sizes.features} features"
         how = "a conditional random field" if settings.decoder == "crf" else "softmax"
         return (
             f"SequenceTagger: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units"
-            f"{' in both directions' if settings.bidirectional else ''}, {weights:,} weights; {of}, {len(fitted.tags)} "
+            f"{' in both directions' if settings.bidirectional else ''}, {weights:,} weights; {of}, {len(model.tags)} "
             f"tags, chosen by {how}."
         )
-
-    def _restored(self, bundle: Bundle) -> Fitted:
-        return Fitted.from_bundle(bundle, self.settings)
 
 
 def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
@@ -287,8 +268,8 @@ def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
     return "numbers" if file or isinstance(data, pd.DataFrame | Table) else "words"
 
 
-def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) -> tuple[TaggedSequences, StepColumns]:
-    """Sequences, read as the settings say, and for numbers the columns they stand in."""
+def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) -> TaggedSequences:
+    """Sequences, read as the settings say."""
     if isinstance(data, TaggedSequences):
         read = data
     elif settings.inputs == "numbers":
@@ -303,13 +284,7 @@ def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) ->
         read = TaggedSequences.of_sentences(data, tags=tags)
     else:
         raise OstinatoError(f"a {type(data).__name__} where sentences should be: give a file, or a list of sentences")
-    return read.checked(), StepColumns(features=read.features)
-
-
-def _sizes(encoding: WordEncoding | NumberEncoding, training: TaggedSequences, tags: tuple[str, ...]) -> Sizes:
-    if isinstance(encoding, NumberEncoding):
-        return Sizes(0, 0, len(training.features), len(tags))
-    return Sizes(len(encoding.words), len(encoding.characters or ()), 0, len(tags))
+    return read.checked()
 
 
 def _fit_for(settings: TaggerSettings, training: TaggedSequences) -> tuple[bool, list[str]]:
@@ -327,10 +302,10 @@ def _fit_for(settings: TaggerSettings, training: TaggedSequences) -> tuple[bool,
     return settings.decoder == "crf" and not odd, notes
 
 
-def _unseen(encoding: WordEncoding | NumberEncoding, validating: TaggedSequences, tags: tuple[str, ...]) -> list[str]:
+def _unseen(encoding: WordEncoding | None, validating: TaggedSequences, tags: tuple[str, ...]) -> list[str]:
     """What of the validation part training has not seen."""
     notes = []
-    if isinstance(encoding, WordEncoding):
+    if encoding is not None:
         known = np.concatenate(encoding.known(validating))
         notes.append(f"{1 - known.mean():.1%} of the validation words are unknown from training")
     if new := sorted({tag for own in validating.require_tags() for tag in own} - set(tags)):

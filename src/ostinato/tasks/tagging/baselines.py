@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,16 @@ class Baselines:
     words: dict[str, int] | None = None
     logistic: Array | None = None
 
+    def __post_init__(self) -> None:
+        """Makes sure that every tag is there."""
+        numbers = {self.majority, *(self.words or {}).values()}
+        if not 0 <= min(numbers) <= max(numbers) < len(self.tags):
+            raise ValueError(f"a baseline gives a tag that is not among the {len(self.tags)} there are")
+        if self.logistic is not None and self.logistic.shape[1:] != (len(self.tags),):
+            raise ValueError(f"a regression of shape {self.logistic.shape} for {len(self.tags)} tags")
+        if (self.words is None) == (self.logistic is None):
+            raise ValueError("either words have tags, or numbers a regression")
+
     @classmethod
     def fit(cls, training: TaggedSequences, encoded: Encoded, tags: Sequence[str]) -> Self:
         """The baselines for some sequences; of tags equally frequent the first."""
@@ -60,20 +70,6 @@ class Baselines:
         scores = [_with_one(one) @ torch.from_numpy(self.logistic) for one in encoded.inputs]
         alone = [[self.tags[tag] for tag in own.argmax(1).tolist()] for own in scores]
         return {"step alone": alone, "commonest tag": always}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The regression's weights."""
-        return {} if self.logistic is None else {"baselines.logistic": torch.from_numpy(self.logistic)}
-
-    def extras(self) -> dict[str, Any]:
-        """The rest."""
-        return {"majority": self.majority, "words": self.words}
-
-    @classmethod
-    def from_saved(cls, tags: Sequence[str], tensors: dict[str, Tensor], extras: dict[str, Any]) -> Self:
-        """What `tensors` and `extras` gave."""
-        logistic = tensors["baselines.logistic"].numpy() if extras["words"] is None else None
-        return cls(tuple(tags), extras["majority"], extras["words"], logistic)
 
 
 def _with_one(features: Tensor) -> Tensor:

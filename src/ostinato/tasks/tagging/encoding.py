@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tokenizers import CharTokenizer, WordTokenizer
+from ostinato.modalities import Numbers
 from ostinato.tasks.tagging.settings import TaggerSettings
 
 SPECIALS = ("<pad>", "<unk>")
@@ -39,10 +40,6 @@ class TagBatch(NamedTuple):
     characters: Tensor
     character_lengths: Tensor
     forms: Tensor
-
-    def to(self, device: torch.device) -> "TagBatch":
-        """The same on a device."""
-        return TagBatch(*(tensor.to(device) for tensor in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,67 +124,17 @@ class WordEncoding:
         unknown = self.words.special("<unk>")
         return [np.asarray(self.words.numbers(words) != unknown) for words in sequences.sentences]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """None: vocabularies are text."""
-        return {}
-
-    def extras(self) -> dict[str, Any]:
-        """The vocabularies."""
-        spelling = None if self.characters is None else self.characters.to_json()
-        return {"words": self.words.to_json(), "characters": spelling}
-
-    @classmethod
-    def from_saved(cls, extras: dict[str, Any]) -> Self:
-        """What `extras` gave."""
-        spelling = extras["characters"]
-        words = WordTokenizer.from_json(extras["words"])
-        characters = None if spelling is None else CharTokenizer.from_json(spelling)
-        assert isinstance(words, WordTokenizer)
-        assert characters is None or isinstance(characters, CharTokenizer)
-        return cls(words, characters)
-
 
 def _cut(word: str) -> str:
     half = LONGEST // 2
     return word if len(word) <= LONGEST else word[:half] + word[-half:]
 
 
-@dataclass(frozen=True, eq=False)
-class NumberEncoding:
-    """Features at the scale of the training part.
-
-    Attributes:
-        mean: float64 ``(features,)``.
-        spread: Standard deviation, 1 for a feature that never changes; float64 ``(features,)``.
-    """
-
-    mean: npt.NDArray[np.float64]
-    spread: npt.NDArray[np.float64]
-
-    @classmethod
-    def learn(cls, training: TaggedSequences) -> Self:
-        """The scale of some sequences."""
-        every = np.concatenate(training.arrays)
-        spread = every.std(axis=0)
-        return cls(every.mean(axis=0), np.where(spread > 0, spread, 1.0))
-
-    def encode(self, sequences: TaggedSequences) -> Encoded:
-        """Sequences at unit scale, without their tags."""
-        scaled = (((array - self.mean) / self.spread).astype(np.float32) for array in sequences.arrays)
-        return Encoded([torch.from_numpy(array) for array in scaled])
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Mean and spread."""
-        return {"scale.mean": torch.from_numpy(self.mean), "scale.spread": torch.from_numpy(self.spread)}
-
-    def extras(self) -> dict[str, Any]:
-        """None: a scale is numbers."""
-        return {}
-
-    @classmethod
-    def from_saved(cls, tensors: dict[str, Tensor]) -> Self:
-        """What `tensors` gave."""
-        return cls(tensors["scale.mean"].numpy(), tensors["scale.spread"].numpy())
+def encoded_by(encoding: WordEncoding | Numbers, sequences: TaggedSequences) -> Encoded:
+    """Sequences in numbers, without their tags."""
+    if isinstance(encoding, WordEncoding):
+        return encoding.encode(sequences)
+    return Encoded([torch.from_numpy(encoding.steps(array)) for array in sequences.arrays])
 
 
 def tag_numbers(sequences: TaggedSequences, tags: Sequence[str]) -> list[Tensor]:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ostinato.data.conll import ConllColumns, ConllFormat
-from ostinato.data.tagged_steps import StepColumns
+from ostinato.data.tagged import StepColumns
 from ostinato.engine import BackendName
 from ostinato.tasks.settings import NetworkSettings
 

@@ -1,20 +1,21 @@
 """What fitting a SequenceTagger leaves: everything that tags, and that a bundle must hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from ostinato.bundle import Bundle
 from ostinato.data.tagged import TaggedSequences
+from ostinato.modalities import Numbers
+from ostinato.tasks.model import Model
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.encoding import Encoded, NumberEncoding, TagBatch, WordEncoding, tag_numbers
+from ostinato.tasks.tagging.encoding import Encoded, TagBatch, WordEncoding, encoded_by, tag_numbers
 from ostinato.tasks.tagging.entities import allowed
 from ostinato.tasks.tagging.network import Sizes, TaggingNetwork
 from ostinato.tasks.tagging.settings import TaggerSettings
+from ostinato.training import moved
 
 STEPS = 4096
 """Steps, padding included, that are tagged at a time."""
@@ -33,7 +34,7 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class TaggerModel(Model[TaggerSettings]):
     """A trained network with all that belongs to it.
 
     Attributes:
@@ -41,66 +42,45 @@ class Fitted:
         tags: By their number.
         constrained: Whether tags that the scheme does not allow after each other are never given.
         encoding: How sequences become numbers.
-        network: On the CPU, in evaluation mode.
+        network: In evaluation mode.
         baselines: Fitted on the training part.
     """
 
     settings: TaggerSettings
+    network: TaggingNetwork
     tags: tuple[str, ...]
     constrained: bool
-    encoding: WordEncoding | NumberEncoding
-    network: TaggingNetwork
+    encoding: WordEncoding | Numbers
     baselines: Baselines
+
+    def __post_init__(self) -> None:
+        """Makes sure that all parts are of the same tags and the same inputs."""
+        if self.baselines.tags != self.tags:
+            raise ValueError("the baselines are of other tags")
+        if isinstance(self.encoding, Numbers) != (self.settings.inputs == "numbers"):
+            raise ValueError(f"the inputs are {self.settings.inputs}, and what was learned is of others")
+
+    @classmethod
+    def build(cls, settings: TaggerSettings, parts: Mapping[str, Any]) -> TaggingNetwork:
+        scheme, tags, encoding = settings.scheme, parts["tags"], parts["encoding"]
+        if isinstance(encoding, Numbers):
+            sizes = Sizes(0, 0, len(encoding.features), len(tags))
+        else:
+            sizes = Sizes(len(encoding.words), len(encoding.characters or ()), 0, len(tags))
+        follow = None
+        if parts["constrained"] and scheme is not None and scheme != "none":
+            follow = allowed(tags, scheme)
+        return TaggingNetwork(settings, sizes, follow)
 
     def encoded(self, sequences: TaggedSequences) -> Encoded:
         """Sequences in numbers, without their tags."""
-        return self.encoding.encode(sequences)
+        return encoded_by(self.encoding, sequences)
 
     def give(self, encoded: Encoded) -> Given:
         """Tags some sequences."""
         with self.settings.on_threads():
             tags, confidence = decoded(self.network, encoded)
         return Given([[self.tags[tag] for tag in own] for own in tags], confidence)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number that was learned, by name."""
-        weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return weights | self.encoding.tensors() | self.baselines.tensors()
-
-    def extras(self) -> dict[str, Any]:
-        """Everything else, fit for JSON."""
-        return {
-            "tags": list(self.tags),
-            "constrained": self.constrained,
-            "sizes": self.network.sizes._asdict(),
-            "encoding": self.encoding.extras(),
-            "baselines": self.baselines.extras(),
-        }
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle, settings: TaggerSettings) -> Self:
-        """What `tensors` and `extras` say."""
-        extras, tensors = bundle.model, bundle.tensors
-        network = make_network(settings, Sizes(**extras["sizes"]), extras["tags"], extras["constrained"])
-        bundle.load_into(network, prefix="network.")
-        words = settings.inputs == "words"
-        return cls(
-            settings,
-            tuple(extras["tags"]),
-            extras["constrained"],
-            WordEncoding.from_saved(extras["encoding"]) if words else NumberEncoding.from_saved(tensors),
-            network.eval(),
-            Baselines.from_saved(extras["tags"], tensors, extras["baselines"]),
-        )
-
-
-def make_network(
-    settings: TaggerSettings, sizes: Sizes, tags: list[str] | tuple[str, ...], constrained: bool
-) -> TaggingNetwork:
-    """A network, untrained."""
-    scheme = settings.scheme
-    steps = allowed(tags, scheme) if constrained and scheme is not None and scheme != "none" else None
-    return TaggingNetwork(settings, sizes, steps)
 
 
 def with_tags(encoded: Encoded, sequences: TaggedSequences, tags: tuple[str, ...]) -> Encoded:
@@ -114,7 +94,7 @@ def decoded(network: TaggingNetwork, encoded: Encoded) -> tuple[list[list[int]],
     confidence = [np.zeros(0) for _ in range(len(encoded))]
     device = next(network.parameters()).device
     for rows, batch in _batches(encoded):
-        best, probability = (tensor.cpu() for tensor in network.decode(batch.to(device)))
+        best, probability = (tensor.cpu() for tensor in network.decode(moved(batch, device)))
         for row, own, sure, length in zip(rows, best, probability.double(), batch.lengths.tolist(), strict=True):
             tags[row], confidence[row] = own[:length].tolist(), sure[:length].numpy()
     return tags, confidence
