@@ -9,7 +9,7 @@ import pytest
 from command import error_of, run
 
 from ostinato import SequenceTagger
-from ostinato.cli.tasks.tagger import NAMED
+from ostinato.cli.options import options_of
 from ostinato.data.conll import write_conll
 from ostinato.demos import tags
 from ostinato.demos.data.name_sentences import name_sentences
@@ -47,7 +47,7 @@ def test_the_help_lists_every_setting():
     shown = " ".join(run("fit", "tagger", "--help", columns=200).out.split())
     options, listed = shown.split("--set: the model")
     for name in TaggerSettings.model_fields:
-        if name in NAMED:
+        if name in options_of(TaggerSettings):
             assert f"--{name.removesuffix('s') if name == 'features' else name.replace('_', '-')} " in options
         else:
             assert f" {name} " in listed

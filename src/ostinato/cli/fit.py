@@ -56,7 +56,7 @@ class FitCommand(TyperCommand):
         screen().print(all_settings(self.verb.settings_class, every=self.every))
 
 
-OLD = {"forecaster": "forecaster", "tagger": "tagger", "chatbot": "chatbot"}
+OLD = {"forecaster": "forecaster", "chatbot": "chatbot"}
 OLD |= {"translator": "translator"}
 
 

@@ -77,7 +77,7 @@ def _of_field(name: str, field: FieldInfo, option: Option) -> Parameter:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    return "" if value in (None, False, ()) else escape(f" [default: {spelled(value)}]")
+    return "" if value is None or value is False or value == () else escape(f" [default: {spelled(value)}]")
 
 
 def _kind(annotation: Any) -> Any:

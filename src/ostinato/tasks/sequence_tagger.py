@@ -15,7 +15,7 @@ from ostinato.data.tagged_steps import read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Numbers
-from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.fitting import evenly
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -66,6 +66,17 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
 
     settings_class: ClassVar = TaggerSettings
     model_class: ClassVar = TaggerModel
+    data_help: ClassVar = (
+        "Sentences: a text file of one word per line with its tag in a column beside it, and a blank line after each "
+        "sentence (CoNLL), or a folder of such files. Numbers: a CSV or Parquet file, one row per step."
+    )
+    fit_help: ClassVar = """Train a tagger: a tag for every word of a sentence, or every step of a sequence of numbers.
+
+    Prints its scores on held-out data next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit tagger names.conll --test names-test.conll --out model/
+    """
 
     def read(self, data: TaggedSource, *, tags: bool = True) -> TaggedSequences:
         """Reads sequences as the settings say, so that they can be looked at or split.
@@ -239,6 +250,16 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
                 "count": [row.there for row in rows.values()],
             }
         )
+
+    def details(self, data: TaggedSource) -> str:
+        """The report, in per cent."""
+        table = self.report(data)
+        shown = table.assign(**{name: (100 * table[name]).round(1) for name in ("precision", "recall", "f1")})
+        return f"In per cent, by kind:\n\n{shown.to_string(index=False)}"
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Tagging."""
+        return tuple(step._replace(label="Tag with") for step in super().next_steps(out, data))
 
     def sample_loss(self, data: TaggedSource) -> Callable[[], Tensor]:
         model = self.model

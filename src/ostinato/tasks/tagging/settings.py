@@ -1,13 +1,14 @@
 """Every choice a SequenceTagger leaves to its user."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ostinato.data.conll import ConllColumns, ConllFormat
 from ostinato.data.tagged import StepColumns
 from ostinato.engine import BackendName
-from ostinato.tasks.settings import NetworkSettings
+from ostinato.tasks.settings import ColumnNames, NetworkSettings
+from ostinato.training import DATA, MODEL, Option
 
 WORDS_ONLY = (
     "format",
@@ -43,22 +44,45 @@ class TaggerSettings(NetworkSettings):
         description="What is tagged: the words of sentences, or numbers over time. None: numbers for a table (a "
         "DataFrame, or a file that ends in .csv, .parquet or .pq), else words.",
     )
-    format: ConllFormat = Field(
+    format: Annotated[ConllFormat, Option("NAME", DATA, "Words: how files are read, conll or conllu.")] = Field(
         "conll",
         description="Words: how files are read. conllu knows comments, and words that stand for several, and takes "
         "words from column 2 and tags from column 4 unless told otherwise.",
     )
-    token_column: int | None = Field(None, ge=1, description="Column of the words, counted from 1; None: the first.")
-    tag_column: int | None = Field(None, ge=1, description="Column of the tags, counted from 1; None: the last.")
+    token_column: Annotated[int | None, Option("N", DATA)] = Field(
+        None,
+        ge=1,
+        description="Words: column they stand in, counted from 1; the first unless given, of conllu the second.",
+    )
+    tag_column: Annotated[int | None, Option("N", DATA)] = Field(
+        None, ge=1, description="Words: column of their tags; the last unless given, of conllu the fourth."
+    )
     scheme: Literal["bio", "iob1", "iobes", "none"] | None = Field(
         None, description="Words: how tags mark entities, by which they are scored; none: not at all. None: found out."
     )
-    id: str | None = Field(None, description="Numbers: column that tells the sequences apart; None: found by name.")
-    time: str | None = Field(None, description="Numbers: column that orders the steps; None: found by name.")
-    label: str | None = Field(None, description="Numbers: column of the tags; None: found by name.")
-    features: tuple[str, ...] = Field((), description="Numbers: columns to tag by; empty: all others.")
+    id: Annotated[str | None, Option("COLUMN", DATA)] = Field(
+        None, description="Numbers: column that tells the sequences apart; found by name unless given."
+    )
+    time: Annotated[str | None, Option("COLUMN", DATA)] = Field(
+        None, description="Numbers: column that orders the steps; found by name unless given."
+    )
+    label: Annotated[str | None, Option("COLUMN", DATA)] = Field(
+        None, description="Numbers: column of the tags; found by name unless given."
+    )
+    features: Annotated[
+        ColumnNames,
+        Option(
+            "COLUMN",
+            DATA,
+            "Numbers: a column to tag by; repeatable. Without it: all that have no other part.",
+            "feature",
+        ),
+    ] = Field((), description="Numbers: columns to tag by; empty: all others.")
 
-    decoder: Literal["crf", "softmax"] = Field(
+    decoder: Annotated[
+        Literal["crf", "softmax"],
+        Option("NAME", MODEL, "crf: the tags of a sequence are chosen together; softmax: each by itself."),
+    ] = Field(
         "crf",
         description="How tags are chosen: all of a sequence together by a conditional random field, which learns which "
         "follow which and never breaks the scheme, or each by itself.",
@@ -89,11 +113,6 @@ class TaggerSettings(NetworkSettings):
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="Share of the sequences kept out of training to choose when to stop."
     )
-
-    @field_validator("features", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
