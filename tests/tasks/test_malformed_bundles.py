@@ -2,9 +2,11 @@
 
 import copy
 import json
+import threading
 from contextlib import suppress
 
 import pytest
+import torch
 from classify_scenario import TINY, reviews, waves
 from tagger_scenario import TINY as TINY_TAGGER
 from tagger_scenario import moves, sentences
@@ -92,3 +94,32 @@ def test_sizes_are_compared_before_anything_is_allocated(saved):
         (folder / MANIFEST).write_text(json.dumps(manifest))
         with pytest.raises(OstinatoError, match="do not fit its settings"):
             ostinato.load(folder)
+
+
+def test_weights_that_are_not_finite_do_not_load(tmp_path):
+    model = SequenceClassifier(**TINY | {"epochs": 1}).fit(reviews())
+    with torch.no_grad():
+        next(model.model.network.parameters())[0, 0] = float("nan")
+    model.save(tmp_path)
+    with pytest.raises(OstinatoError, match=r"the weights network\..* hold numbers that are not finite"):
+        ostinato.load(tmp_path)
+
+
+def test_a_load_during_saves_reads_one_of_them(tmp_path):
+    models = [SequenceClassifier(**TINY | {"epochs": 1}, seed=seed).fit(reviews()) for seed in (0, 1)]
+    models[0].save(tmp_path)
+    done = threading.Event()
+
+    def save_again_and_again():
+        while not done.is_set():
+            for model in models:
+                model.save(tmp_path)
+
+    saving = threading.Thread(target=save_again_and_again)
+    saving.start()
+    try:
+        seeds = {SequenceClassifier.load(tmp_path).settings.seed for _ in range(40)}
+    finally:
+        done.set()
+        saving.join()
+    assert seeds <= {0, 1}
