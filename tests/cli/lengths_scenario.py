@@ -47,7 +47,10 @@ class Lengths(Estimator[LengthsSettings, list, LengthsModel]):
     """
 
     def read(self, data):
-        return data if isinstance(data, list) else Path(data).read_text().splitlines()
+        if isinstance(data, list):
+            return data
+        files = data if isinstance(data, tuple) else (data,)
+        return [line for file in files for line in Path(file).read_text().splitlines()]
 
     def split(self, records, share):
         kept = len(records) - round(share * len(records))

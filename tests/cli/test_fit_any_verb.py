@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import error_of, run
+from lengths_scenario import Lengths
 
 import ostinato
 from ostinato.tasks.registry import REGISTRY, Entry
@@ -33,7 +34,7 @@ def shown(columns=120):
 
 
 def test_it_is_listed_without_being_imported(monkeypatch):
-    monkeypatch.delitem(sys.modules, "lengths_scenario", raising=False)
+    monkeypatch.delitem(sys.modules, "lengths_scenario")
     assert "How long a line is." in run("fit", "--help", columns=120).out
     assert "lengths_scenario" not in sys.modules
     assert "Did you mean 'lengths'?" in error_of("fit", "length", "lines.txt")
@@ -109,3 +110,16 @@ def test_a_saved_model_is_replaced_only_by_force(lines, tmp_path, monkeypatch):
     assert (tmp_path / "model" / "bundle.json").read_bytes() == before
     assert run(*command, "--seed=1", "--force").code == 0
     assert settings_of(tmp_path / "model")["seed"] == 1
+
+
+def test_data_of_two_files_come_twice_wherever_data_come(lines, tmp_path, monkeypatch):
+    monkeypatch.setattr(Lengths, "files", 2)
+    others = ["--test", lines, "--test", lines, "--validation", lines, "--validation", lines]
+    ended = run("fit", "lengths", lines, lines, "--out", tmp_path / "model", *others, columns=500)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Scores on {lines} and {lines}, 40 lines:" in ended.out
+    assert "Twice for two files whose lines correspond." in shown()
+    out = ["--out", tmp_path / "other"]
+    assert error_of("fit", "lengths", lines, lines, lines, *out).startswith("DATA: 3 files: give one, or 2 whose lines")
+    assert "--test: 3 files" in error_of("fit", "lengths", lines, *out, *others[:4], "--test", lines)
+    assert not (tmp_path / "other").exists()
