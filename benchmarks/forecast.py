@@ -66,7 +66,7 @@ def main() -> None:
     print(f"{arguments.dataset}, horizon {arguments.horizon}, seed {arguments.seed}: {settings}", flush=True)
     began = time.perf_counter()
     forecaster = Forecaster(target=tuple(columns), **settings)
-    forecaster.fit(frame.iloc[:train], frame.iloc[train:validation])
+    forecaster.fit(frame.iloc[:train], validation=frame.iloc[train:validation])
     seconds = time.perf_counter() - began
     table = forecaster.evaluate(frame)
     print(f"{forecaster.summary()} Trained in {seconds:.0f} s on {arguments.num_threads} threads.")

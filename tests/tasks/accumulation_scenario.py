@@ -19,10 +19,10 @@ from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import classifier_loss
 from ostinato.tasks.dialogue.network import DialogueNetwork
 from ostinato.tasks.dialogue.settings import ChatbotSettings
-from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.standardise import Standardiser
+from ostinato.tasks.forecasting.train import forecast_loss
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.train import language_loss

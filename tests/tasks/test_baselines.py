@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.errors import OstinatoError
+from ostinato.parts import put_together, taken_apart
 from ostinato.tasks.forecasting import baselines as module
 from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines, fit_baselines
 from ostinato.tasks.forecasting.ridge import PENALTIES
@@ -208,8 +209,11 @@ def test_batches_of_any_size_fit_the_same_baselines(cuts, limit):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESIDUAL_WINDOWS", limit)
         whole, parts = fit([batch], 8, 3, season_length=4), fit(pieces(batch, *sorted(cuts)), 8, 3, season_length=4)
-    for name, value in whole.state().items():
-        np.testing.assert_allclose(parts.state()[name], value, atol=1e-9)
+    (tensors, _), (others, _) = (taken_apart(each, Baselines) for each in (whole, parts))
+    assert tensors.keys() == others.keys()
+    for name, tensor in tensors.items():
+        np.testing.assert_allclose(others[name], tensor, atol=1e-9)
+    assert parts.ridge.penalty == pytest.approx(whole.ridge.penalty)
 
 
 def test_the_sample_of_many_windows_is_uniform_over_the_stream(monkeypatch):
@@ -233,11 +237,16 @@ def test_a_step_that_is_never_observed_takes_the_quantiles_of_all_steps():
     np.testing.assert_allclose(fitted.residuals["naive"][2], np.quantile(pool, LEVELS, method="weibull"))
 
 
-def test_a_state_and_settings_restore_the_same_forecasts():
+def restored(fitted):
+    """From tensors and JSON, as a saved model has them."""
+    tensors, content = taken_apart(fitted, Baselines)
+    return put_together(Baselines, tensors, json.loads(json.dumps(content)))
+
+
+def test_what_is_saved_restores_the_same_forecasts():
     batch = windows(SEASONAL + noise(3, 120), 9, 5)
     fitted = fit([batch], 9, 5, season_length=4)
-    state = {name: np.array(value) for name, value in fitted.state().items()}
-    again = Baselines.from_state(state, **json.loads(json.dumps(fitted.settings)))
+    again = restored(fitted)
     assert again.names == fitted.names
     for name in fitted.names:
         for ours, theirs in zip(again.forecast(name, batch), fitted.forecast(name, batch), strict=True):
@@ -247,7 +256,7 @@ def test_a_state_and_settings_restore_the_same_forecasts():
 def test_baselines_without_ridge_are_restored_without_ridge():
     batch = windows(noise(3, 20), 4, 2)
     fitted = fit([batch._replace(observed=np.broadcast_to([True, False], batch.target.shape))], 4, 2)
-    assert Baselines.from_state(fitted.state(), **fitted.settings).names == ("naive", "drift")
+    assert restored(fitted).names == ("naive", "drift")
 
 
 def test_training_windows_without_any_observed_target_are_refused():

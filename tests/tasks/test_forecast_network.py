@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from ostinato.cells import CELLS
 from ostinato.data import Panel, PanelSpec, Windows
-from ostinato.tasks.forecasting.loss import forecast_loss
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.standardise import Standardiser
+from ostinato.tasks.forecasting.train import forecast_loss
 
 CASES = [
     {"decoding": "parallel"},

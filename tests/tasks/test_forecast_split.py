@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ostinato.data import Panel, PanelSpec
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.tasks.forecasting.split import Split, continued
+from ostinato.tasks.forecasting.split import PanelPart, continued
 
 
 def panel_of(lengths):
@@ -25,6 +25,13 @@ def target_rows(windows):
     for series, origin in zip(windows.series, windows.origin, strict=True):
         place = origin - windows.panel.offsets[series]
         yield series, range(place + 1, place + 1 + windows.horizon)
+
+
+def parts_of(panel, horizon, validation, holdout):
+    """Rows for training, for choosing when to stop and for the score, cut off as `Forecaster.fit` does."""
+    whole = PanelPart.whole(panel)
+    seen, unseen = whole.cut(holdout, horizon) if holdout else (whole, PanelPart(panel, whole.end, whole.end))
+    return *seen.cut(validation, horizon), unseen
 
 
 @st.composite
@@ -45,11 +52,11 @@ def cases(draw):
 def test_no_target_of_one_part_lies_in_another(case, stride):
     lengths, horizon, window, validation, holdout = case
     panel, chosen = panel_of(lengths), ForecasterSettings(horizon=horizon, window=window)
-    split = Split.by_share(panel.lengths, horizon, validation, holdout)
+    training, judged, unseen = parts_of(panel, horizon, validation, holdout)
     parts = {
-        "training": (split.training(panel, chosen, 1), np.zeros_like(split.train), split.train),
-        "validation": (split.validation(panel, chosen), split.train, split.seen),
-        "test": (split.test(panel, chosen, stride), split.seen, panel.lengths),
+        "training": (training.windows(panel, chosen), np.zeros_like(training.end), training.end),
+        "validation": (judged.windows(panel, chosen), training.end, judged.end),
+        "test": (unseen.windows(panel, chosen, stride=stride), judged.end, panel.lengths),
     }
     for name, (windows, first, end) in parts.items():
         found = list(target_rows(windows))
@@ -70,24 +77,24 @@ def test_no_target_of_one_part_lies_in_another(case, stride):
 )
 def test_both_parts_have_at_least_their_share_and_a_horizon(lengths, horizon, validation, holdout):
     lengths = np.array(lengths)
-    split = Split.by_share(lengths, horizon, validation, holdout)
-    unseen, validated = lengths - split.seen, split.seen - split.train
+    training, judged, _ = parts_of(panel_of(lengths), horizon, validation, holdout)
+    unseen, validated = lengths - judged.end, judged.end - training.end
     assert (unseen >= holdout * lengths).all()
-    assert (validated >= validation * split.seen).all()
+    assert (validated >= validation * judged.end).all()
     assert (unseen >= horizon).all()
     assert (validated >= horizon).all()
     assert (unseen <= np.maximum(holdout * lengths + 1, horizon)).all()
 
 
 def test_without_a_holdout_all_is_seen_and_the_usual_shares_are_seventy_ten_and_twenty():
-    assert Split.by_share(np.array([100]), 5, 0.125, 0.0).seen.tolist() == [100]
-    split = Split.by_share(np.array([1000]), 5, 0.125, 0.2)
-    assert (split.train[0], split.seen[0]) == (700, 800)
+    assert parts_of(panel_of([100]), 5, 0.125, 0.0)[1].end.tolist() == [100]
+    training, judged, _ = parts_of(panel_of([1000]), 5, 0.125, 0.2)
+    assert (training.end[0], judged.start[0], judged.end[0]) == (700, 700, 800)
 
 
 def test_a_training_window_has_the_context_asked_for():
     panel, chosen = panel_of([30]), ForecasterSettings(horizon=3, window=8)
-    windows = Split.by_share(panel.lengths, 3, 0.2, 0.0).training(panel, chosen, 5)
+    windows = parts_of(panel, 3, 0.2, 0.0)[0].windows(panel, chosen, minimum_context=5)
     assert windows.gather(np.arange(len(windows))).lengths.min() == 5
 
 

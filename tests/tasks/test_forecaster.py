@@ -1,5 +1,7 @@
 """The Forecaster from a table to forecasts and scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from forecast_scenario import COVARIATES, TINY, Leaky, ahead, long, wide
 
 from ostinato import Forecaster, OstinatoError
 from ostinato.demos.data import load_embedded
-from ostinato.tasks.forecasting.fitted import Fitted
+from ostinato.tasks.forecasting.settings import ForecasterSettings
 
 LEVELS = ["q0.1", "q0.5", "q0.9"]
 
@@ -80,12 +82,12 @@ def test_one_series_gets_a_row_for_each_step_after_its_end(single):
 
 
 def test_quantiles_are_sorted_also_where_the_network_crosses_them(single):
-    fitted = single._fitted
+    model = single.model
     torch.manual_seed(0)
-    wild = Fitted(**vars(fitted) | {"network": type(fitted.network)(fitted.settings, fitted.network.sizes).eval()})
+    wild = replace(model, network=model.build(model.settings, {"sizes": model.sizes}).eval())
     frame = wide()
     crossing = Forecaster(**TINY)
-    crossing.settings, crossing._fitted = single.settings, wild
+    crossing.settings, crossing._model = single.settings, wild
     assert (numbers(crossing.predict(frame))[LEVELS].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
     outputs = []
     wild.network.register_forward_hook(lambda _, inputs, output: outputs.append(output))
@@ -301,26 +303,26 @@ def test_of_a_new_series_the_first_window_only_measures_its_units():
 
 def test_validation_data_decide_when_to_stop_and_go_on_where_the_training_data_end():
     frame = wide()
-    forecaster = Forecaster(**TINY).fit(frame[:60], frame[60:75])
+    forecaster = Forecaster(**TINY).fit(frame[:60], validation=frame[60:75])
     assert forecaster.evaluate(frame).count == 90 - 75 - 5 + 1
     with pytest.raises(OstinatoError, match=r"'y' begin at 2024-03-07, and must go on .* at 2024-03-06"):
-        Forecaster(**TINY).fit(frame[:60], frame[61:75])
+        Forecaster(**TINY).fit(frame[:60], validation=frame[61:75])
     with pytest.raises(OstinatoError, match="validation data or a holdout, not both"):
-        Forecaster(**TINY).fit(frame[:60], frame[60:75], holdout=0.1)
+        Forecaster(**TINY).fit(frame[:60], validation=frame[60:75], holdout=0.1)
     with pytest.raises(OstinatoError, match="the validation part has no observed value to forecast"):
-        Forecaster(**TINY).fit(frame[:60], frame[60:64])
+        Forecaster(**TINY).fit(frame[:60], validation=frame[60:64])
 
 
 def test_a_share_for_validation_does_what_the_same_rows_as_validation_data_do():
     frame = wide(80)
     first = Forecaster(**TINY).fit(frame)  # an eighth of 80 rows is 10
-    second = Forecaster(**TINY).fit(frame[:70], frame[70:])
+    second = Forecaster(**TINY).fit(frame[:70], validation=frame[70:])
     assert_same(first.predict(frame), second.predict(frame))
 
 
 def test_validation_data_without_times_are_counted_on():
     frame = wide()[["y"]]
-    forecaster = Forecaster(**TINY).fit(frame[:60], frame[60:75])
+    forecaster = Forecaster(**TINY).fit(frame[:60], validation=frame[60:75])
     assert forecaster.evaluate(frame).count == 90 - 75 - 5 + 1
 
 
@@ -341,9 +343,7 @@ def test_window_season_and_segment_are_found_where_they_are_not_given():
 
 def test_the_segment_found_leaves_twelve_segments():
     for window in range(2, 200):
-        forecaster = Forecaster(**TINY | {"window": window, "horizon": 1, "epochs": 1})
-        panel, split = forecaster._read(wide(300), None, 0.0)
-        segment = forecaster._resolved(panel, split).segment
+        segment = ForecasterSettings(window=window, horizon=1).resolved(season_length=7, rows=300).segment
         assert window % segment == 0
         assert segment == 1 or window // segment >= 12
 
@@ -441,7 +441,7 @@ def test_any_frequency_is_walked_on():
 
 
 def weights(forecaster):
-    return forecaster._fitted.network.state_dict()
+    return forecaster.model.network.state_dict()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others():

@@ -8,11 +8,13 @@ from contextlib import suppress
 import pytest
 import torch
 from classify_scenario import TINY, reviews, waves
+from forecast_scenario import COVARIATES, long
+from forecast_scenario import TINY as TINY_FORECASTER
 from tagger_scenario import TINY as TINY_TAGGER
 from tagger_scenario import moves, sentences
 
 import ostinato
-from ostinato import LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger
+from ostinato import Forecaster, LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger
 from ostinato.bundle import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
@@ -24,6 +26,10 @@ def classifier():
 
 def numbers():
     return SequenceClassifier(hidden_size=4, epochs=1).fit(waves(40))
+
+
+def forecaster():
+    return Forecaster(**TINY_FORECASTER | COVARIATES | {"epochs": 1, "series_embedding": 2}).fit(long())
 
 
 def language_model():
@@ -39,6 +45,7 @@ def tagger_of_numbers():
 
 
 MODELS = {
+    "forecaster": forecaster,
     "tagger": tagger,
     "tagger of numbers": tagger_of_numbers,
     "language model": language_model,

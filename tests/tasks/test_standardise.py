@@ -152,8 +152,8 @@ def test_what_comes_after_the_training_rows_changes_no_statistic(seed):
     for log in (False, True):
         first, second = (Standardiser.fit(each, ends, log=log, season_length=7) for each in (panel, other))
         assert_same(first.scales, second.scales)
-        for name, moments in first.covariates.items():
-            np.testing.assert_array_equal(moments, second.covariates[name])
+        for moments, theirs in zip(first.covariates, second.covariates, strict=True):
+            np.testing.assert_array_equal(moments, theirs)
 
 
 def test_covariates_are_standardised_by_their_observed_training_values_and_zero_where_missing():

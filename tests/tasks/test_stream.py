@@ -155,7 +155,7 @@ def test_the_state_does_not_grow():
     stream = forecaster.stream(wide(60))
 
     def sizes():
-        return {name: np.shape(part) for name, part in vars(stream).items() if name not in ("_fitted", "_scales")}
+        return {name: np.shape(part) for name, part in vars(stream).items() if name not in ("_model", "_scales")}
 
     stream.update(100.0)
     before = sizes()
@@ -169,7 +169,7 @@ def test_the_state_does_not_grow():
 
 
 def assert_refused(stream, message, *y, **arguments):
-    before = {name: copy.deepcopy(part) for name, part in vars(stream).items() if name != "_fitted"}
+    before = {name: copy.deepcopy(part) for name, part in vars(stream).items() if name != "_model"}
     with pytest.raises(OstinatoError, match=message) as caught:
         stream.update(*y, **arguments)
     assert "\n" not in str(caught.value)

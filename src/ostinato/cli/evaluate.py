@@ -20,7 +20,10 @@ def evaluate(
         ),
     ],
     stride: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Forecasters: steps from one forecast to the next; 1.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Forecasters: steps from one forecast to the next; as in training unless given."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
 ) -> None:
@@ -38,7 +41,7 @@ def evaluate(
     estimator = load(model)
     if isinstance(estimator, Forecaster):
         title = "Backtest after the rows the model was fitted on"
-        scores = estimator.evaluate(data, stride=stride or 1)
+        scores = estimator.evaluate(data, stride=stride)
     elif stride is not None:
         raise OstinatoError(f"--stride is for forecasters; {model} is a {type(estimator).__name__}")
     else:

@@ -11,13 +11,10 @@ from rich.markup import escape
 
 from ostinato.cli.listing import choices, option_of, spelled
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import MODEL, Option, TrainingSettings
+from ostinato.training import MODEL, SCORE, Option, TrainingSettings
 
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
-
-SCORE = "Options: stopping and scoring"
-"""Title of a group of options in the help."""
 
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 VALIDATION = "Data that choose when to stop; without it a share of DATA does."

@@ -191,7 +191,7 @@ def read_table(source: Source) -> Table:
     if isinstance(source, Table):
         return source
     if isinstance(source, pd.DataFrame):
-        return _from_frame(source)
+        return read_frame(source)
     path = Path(source)
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a CSV or Parquet file")
@@ -207,8 +207,8 @@ def read_table(source: Source) -> Table:
     return Table(parsed.frame, str(path), parsed.lines, decimal_comma=parsed.delimiter != ",")
 
 
-def _from_frame(frame: pd.DataFrame) -> Table:
-    origin = "the DataFrame"
+def read_frame(frame: pd.DataFrame, origin: str = "the DataFrame") -> Table:
+    """A table of a DataFrame, see `read_table`; errors call it by its origin."""
     if frame.columns.nlevels > 1:
         raise OstinatoError(f"{origin}: columns have {frame.columns.nlevels} levels: give each column one name")
     index = frame.index

@@ -5,51 +5,52 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ostinato.bundle import Bundle
-from ostinato.data import Panel, PanelSpec, WindowBatch, Windows, check_leakage
+from ostinato.data import Panel, WindowBatch, check_leakage
+from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
-from ostinato.tasks.fitting import drop_checkpoints, evenly
-from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest, batches
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.fitting import evenly
+from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
 from ostinato.tasks.forecasting.baselines import fit_baselines
-from ostinato.tasks.forecasting.fitted import Fitted
-from ostinato.tasks.forecasting.loss import forecast_loss
-from ostinato.tasks.forecasting.plot import MOST_SERIES, SeriesForecast, plot_forecast
+from ostinato.tasks.forecasting.model import ForecasterModel
+from ostinato.tasks.forecasting.network import Sizes
+from ostinato.tasks.forecasting.plot import forecasts_to_draw, plot_forecast
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.tasks.forecasting.split import Split, continued
+from ostinato.tasks.forecasting.split import PanelPart, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
-from ostinato.tasks.forecasting.train import train
-from ostinato.tasks.old_estimator import Estimator
+from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
 from ostinato.tasks.plot import save_plot
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import DistributedContext, TrainingLogger
-
-Array = npt.NDArray[np.float64]
+from ostinato.training import DistributedContext, LossSum, TrainingLogger, moved
 
 EPOCH_BATCHES = 16
 """Batches of an epoch that a default batch size leaves at least, however few windows there are."""
 
+CALIBRATION_WINDOWS = 2048
+"""Training windows on which a network's input and output scales are measured."""
 
-class Forecaster(Estimator[ForecasterSettings, Fitted]):
+
+class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     """Forecasts one series, or thousands with one global model.
 
-    Reads CSV, Parquet or DataFrames, long (``unique_id, ds, y``) or wide (see `ostinato.data.PanelSpec`). Each window
-    of the past becomes quantiles of every step of the horizon at once (Wen et al. 2017, "A Multi-Horizon Quantile
-    Recurrent Forecaster"); `evaluate` scores them in a rolling-origin backtest next to baselines fitted on the same
-    rows.
+    Reads CSV, Parquet or DataFrames, long (``unique_id, ds, y``) or wide (see `ostinato.data.PanelSpec`), and series
+    alone: a pandas Series, an array ``(time,)`` or ``(time, series)``. Each window of the past becomes quantiles of
+    every step of the horizon at once (Wen et al. 2017, "A Multi-Horizon Quantile Recurrent Forecaster"); `evaluate`
+    scores them in a rolling-origin backtest next to baselines fitted on the same rows.
 
     Args:
         settings: See `ForecasterSettings`.
 
     Attributes:
-        settings: As given, or with what `fit` found out in place of None (window, segment, season).
+        settings: As given, or with what `fit` found out in place of None (window, segment, season_length).
         metrics: The last backtest's scores, None before.
         notes: What was found and done when the training data were read.
 
@@ -67,17 +68,28 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
     """
 
     settings_class: ClassVar = ForecasterSettings
-    settings: ForecasterSettings
+    model_class: ClassVar = ForecasterModel
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._given = self.settings
+    fit_help: ClassVar = """\
+    Train a forecaster: quantiles of the next steps of one series, or of thousands with one model.
+
+    Prints its scores on the held-out end of each series next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit forecaster sales.csv --target y --horizon 24 --out model/
+    """
+    data_help: ClassVar = (
+        "CSV or Parquet file, in time order: one column per series, or long with a column that names them."
+    )
+    held_out_of: ClassVar = "of each series"
+    scores_title: ClassVar = "Backtest"
 
     def fit(
         self,
-        data: Source,
-        validation: Source | None = None,
+        data: SeriesSource | PanelPart,
+        y: Any = None,
         *,
+        validation: SeriesSource | None = None,
         holdout: float = 0.0,
         folder: str | Path | None = None,
         resume: bool = False,
@@ -86,8 +98,9 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         """Trains the network and fits the baselines.
 
         Args:
-            data: A CSV or Parquet file, or a DataFrame.
-            validation: A table that goes on where `data` ends, which chooses when to stop; by default the last
+            data: A CSV or Parquet file, a DataFrame, a Series or an array ``(time,)`` or ``(time, series)``.
+            y: Nothing: the series are what is learned.
+            validation: Rows that go on where `data` ends, which choose when to stop; by default the last
                 `validation_share` of each series of `data` does.
             holdout: Share of each series' end that training never sees, for `evaluate`. Not with `validation`.
             folder: Where checkpoints are written while training goes on; None for nowhere.
@@ -102,93 +115,104 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
             TrainingDiverged: The loss or a gradient is not finite.
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
-        panel, split = self._read(data, validation, holdout)
-        settings = self._resolved(panel, split)
-        ends = panel.offsets[:-1] + split.train
-        standardiser = Standardiser.fit(
-            panel, ends, log=settings.returns == "log", season_length=_known(settings.season_length)
-        )
-        unit = standardiser.transform(panel, standardiser.scales)
-        shortest = int(split.train.min()) - settings.horizon
-        training = split.training(unit, settings, min(_known(settings.window), shortest))
-        validating = split.validation(unit, settings)
-        for part, name in ((training, "training"), (validating, "validation")):
-            if not len(part):
-                raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
-        if "batch_size" not in self._given.model_fields_set:
-            fewer = max(len(training) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
-            settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
-        network = train(settings, training, validating, folder, resume, logger)
-        baselines = fit_baselines(
-            BaselineBatches(training, standardiser.scales),
-            BaselineBatches(validating, standardiser.scales),
-            window=_known(settings.window),
-            horizon=settings.horizon,
-            season_length=_known(settings.season_length),
-            levels=settings.quantiles if settings.output == "quantiles" else (),
-        )
-        last_seen = panel.times[panel.offsets[:-1] + split.seen - 1].astype(np.int64)
-        self._fitted = Fitted(settings, network, panel.spec, standardiser, baselines, last_seen)
-        self.settings, self.notes, self.metrics = settings, panel.notes, None
-        drop_checkpoints(folder)
-        return self
+        training, _ = self.hold_out(self.read(data), holdout)
+        return super().fit(training, y, validation=validation, folder=folder, resume=resume, logger=logger)
 
-    def _read(self, data: Source, validation: Source | None, holdout: float) -> tuple[Panel, Split]:
-        """The checked panel, validation rows included, and which rows are for what."""
-        settings = self._given
-        if not 0 <= holdout < 1:
-            raise OstinatoError(f"holdout must be a share of at least 0 and below 1, got {holdout}")
-        if validation is not None and holdout:
+    def read(self, data: SeriesSource | PanelPart) -> PanelPart:
+        """The checked series, as `fit` reads them.
+
+        Args:
+            data: As for `fit`; what is read already is given back.
+
+        Raises:
+            OstinatoError: For anything wrong with them, with file, row and column.
+        """
+        if isinstance(data, PanelPart):
+            return data
+        return PanelPart.whole(Panel.from_table(series_table(data), self._given.spec))
+
+    def read_validation(self, data: SeriesSource, training: PanelPart) -> PanelPart:
+        if not training.is_whole:
             raise OstinatoError(
                 "give validation data or a holdout, not both: validation data end where the test begins"
             )
-        spec = PanelSpec(
-            time=settings.time,
-            id=settings.id,
-            target=settings.target or None,
-            past=settings.past,
-            future=settings.future,
-            static=settings.static,
-            frequency=settings.frequency,
-        )
-        panel = Panel.from_table(data, spec)
-        if validation is None:
-            split = Split.by_share(panel.lengths, settings.horizon, settings.validation_share, holdout)
-        else:
-            trained = panel.lengths
-            panel = continued(panel, Panel.from_table(validation, panel.spec))
-            split = Split(trained, panel.lengths)
-        needed = settings.horizon + 2
-        if (split.train < needed).any():
-            number = int(np.argmin(split.train))
-            raise OstinatoError(
-                f"series {str(panel.ids[number])!r} has {panel.lengths[number]} rows, of which "
-                f"{max(split.train[number], 0)} are left for training, and a horizon of {settings.horizon} needs at "
-                f"least {needed}: give more rows, ask for a shorter horizon, a smaller holdout or validation_share, or "
-                "leave the series out"
+        later = Panel.from_table(series_table(data), training.panel.spec)
+        panel = continued(training.panel, later)
+        return PanelPart(panel, training.end, panel.lengths)
+
+    def split(self, records: PanelPart, share: float) -> tuple[PanelPart, PanelPart]:
+        return records.cut(share, self._given.horizon)
+
+    @classmethod
+    def holdout_share(cls, *, validation: bool) -> float:
+        return 0.0 if validation else 0.2
+
+    def hold_out(self, records: PanelPart, share: float) -> tuple[PanelPart, PanelPart]:
+        """What to fit on, without that share of each series' end, and what `evaluate` scores: all rows.
+
+        Raises:
+            OstinatoError: The share is not at least 0 and below 1.
+        """
+        if not 0 <= share < 1:
+            raise OstinatoError(f"holdout must be a share of at least 0 and below 1, got {share}")
+        return self.split(records, share)[0] if share else records, records
+
+    def prepare(
+        self, training: PanelPart, validation: PanelPart, *, folder: Path | None
+    ) -> Prepared[WindowBatch, ForecasterModel]:
+        training.require(self._given.horizon)
+        panel = validation.panel  # with the rows of validation data, where they were given
+        check_leakage(panel, self._given.horizon)
+        settings = self._given.resolved(panel.frequency.season_length, int(np.median(training.end)))
+        window, season_length = _known(settings.window), _known(settings.season_length)
+        ends = panel.offsets[:-1] + training.end
+        standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season_length=season_length)
+        unit = standardiser.transform(panel, standardiser.scales)
+        shortest = int(training.end.min()) - settings.horizon
+        learned = training.windows(unit, settings, minimum_context=min(window, shortest))
+        judged = validation.windows(unit, settings)
+        for part, name in ((learned, "training"), (judged, "validation")):
+            if not len(part):
+                raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
+        if "batch_size" not in self._given.model_fields_set:
+            fewer = max(len(learned) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
+            settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
+        names = panel.names
+        sizes = Sizes(len(names.past), len(learned.known_names), len(names.static), len(panel))
+        network = ForecasterModel.build(settings, {"sizes": sizes})
+        some = np.random.default_rng(settings.seed).permutation(len(learned))[:CALIBRATION_WINDOWS]
+        network.calibrate(learned.gather(some))
+
+        def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
+            return forecast_loss(settings, model(batch), batch)
+
+        def model() -> ForecasterModel:
+            baselines = fit_baselines(
+                BaselineBatches(learned, standardiser.scales),
+                BaselineBatches(judged, standardiser.scales),
+                window=window,
+                horizon=settings.horizon,
+                season_length=season_length,
+                levels=settings.quantiles if settings.output == "quantiles" else (),
             )
-        check_leakage(panel, settings.horizon)
-        return panel, split
+            last_seen = panel.times[panel.offsets[:-1] + validation.end - 1].astype(np.int64)
+            return ForecasterModel(settings, network, panel.spec, sizes, standardiser, baselines, last_seen)
 
-    def _resolved(self, panel: Panel, split: Split) -> ForecasterSettings:
-        """The settings with what the data decide: the season, and the window where none was asked for."""
-        settings = self._given
-        season_length = settings.season_length or panel.frequency.season_length
-        window = settings.window
-        if window is None:
-            room = int(np.median(split.train)) - settings.horizon
-            window = min(2 * max(season_length, settings.horizon), max(room // 2, 2))
-            unit = settings.segment or 1
-            window = max(window // unit, 1) * unit
-        longest = max(window // 12, 1)
-        segment = settings.segment or max(size for size in range(1, longest + 1) if window % size == 0)
-        return settings.model_copy(update={"season_length": season_length, "window": window, "segment": segment})
+        return Prepared(
+            settings=settings,
+            network=network,
+            batches=training_batches(learned, settings),
+            loss=loss,
+            score=mean_loss(settings, judged, settings.on_device),
+            model=model,
+            notes=panel.notes,
+        )
 
-    def predict(self, data: Source, *, future: Source | None = None) -> pd.DataFrame:
+    def predict(self, data: SeriesSource, *, future: Source | None = None) -> pd.DataFrame:
         """Forecasts what follows the end of each series.
 
         Args:
-            data: The past of each series, columns as in training; at least one row, more than a window is not used.
+            data: The past of each series, as in training; at least one row, more than a window is not used.
             future: A table with the covariates known into the future for the `horizon` steps to come; by default they
                 are looked for in `data`, in rows after the last target.
 
@@ -199,47 +223,29 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        fitted = self._need()
-        panel = fitted.read(data)
+        model = self.model
+        panel = model.read(data)
         later = self._later(panel, data, future)
-        point, quantiles = self._back(panel, later, fitted.network_on(panel))
+        point, quantiles = model.after(panel, later, model.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
             panel.names.time or "step": later.times,
             "forecast": point.ravel(),
         }
         if quantiles is not None:
-            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(fitted.settings.quantiles)}
+            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(model.settings.quantiles)}
         return pd.DataFrame(columns)
 
-    def _later(self, panel: Panel, data: Source, future: Source | None) -> Panel:
+    def _later(self, panel: Panel, data: SeriesSource, future: Source | None) -> Panel:
         """The steps to forecast, with their known covariates."""
+        horizon = self.model.settings.horizon
         if panel.names.future:
-            return panel.ahead(self.settings.horizon, data if future is None else future)
+            return panel.ahead(horizon, series_table(data) if future is None else future)
         if future is not None:
             raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
-        return panel.ahead(self.settings.horizon)
+        return panel.ahead(horizon)
 
-    def _back(
-        self, panel: Panel, later: Panel, forecast: Callable[[WindowBatch], tuple[Array, Array | None]]
-    ) -> tuple[Array, Array | None]:
-        """A forecast for each series after the end of the panel, in its own units."""
-        fitted = self._need()
-        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
-        transform, back = fitted.standardiser.transform, fitted.standardiser.back
-        windows = Windows.last(
-            transform(panel, scales),
-            _known(self.settings.window),
-            self.settings.horizon,
-            transform(later, scales),
-            calendar=self.settings.calendar,
-        )
-        parts = [forecast(batch) for batch in batches(windows)]
-        point = np.concatenate([part[0] for part in parts])
-        quantiles = [part[1] for part in parts if part[1] is not None]
-        return back(point, scales), back(np.concatenate(quantiles), scales) if quantiles else None
-
-    def evaluate(self, data: Source, *, stride: int = 1) -> ScoreTable:
+    def evaluate(self, data: SeriesSource | PanelPart, *, stride: int | None = None) -> ScoreTable:
         """Scores the network and the baselines in a rolling-origin backtest on rows that fitting has not seen.
 
         Every origin from the last row seen in `fit` on forecasts `horizon` steps; in a series new to the model, from
@@ -247,7 +253,7 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
 
         Args:
             data: The same columns as in training: the past that fitting saw, and rows after it.
-            stride: Steps between origins.
+            stride: Steps between origins; the setting `scoring_stride` unless given.
 
         Returns:
             The scores of each model; `print` it, or ask it for `verdict()`. Also kept as `metrics`.
@@ -255,37 +261,43 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data, or nothing unseen in them.
         """
-        fitted = self._need()
+        model = self.model
+        stride = self.settings.scoring_stride if stride is None else stride
         if stride < 1:
             raise OstinatoError(f"stride must be at least 1, got {stride}")
-        panel = fitted.read(data)
-        seen = fitted.seen(panel)
-        scales = fitted.standardiser.scales_of(panel, panel.offsets[:-1] + seen)
-        unit = fitted.standardiser.transform(panel, scales)
-        windows = Split(seen, seen).test(unit, fitted.settings, stride)
+        unseen = model.unseen(data)
+        panel = unseen.panel
+        scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + unseen.start)
+        windows = unseen.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride)
         if not len(windows):
             raise OstinatoError(
-                f"no series goes on for {fitted.settings.horizon} steps after the rows the model was fitted on, so "
+                f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "
                 "there is nothing to score: give later rows, or fit with a holdout"
             )
         self.metrics = backtest(
             "ostinato",
-            fitted.network_on(panel),
-            fitted.baselines,
+            model.network_on(panel),
+            model.baselines,
             windows,
             panel,
-            fitted.standardiser,
+            model.standardiser,
             scales,
         )
         return self.metrics
 
     def plot(
-        self, data: Source, path: str | Path, *, actual: bool = False, unit: str = "", future: Source | None = None
+        self,
+        data: SeriesSource,
+        path: str | Path,
+        *,
+        actual: bool = False,
+        unit: str = "",
+        future: Source | None = None,
     ) -> None:
         """Draws history, forecast, intervals and baselines of the first series (six at most) as a PNG file.
 
         Args:
-            data: The past of each series, columns as in training.
+            data: The past of each series, as in training.
             path: The file to write.
             actual: Forecast the last `horizon` steps of `data` instead, and draw what really happened beside it.
             unit: The target's unit, for the axis.
@@ -294,39 +306,19 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data, or a file that cannot be written.
         """
-        fitted = self._need()
-        panel = fitted.read(data)
+        model = self.model
+        panel = model.read(data)
         if actual and future is not None:
             raise OstinatoError("plot: with actual=True the known covariates stand in data; leave future out")
         if actual:
-            panel, later = panel.split(rows=self.settings.horizon)
+            panel, later = panel.split(rows=model.settings.horizon)
         else:
             later = self._later(panel, data, future)
-        point, quantiles = self._back(panel, later, fitted.network_on(panel))
-        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
-        names = [name for name in ("ridge", "seasonal naive", "naive") if name in fitted.baselines.names]
-        shown = names if len(panel) == 1 else names[:1]  # more would hide a small panel's forecast
-        lines = {name: self._back(panel, later, fitted.baseline(name, scales))[0] for name in shown}
-        drawn = []
-        for number in range(min(len(panel), MOST_SERIES)):
-            one, next_ = panel.series(number), later.series(number)
-            drawn.append(
-                SeriesForecast(
-                    name=str(panel.ids[number]),
-                    history_times=one.times,
-                    history=np.where(one.observed, one.target, np.nan),
-                    times=next_.times,
-                    point=point[number],
-                    quantiles=None if quantiles is None else quantiles[number],
-                    levels=self.settings.quantiles,
-                    actual=np.where(next_.observed, next_.target, np.nan) if actual else None,
-                    baselines={name: line[number] for name, line in lines.items()},
-                )
-            )
+        drawn = forecasts_to_draw(model, panel, later, actual=actual)
         save_plot(plot_forecast(drawn, column=panel.names.target, unit=unit), path)
 
     def stream(
-        self, history: Source | None = None, *, id: str | None = None, static: dict[str, Any] | None = None
+        self, history: SeriesSource | None = None, *, id: str | None = None, static: dict[str, Any] | None = None
     ) -> Stream:
         """Forecasts one series as its observations come in, one at a time.
 
@@ -341,52 +333,49 @@ class Forecaster(Estimator[ForecasterSettings, Fitted]):
         Raises:
             OstinatoError: For a series that was not in the training data, or anything wrong with `history`.
         """
-        fitted = self._need()
-        ids = fitted.standardiser.ids
+        model = self.model
+        ids = model.standardiser.ids
         if id is None and len(ids) > 1:
             raise OstinatoError(f"the model knows {len(ids)} series: say which one streams, id={ids[0]!r} for example")
         name = ids[0] if id is None else id
         if name not in ids:
             raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
         if history is None:
-            return Stream(fitted, ids.index(name), static_row(fitted.spec, static or {}))
-        panel = fitted.read(history)
+            return Stream(model, ids.index(name), static_row(model.spec, static or {}))
+        panel = model.read(history)
         found = np.flatnonzero(panel.ids == name)
         if not found.size:
             raise OstinatoError(f"the history has no series {name!r} (it has: {', '.join(panel.ids[:10])})")
         one = panel.series(int(found[0]))
-        stream = Stream(fitted, ids.index(name), one.static[0])
-        stream.prime(fitted.standardiser.transform(one, fitted.standardiser.scales_of(one, one.offsets[1:])))
+        stream = Stream(model, ids.index(name), one.static[0])
+        stream.prime(model.standardiser.transform(one, model.standardiser.scales_of(one, one.offsets[1:])))
         return stream
 
-    def _case(self, data: Source) -> tuple[nn.Module, Callable[[], Tensor]]:
-        fitted = self._need()
-        panel = fitted.read(data)
-        scales = fitted.standardiser.scales_of(panel, panel.offsets[1:])
-        first = np.clip(panel.lengths - fitted.settings.horizon, 1, fitted.settings.window)
-        windows = Split(first, first).test(fitted.standardiser.transform(panel, scales), fitted.settings, 1)
+    def sample_loss(self, data: SeriesSource) -> Callable[[], Tensor]:
+        model = self.model
+        panel = model.read(data)
+        scales = model.standardiser.scales_of(panel, panel.offsets[1:])
+        part = PanelPart(panel, model.first_window(panel), panel.lengths)
+        windows = part.windows(model.standardiser.transform(panel, scales), model.settings)
         if not len(windows):
             raise OstinatoError(
-                f"no series is longer than the horizon of {fitted.settings.horizon} steps: give more rows"
+                f"no series is longer than the horizon of {model.settings.horizon} steps: give more rows"
             )
         batch = windows.gather(evenly(len(windows)))
-        index = torch.from_numpy(fitted.standardiser.index(panel)).clamp(min=0)
-        batch = batch._replace(series=index[batch.series])
-        return fitted.network, lambda: forecast_loss(fitted.settings, fitted.network(batch), batch).mean
+        index = torch.from_numpy(model.standardiser.index(panel)).clamp(min=0)
+        batch = moved(batch._replace(series=index[batch.series]), model.settings.on_device)
+        return lambda: forecast_loss(model.settings, model.network(batch), batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
-        fitted = self._need()
-        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
-        series = len(fitted.standardiser.ids)
+        model = self.model
+        settings = model.settings
+        weights = sum(parameter.numel() for parameter in model.network.parameters())
         return (
-            f"Forecaster: {cell_name(self.settings.cell)}, {self.settings.num_layers} x {self.settings.hidden_size} "
-            f"units, {weights:,} weights; {series} series at frequency {fitted.spec.frequency}; "
-            f"{self.settings.window} steps in, {self.settings.horizon} steps out."
+            f"Forecaster: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
+            f"units, {weights:,} weights; {len(model.standardiser.ids)} series at frequency {model.spec.frequency}; "
+            f"{settings.window} steps in, {settings.horizon} steps out."
         )
-
-    def _restored(self, bundle: Bundle) -> Fitted:
-        return Fitted.from_bundle(bundle, self.settings)
 
 
 def _known(value: int | None) -> int:

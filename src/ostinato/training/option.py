@@ -8,6 +8,9 @@ DATA = "Options: the data"
 MODEL = "Options: the model"
 """Title of a group of options in the help."""
 
+SCORE = "Options: stopping and scoring"
+"""Title of a group of options in the help."""
+
 
 class Option(NamedTuple):
     """Marks a setting that has a command-line option of its own.

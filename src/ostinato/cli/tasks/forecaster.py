@@ -175,7 +175,9 @@ def _train(
     train(
         model,
         out,
-        lambda logger: model.fit(data, validation, holdout=holdout, folder=out, resume=resume, logger=logger),
+        lambda logger: model.fit(
+            data, validation=validation, holdout=holdout, folder=out, resume=resume, logger=logger
+        ),
         (lambda: model.evaluate(data, stride=stride)) if holdout else None,
         scored_on=f"Backtest on the held-out {holdout:.0%} of each series",
         resume=resume,

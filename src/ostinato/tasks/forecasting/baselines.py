@@ -63,6 +63,14 @@ class Baselines:
     ridge: Ridge | None
     residuals: Mapping[str, Array]
 
+    def __post_init__(self) -> None:
+        """Makes sure that all arrays are of one window, horizon and number of levels."""
+        for name, errors in self.residuals.items():
+            if errors.shape != (self.horizon, len(self.levels)):
+                raise ValueError(f"errors of {name} of shape {errors.shape}")
+        if self.ridge is not None and self.ridge.weight.shape != (self.window - 1, self.horizon):
+            raise ValueError(f"a ridge regression of shape {self.ridge.weight.shape}")
+
     @property
     def names(self) -> tuple[str, ...]:
         """The baselines on offer: those that need a season only when the window holds it, ridge when it was fitted."""
@@ -74,35 +82,6 @@ class Baselines:
         if self.ridge is not None:
             names.append("ridge")
         return tuple(names)
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What `state` does not hold, fit for JSON."""
-        return {
-            "window": self.window,
-            "horizon": self.horizon,
-            "season_length": self.season_length,
-            "levels": list(self.levels),
-        }
-
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Every fitted number, by name."""
-        state = {f"residuals.{name}": quantiles for name, quantiles in self.residuals.items()}
-        if self.ridge is not None:
-            state |= {f"ridge.{field}": np.asarray(value) for field, value in self.ridge._asdict().items()}
-        return state
-
-    @classmethod
-    def from_state(
-        cls, state: Mapping[str, Array], *, window: int, horizon: int, season_length: int, levels: Sequence[float]
-    ) -> "Baselines":
-        """The baselines that `state` and `settings` came from: ``Baselines.from_state(state, **settings)``."""
-        ridge = None
-        if "ridge.weight" in state:
-            ridge = Ridge(state["ridge.weight"], state["ridge.bias"], float(state["ridge.penalty"]))
-        prefix = "residuals."
-        residuals = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        return cls(window, horizon, season_length, tuple(levels), ridge, residuals)
 
     def forecast(self, name: str, batch: BaselineBatch) -> Forecast:
         """The forecast of one baseline for every window of a batch.

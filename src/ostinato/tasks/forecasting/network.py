@@ -50,6 +50,9 @@ class ForecastNetwork(nn.Module):
     Args:
         settings: The Forecaster's settings, `window` and `segment` resolved.
         sizes: Numbers of input columns and series.
+
+    Raises:
+        ValueError: The window or the segment is not known.
     """
 
     input_scale: Tensor
@@ -57,8 +60,8 @@ class ForecastNetwork(nn.Module):
 
     def __init__(self, settings: ForecasterSettings, sizes: Sizes) -> None:
         super().__init__()
-        assert settings.window is not None
-        assert settings.segment is not None
+        if settings.window is None or settings.segment is None:
+            raise ValueError("a network is made for one window and one segment: give both")
         self.settings = settings
         self.sizes = sizes
         segment, width, outputs = settings.segment, settings.hidden_size, settings.outputs
@@ -67,7 +70,12 @@ class ForecastNetwork(nn.Module):
         self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
         self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known), width), nn.ReLU())
         recurrent = Recurrent(
-            settings.make_cell, width, width, num_layers=settings.num_layers, dropout=settings.dropout
+            settings.make_cell,
+            width,
+            width,
+            num_layers=settings.num_layers,
+            dropout=settings.dropout,
+            backend=settings.backend,
         )
         self.linear = nn.Linear(settings.window, settings.horizon) if settings.linear else None
         if self.linear is not None:

@@ -16,8 +16,10 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ostinato.data import Panel
 from ostinato.errors import OstinatoError
 from ostinato.palette import BLUE, GREY, LINES
+from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 
 Array = npt.NDArray[np.float64]
@@ -61,6 +63,38 @@ class SeriesForecast:
     levels: Sequence[float] = ()
     actual: Array | None = None
     baselines: Mapping[str, Array] = field(default_factory=dict)
+
+
+def forecasts_to_draw(model: ForecasterModel, panel: Panel, later: Panel, *, actual: bool) -> list[SeriesForecast]:
+    """The forecasts of the first series of a panel, `MOST_SERIES` at most, and of baselines.
+
+    Args:
+        model: What forecasts.
+        panel: The past.
+        later: The steps to forecast.
+        actual: Whether these hold what really happened.
+    """
+    point, quantiles = model.after(panel, later, model.network_on(panel))
+    names = [name for name in ("ridge", "seasonal naive", "naive") if name in model.baselines.names]
+    shown = names if len(panel) == 1 else names[:1]  # more would hide a small panel's forecast
+    lines = {name: model.after(panel, later, model.baseline_on(panel, name))[0] for name in shown}
+    drawn = []
+    for number in range(min(len(panel), MOST_SERIES)):
+        one, next_ = panel.series(number), later.series(number)
+        drawn.append(
+            SeriesForecast(
+                name=str(panel.ids[number]),
+                history_times=one.times,
+                history=np.where(one.observed, one.target, np.nan),
+                times=next_.times,
+                point=point[number],
+                quantiles=None if quantiles is None else quantiles[number],
+                levels=model.settings.quantiles,
+                actual=np.where(next_.observed, next_.target, np.nan) if actual else None,
+                baselines={name: line[number] for name, line in lines.items()},
+            )
+        )
+    return drawn
 
 
 def plot_forecast(series: Sequence[SeriesForecast], *, column: str, unit: str = "", title: str = "") -> Figure:

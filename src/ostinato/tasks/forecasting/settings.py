@@ -1,55 +1,67 @@
 """Every choice a Forecaster leaves to its user."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ostinato.tasks.settings import NetworkSettings
+from ostinato.data import PanelSpec
+from ostinato.tasks.settings import ColumnNames, NetworkSettings
+from ostinato.training import DATA, MODEL, SCORE, Option
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
 
-class ForecasterSettings(NetworkSettings):
-    """Settings of `ostinato.Forecaster`: its own, its network's (`NetworkSettings`) and those of the training loop."""
+class ForecasterSettings(
+    NetworkSettings,
+    epochs=40,
+    schedule="cosine",
+    weight_decay=0.1,
+    ema_decay=0.98,
+):
+    """Settings of `ostinato.Forecaster`: its own, its network's (`NetworkSettings`) and those of the training loop.
 
-    # Defaults that suit a few hundred to a few thousand rows.
-    epochs: int = Field(40, ge=1, description="Passes over the training data.")
+    Defaults suit a few hundred to a few thousand rows.
+    """
+
     batch_size: int = Field(
         64,
         ge=1,
         description="Windows of a batch, over all processes together; unless given, fewer where an epoch would have "
         "less than 16 batches.",
     )
-    schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "cosine",
-        description="Learning rate over time: constant, falling along a cosine to 0 at the last step, or cut by "
-        "plateau_factor when the validation score stops falling.",
+    target: Annotated[
+        ColumnNames,
+        Option("COLUMN", DATA, "Column to forecast; repeat it for several. Without it: y, or every column of numbers."),
+    ] = Field((), description="Columns to forecast; empty: 'y', or every number column.")
+    time: Annotated[str | None, Option("COLUMN", DATA, "Time column; found by name or content.")] = Field(
+        None, description="Time column; None finds it."
     )
-    weight_decay: float = Field(0.1, ge=0, description="Weight decay of matrices; biases and gains are never decayed.")
-    ema_decay: float | None = Field(
-        0.98,
-        gt=0,
-        lt=1,
-        description="Decay of the moving average of the weights, which is what is kept; None for none.",
+    id: Annotated[str | None, Option("COLUMN", DATA, "Column that names the series in a long file; or unique_id.")] = (
+        Field(None, description="Column that names the series (long layout); None: 'unique_id' if there.")
     )
-
-    horizon: int = Field(24, ge=1, description="Steps to forecast.")
-    window: int | None = Field(
+    past: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate known in the past only; repeatable.")] = Field(
+        (), description="Covariates known only in the past."
+    )
+    future: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate known into the future; repeatable.")] = Field(
+        (), description="Covariates known into the future."
+    )
+    static: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate constant in each series; repeatable.")] = Field(
+        (), description="Covariates that are constant in each series."
+    )
+    horizon: Annotated[int, Option("N", MODEL)] = Field(24, ge=1, description="Steps to forecast.")
+    window: Annotated[
+        int | None,
+        Option("N", MODEL, "Past steps the network sees; two seasons or two horizons, the longer, unless given."),
+    ] = Field(
         None, ge=2, description="Past steps the network sees; None takes two seasons or two horizons, the longer."
     )
-    target: tuple[str, ...] = Field((), description="Columns to forecast; empty: 'y', or every number column.")
-    time: str | None = Field(None, description="Time column; None finds it.")
-    id: str | None = Field(None, description="Column that names the series (long layout); None: 'unique_id' if there.")
-    past: tuple[str, ...] = Field((), description="Covariates known only in the past.")
-    future: tuple[str, ...] = Field((), description="Covariates known into the future.")
-    static: tuple[str, ...] = Field((), description="Covariates that are constant in each series.")
     frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
     season_length: int | None = Field(
         None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52)."
     )
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
-    returns: Literal["none", "log"] = Field(
-        "none", description="'log' models log returns (prices) and is scored against the random walk."
+    returns: Annotated[Literal["none", "log"], Option("NAME", MODEL, "log: model log returns, as suits prices.")] = (
+        Field("none", description="'log' models log returns (prices) and is scored against the random walk.")
     )
 
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout between layers and before the output.")
@@ -88,11 +100,9 @@ class ForecasterSettings(NetworkSettings):
         "a holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
     )
     batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
-
-    @field_validator("target", "past", "future", "static", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+    scoring_stride: Annotated[int, Option("N", SCORE, name="stride")] = Field(
+        1, ge=1, description="Steps from one scored forecast to the next."
+    )
 
     @field_validator("quantiles")
     @classmethod
@@ -120,3 +130,37 @@ class ForecasterSettings(NetworkSettings):
     def outputs(self) -> int:
         """Numbers the network gives for one step: one a quantile level, or a single point."""
         return len(self.quantiles) if self.output == "quantiles" else 1
+
+    @property
+    def spec(self) -> PanelSpec:
+        """How to read data."""
+        return PanelSpec(
+            time=self.time,
+            id=self.id,
+            target=self.target or None,
+            past=self.past,
+            future=self.future,
+            static=self.static,
+            frequency=self.frequency,
+        )
+
+    def trajectory(self) -> dict[str, Any]:
+        """All that decides the weights: how they are scored later does not."""
+        return {name: value for name, value in super().trajectory().items() if name != "scoring_stride"}
+
+    def resolved(self, season_length: int, rows: int) -> Self:
+        """The settings with what was left to the data in place of None: the season, the window and the segment.
+
+        Args:
+            season_length: Steps of a season, as the data's frequency has it.
+            rows: To train on, of a typical series.
+        """
+        season_length = self.season_length or season_length
+        window = self.window
+        if window is None:
+            window = min(2 * max(season_length, self.horizon), max((rows - self.horizon) // 2, 2))
+            unit = self.segment or 1
+            window = max(window // unit, 1) * unit
+        longest = max(window // 12, 1)
+        segment = self.segment or max(size for size in range(1, longest + 1) if window % size == 0)
+        return self.model_copy(update={"season_length": season_length, "window": window, "segment": segment})

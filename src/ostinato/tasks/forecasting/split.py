@@ -1,7 +1,7 @@
 """Which rows of each series are for training, for choosing when to stop, and for the final score."""
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,40 +14,76 @@ from ostinato.tasks.forecasting.settings import ForecasterSettings
 Rows = npt.NDArray[np.int64]
 
 
-class Split(NamedTuple):
-    """Positions in each series, ``(series,)``: rows before `train` are trained on, from there to `seen` validated on.
+@dataclass(frozen=True, eq=False)
+class PanelPart:
+    """Rows of a panel that are for one purpose: training, choosing when to stop, or the score.
 
-    Every value a window must forecast lies in the part it is for; its context may reach back into the part before.
+    Every value that a window must forecast lies in the part; its context may reach back before it.
+
+    Attributes:
+        panel: The series.
+        start: The first row of each, as a position in its series, ``(series,)``.
+        end: The position behind the last one; no more than `start` where a series has none in this part.
     """
 
-    train: Rows
-    seen: Rows
+    panel: Panel
+    start: Rows
+    end: Rows
 
     @classmethod
-    def by_share(cls, lengths: Rows, horizon: int, validation: float, holdout: float) -> "Split":
-        """The last `holdout` of each series unseen, the last `validation` of what is left for validation.
+    def whole(cls, panel: Panel) -> Self:
+        """All rows of a panel."""
+        return cls(panel, np.zeros_like(panel.lengths), panel.lengths)
 
-        Either part is at least a horizon long; no holdout when its share is 0.
+    @property
+    def is_whole(self) -> bool:
+        """Whether the part ends where the panel does."""
+        return bool((self.end == self.panel.lengths).all())
+
+    def cut(self, share: float, horizon: int) -> tuple[Self, Self]:
+        """The part in two: the last `share` of the rows of each series, a horizon at least, come second."""
+        rows = np.maximum(np.ceil(share * (self.end - self.start)), horizon).astype(np.int64)
+        return replace(self, end=self.end - rows), replace(self, start=self.end - rows)
+
+    def require(self, horizon: int) -> None:
+        """Makes sure that there are windows to train on.
+
+        Raises:
+            OstinatoError: A series has too few rows in this part.
         """
-        unseen = np.maximum(np.ceil(holdout * lengths), horizon) if holdout else np.zeros_like(lengths)
-        seen = lengths - unseen.astype(np.int64)
-        validated = np.maximum(np.ceil(validation * seen), horizon).astype(np.int64)
-        return cls(seen - validated, seen)
+        needed = horizon + 2
+        rows = self.end - self.start
+        if (rows < needed).any():
+            number = int(np.argmin(rows))
+            raise OstinatoError(
+                f"series {str(self.panel.ids[number])!r} has {self.panel.lengths[number]} rows, of which "
+                f"{max(rows[number], 0)} are left for training, and a horizon of {horizon} needs at least {needed}: "
+                "give more rows, ask for a shorter horizon, a smaller holdout or validation_share, or leave the series "
+                "out"
+            )
 
-    def training(self, panel: Panel, settings: ForecasterSettings, minimum_context: int) -> Windows:
-        """Windows whose targets are all trained on."""
-        to = np.maximum(self.train - settings.horizon, 0)
-        return windows(panel, settings, minimum_context=minimum_context, origins_to=to)
+    def windows(
+        self, panel: Panel, settings: ForecasterSettings, *, minimum_context: int = 1, stride: int = 1
+    ) -> Windows:
+        """The windows of these rows that settings ask for.
 
-    def validation(self, panel: Panel, settings: ForecasterSettings) -> Windows:
-        """Windows whose targets are all validated on."""
-        start, to = np.maximum(self.train - 1, 0), np.maximum(self.seen - settings.horizon, 0)
-        return windows(panel, settings, minimum_context=1, origins_from=start, origins_to=to)
-
-    def test(self, panel: Panel, settings: ForecasterSettings, stride: int) -> Windows:
-        """Windows whose targets are all unseen."""
-        start = np.maximum(self.seen - 1, 0)
-        return windows(panel, settings, stride=stride, minimum_context=1, origins_from=start)
+        Args:
+            panel: The series as a network reads them, with all rows of this part.
+            settings: With a window.
+            minimum_context: The fewest rows before the first value to forecast.
+            stride: Steps from one window to the next.
+        """
+        assert settings.window is not None
+        return Windows(
+            panel,
+            settings.window,
+            settings.horizon,
+            stride,
+            minimum_context=minimum_context,
+            origins_from=np.maximum(self.start - 1, 0),
+            origins_to=np.maximum(self.end - settings.horizon, 0),
+            calendar=settings.calendar,
+        )
 
 
 def continued(panel: Panel, later: Panel) -> Panel:
@@ -80,26 +116,3 @@ def _carried_on(panel: Panel, later: Panel) -> Panel:
     leading = counts[1:] == np.repeat(counts[later.offsets[:-1]], later.lengths)
     last = panel.target[panel.offsets[1:] - 1]
     return replace(later, target=np.where(leading, last[later.codes], later.target))
-
-
-def windows(
-    panel: Panel,
-    settings: ForecasterSettings,
-    *,
-    minimum_context: int,
-    stride: int = 1,
-    origins_from: Rows | None = None,
-    origins_to: Rows | None = None,
-) -> Windows:
-    """The windows of a panel that settings ask for."""
-    assert settings.window is not None
-    return Windows(
-        panel,
-        settings.window,
-        settings.horizon,
-        stride,
-        minimum_context=minimum_context,
-        origins_from=origins_from,
-        origins_to=origins_to,
-        calendar=settings.calendar,
-    )

@@ -1,7 +1,7 @@
 """Each series in its own units: what is learned from the training part, and the way there and back."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,23 @@ class SeriesScales:
     change: Floats
     season_error: Floats
 
+    def __post_init__(self) -> None:
+        """Makes sure that there is one number of each kind for each series."""
+        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        if set(shapes.values()) != {(len(self.location),)}:
+            raise ValueError(f"statistics of series of shapes {shapes}")
+
     def rows(self, series: Rows) -> Self:
         """The statistics of some series, by their index."""
         return type(self)(self.location[series], self.scale[series], self.change[series], self.season_error[series])
+
+
+class CovariateMoments(NamedTuple):
+    """Mean and standard deviation of every covariate of a kind, arrays ``(2, columns)``."""
+
+    past: Floats
+    future: Floats
+    static: Floats
 
 
 @dataclass(frozen=True)
@@ -44,25 +58,33 @@ class Standardiser:
         log: Whether the target is modelled by its logarithm.
         ids: Series seen in training.
         scales: Their statistics.
-        covariates: Mean and standard deviation of every covariate, ``{"past": (2, columns), ...}``.
+        covariates: Mean and standard deviation of every covariate.
         season_length: Steps of a season, for `SeriesScales.season_error`.
     """
 
     log: bool
     ids: tuple[str, ...]
     scales: SeriesScales
-    covariates: dict[str, Floats]
+    covariates: CovariateMoments
     season_length: int
+
+    def __post_init__(self) -> None:
+        """Makes sure that every series has statistics, and every covariate its two."""
+        if len(self.ids) != len(self.scales.location):
+            raise ValueError(f"{len(self.ids)} series and statistics of {len(self.scales.location)}")
+        for name, moments in self.covariates._asdict().items():
+            if moments.ndim != 2 or len(moments) != 2:
+                raise ValueError(f"moments of {name} covariates of shape {moments.shape}")
 
     @classmethod
     def fit(cls, panel: Panel, ends: Rows, *, log: bool, season_length: int) -> Self:
         """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
         part = _before(panel, ends)
-        covariates = {
-            "past": _moments(panel.past[part], panel.past_observed[part]),
-            "future": _moments(panel.future[part]),
-            "static": _moments(panel.static),
-        }
+        covariates = CovariateMoments(
+            past=_moments(panel.past[part], panel.past_observed[part]),
+            future=_moments(panel.future[part]),
+            static=_moments(panel.static),
+        )
         ids = tuple(str(name) for name in panel.ids)
         return cls(log, ids, _series_scales(panel, ends, log, season_length), covariates, season_length)
 
@@ -88,9 +110,9 @@ class Standardiser:
         return replace(
             panel,
             target=(target - scales.location[series]) / scales.scale[series],
-            past=standard(panel.past, self.covariates["past"]) * panel.past_observed,
-            future=standard(panel.future, self.covariates["future"]),
-            static=standard(panel.static, self.covariates["static"]),
+            past=standard(panel.past, self.covariates.past) * panel.past_observed,
+            future=standard(panel.future, self.covariates.future),
+            static=standard(panel.static, self.covariates.static),
         )
 
     def back(self, values: Floats, scales: SeriesScales) -> Floats:

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, calendar_features
+from ostinato.data import Panel, PanelSpec, WindowBatch, calendar_features
 from ostinato.data.times import Moments, spell
 from ostinato.errors import OstinatoError
-from ostinato.tasks.forecasting.fitted import Fitted
+from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.standardise import standard
 
 Array = npt.NDArray[np.float64]
@@ -40,20 +40,19 @@ class Stream:
     observation.)
 
     Args:
-        fitted: The trained model.
+        model: The trained model.
         series: Position of the series in training.
         static: Its static covariates, ``(static,)``.
     """
 
-    def __init__(self, fitted: Fitted, series: int, static: Array) -> None:
-        settings, spec = fitted.settings, fitted.spec
+    def __init__(self, model: ForecasterModel, series: int, static: Array) -> None:
+        settings, spec = model.settings, model.spec
         assert settings.window is not None
-        assert spec.frequency is not None
-        self._fitted = fitted
-        self._frequency = Frequency.parse(spec.frequency)
-        self._scales = fitted.standardiser.scales.rows(np.array([series]))
+        self._model = model
+        self._frequency = model.frequency
+        self._scales = model.standardiser.scales.rows(np.array([series]))
         self._series = series
-        self._static = standard(static[None], fitted.standardiser.covariates["static"])
+        self._static = standard(static[None], model.standardiser.covariates.static)
         self._time: Any = None
         self._steps = 0
         self._started = False
@@ -62,7 +61,7 @@ class Stream:
         self._observed = np.zeros(window, np.bool_)
         self._past = np.zeros((window, len(spec.past)))
         self._past_observed = np.zeros((window, len(spec.past)), np.bool_)
-        self._known = np.zeros((window, fitted.network.sizes.known))
+        self._known = np.zeros((window, model.sizes.known))
 
     def update(
         self,
@@ -89,16 +88,16 @@ class Stream:
             OstinatoError: For a value that is not a number, a covariate too many or too few, or a time that is not a
                 later step of the grid. The stream stays as it was.
         """
-        horizon = self._fitted.settings.horizon
+        horizon = self._model.settings.horizon
         *missed, moment = self._times(time)
         value = None if y is None else self._unit(y)
         covariates = self._past_row(past or {})
         now = self._future_rows("known", {name: [each] for name, each in (known or {}).items()}, 1)
         later = self._future_rows("ahead", ahead or {}, horizon)
         times = self._frequency.at(np.asarray(moment), np.arange(1, horizon + 1))
-        if missed and self._fitted.spec.future:
+        if missed and self._model.spec.future:
             raise OstinatoError(f"steps before {spell(moment)} were left out: give each with its known covariates")
-        nothing = np.full(len(self._fitted.spec.past), np.nan)
+        nothing = np.full(len(self._model.spec.past), np.nan)
         for skipped in missed:
             self._push(skipped, None, nothing, now[0])
         self._push(moment, value, covariates, now[0])
@@ -145,14 +144,14 @@ class Stream:
             target_observed=torch.zeros(1, len(times), dtype=torch.bool),
             origin=torch.tensor([self._steps - 1]),
         )
-        point, quantiles = self._fitted.forecast(batch)
-        back = self._fitted.standardiser.back
+        point, quantiles = self._model.forecast(batch)
+        back = self._model.standardiser.back
         return StreamForecast(
             times, back(point, self._scales)[0], None if quantiles is None else back(quantiles, self._scales)[0]
         )
 
     def _calendar(self, times: Moments) -> Array:
-        if not self._fitted.settings.calendar:
+        if not self._model.settings.calendar:
             return np.zeros((len(times), 0))
         return calendar_features(times, self._frequency)[0].astype(np.float64)
 
@@ -194,20 +193,20 @@ class Stream:
 
     def _unit(self, y: float) -> float:
         number = _number(y, "y")
-        if self._fitted.standardiser.log:
+        if self._model.standardiser.log:
             if number <= 0:
                 raise OstinatoError(f"returns='log' needs positive prices, got {number:g}")
             number = math.log(number)
         return float((number - self._scales.location[0]) / self._scales.scale[0])
 
     def _past_row(self, given: Mapping[str, float | None]) -> Array:
-        names = self._fitted.spec.past
+        names = self._model.spec.past
         _refuse_unknown(given, names, "past")
         row = [math.nan if given.get(name) is None else _number(given[name], name) for name in names]
-        return standard(np.array(row, dtype=np.float64), self._fitted.standardiser.covariates["past"])
+        return standard(np.array(row, dtype=np.float64), self._model.standardiser.covariates.past)
 
     def _future_rows(self, where: str, given: Mapping[str, Sequence[float]], rows: int) -> Array:
-        names = self._fitted.spec.future
+        names = self._model.spec.future
         _refuse_unknown(given, names, where)
         table = np.empty((rows, len(names)))
         for column, name in enumerate(names):
@@ -215,7 +214,7 @@ class Stream:
             if not isinstance(values, Iterable) or len(listed := list(values)) != rows:
                 raise OstinatoError(f"{where} needs {rows} value{'s' * (rows > 1)} of the covariate {name!r}")
             table[:, column] = [_number(value, name) for value in listed]
-        return standard(table, self._fitted.standardiser.covariates["future"])
+        return standard(table, self._model.standardiser.covariates.future)
 
 
 def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:

@@ -1,57 +1,57 @@
-"""Training a Forecaster's network."""
+"""What a Forecaster's network is trained on and by, and judged by."""
 
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ostinato.data import IndexBatches, WindowBatch, Windows
-from ostinato.tasks.fitting import fit_network
 from ostinato.tasks.forecasting.backtest import batches
-from ostinato.tasks.forecasting.loss import forecast_loss
-from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
-
-CALIBRATION_WINDOWS = 2048
-"""Training windows on which a network's input and output scales are measured."""
+from ostinato.training import DistributedContext, LossSum, moved
 
 
-def train(
-    settings: ForecasterSettings,
-    training: Windows,
-    validating: Windows,
-    folder: str | Path | None,
-    resume: bool,
-    logger: TrainingLogger | None,
-) -> ForecastNetwork:
-    """A network trained on some windows, with the weights that forecast others best."""
-    panel = training.panel
-    process = DistributedContext.from_environment()
-    seed_everything(settings.seed)
-    names = panel.names
-    sizes = Sizes(len(names.past), len(training.known_names), len(names.static), len(panel))
-    network = ForecastNetwork(settings, sizes)
-    some = np.random.default_rng(settings.seed).permutation(len(training))[:CALIBRATION_WINDOWS]
-    network.calibrate(training.gather(some))
-    network.to(process.device)
-    order = IndexBatches(
-        len(training),
+def training_batches(windows: Windows, settings: ForecasterSettings) -> IndexBatches[WindowBatch]:
+    """Batches of windows, shuffled anew each epoch and shared out among processes."""
+    context = DistributedContext.from_environment()
+    return IndexBatches(
+        len(windows),
         settings.batch_size,
-        training.gather,
+        windows.gather,
         seed=settings.seed,
-        rank=process.rank,
-        world_size=process.world_size,
+        rank=context.rank,
+        world_size=context.world_size,
         limit=settings.batches_per_epoch,
     )
 
-    def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
-        batch = WindowBatch(*(tensor.to(process.device) for tensor in batch))
-        return forecast_loss(settings, model(batch), batch)
+
+def mean_loss(settings: ForecasterSettings, windows: Windows, device: torch.device) -> Callable[[nn.Module], float]:
+    """What scores a network by its loss over all of some windows."""
 
     def score(model: nn.Module) -> float:
-        losses = [loss(model, batch, None) for batch in batches(validating)]
+        on_device = (moved(batch, device) for batch in batches(windows))
+        losses = [forecast_loss(settings, model(batch), batch) for batch in on_device]
         return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
-    fit_network(network, loss, order, score, settings, folder, resume, logger)
-    return network
+    return score
+
+
+def forecast_loss(settings: ForecasterSettings, forecast: Tensor, batch: WindowBatch) -> LossSum:
+    """The loss at the observed targets of a batch, and how many numbers were forecast there.
+
+    Quantiles: the pinball loss (Koenker & Bassett 1978), ``max(q (y - f), (q - 1) (y - f))``, twice its mean over the
+    levels q, so that the median alone gives the absolute error; otherwise the absolute or squared error of the point.
+
+    Args:
+        settings: `output` and `quantiles` choose the loss.
+        forecast: ``(batch, horizon, outputs)``.
+        batch: Windows with targets, in the same units.
+    """
+    seen = batch.target_observed[..., None]
+    error = torch.where(seen, batch.target[..., None] - forecast, 0)
+    if settings.output == "quantiles":
+        levels = error.new_tensor(settings.quantiles)
+        each = 2 * torch.maximum(levels * error, (levels - 1) * error)
+    else:
+        each = error.abs() if settings.output == "mae" else error.square()
+    return LossSum(each.sum(), seen.sum() * forecast.shape[-1])

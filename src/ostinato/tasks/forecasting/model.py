@@ -1,0 +1,162 @@
+"""What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, Windows
+from ostinato.data.series import SeriesSource, series_table
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.backtest import baseline_batch, batches
+from ostinato.tasks.forecasting.baselines import Baselines
+from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.tasks.forecasting.split import PanelPart
+from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+from ostinato.tasks.model import Model
+from ostinato.training import moved
+
+Array = npt.NDArray[np.float64]
+ForecastWindows = Callable[[WindowBatch], tuple[Array, Array | None]]
+"""Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)``, at unit scale; None for no levels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForecasterModel(Model[ForecasterSettings]):
+    """A trained network with all that belongs to it.
+
+    Attributes:
+        settings: The Forecaster's, `window`, `segment` and `season_length` resolved.
+        network: In evaluation mode.
+        spec: How to read new data as the training data were read.
+        sizes: What the network was made for.
+        standardiser: Units of each series.
+        baselines: Fitted on the training part.
+        last_seen: ``(series,)``, the last time of each series that fitting saw (nanoseconds for dates).
+    """
+
+    settings: ForecasterSettings
+    network: ForecastNetwork
+    spec: PanelSpec
+    sizes: Sizes
+    standardiser: Standardiser
+    baselines: Baselines
+    last_seen: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Makes sure that the parts are of the same series, covariates, window and horizon."""
+        columns = {name: each.shape[1] for name, each in self.standardiser.covariates._asdict().items()}
+        if columns != {name: len(getattr(self.spec, name)) for name in columns}:
+            raise ValueError(f"moments of covariates {columns}, which are not those of {self.spec}")
+        series = (len(self.standardiser.ids),)
+        if self.last_seen.shape != series or self.sizes.series != series[0]:
+            raise ValueError(f"{self.sizes.series} series, units of {series[0]} and ends of {self.last_seen.shape}")
+        if (self.sizes.past, self.sizes.static) != (columns["past"], columns["static"]):
+            raise ValueError(f"{self.sizes} for covariates {columns}")
+        settings, baselines = self.settings, self.baselines
+        if (baselines.window, baselines.horizon) != (settings.window, settings.horizon):
+            raise ValueError("baselines of another window or horizon than the network's")
+        if set(baselines.residuals) != set(baselines.names):
+            raise ValueError(f"errors of {', '.join(baselines.residuals)}, not of {', '.join(baselines.names)}")
+        self.frequency  # noqa: B018 (an alias that cannot be read is refused now)
+
+    @classmethod
+    def build(cls, settings: ForecasterSettings, parts: Mapping[str, Any]) -> ForecastNetwork:
+        return ForecastNetwork(settings, parts["sizes"])
+
+    @property
+    def frequency(self) -> Frequency:
+        """The step from one row to the next."""
+        return Frequency.parse(self.spec.frequency or "")
+
+    def read(self, data: SeriesSource) -> Panel:
+        """New data, read as the training data were.
+
+        Raises:
+            OstinatoError: For anything wrong with them, and for a series without a vector of its own.
+        """
+        panel = Panel.from_table(series_table(data), self.spec)
+        self._refuse_strangers(panel)
+        return panel
+
+    def unseen(self, data: SeriesSource | PanelPart) -> PanelPart:
+        """The rows of some data that are for scoring.
+
+        They are those after what fitting saw, or in a new series those after its first window, by which its units are
+        measured.
+
+        Raises:
+            OstinatoError: As `read`; or rows that were read in another way than the training data.
+        """
+        if not isinstance(data, PanelPart):
+            part = PanelPart.whole(self.read(data))
+        elif data.panel.spec != self.spec:
+            raise OstinatoError("these rows were read with other columns than the training data: give the table itself")
+        else:
+            self._refuse_strangers(data.panel)
+            part = data
+        panel, index = part.panel, self.standardiser.index(part.panel)
+        before = panel.times.astype(np.int64) <= np.repeat(self.last_seen[np.maximum(index, 0)], panel.lengths)
+        fitted_on = np.add.reduceat(before.astype(np.int64), panel.offsets[:-1])
+        return PanelPart(panel, np.where(index >= 0, fitted_on, self.first_window(panel)), part.end)
+
+    def first_window(self, panel: Panel) -> npt.NDArray[np.int64]:
+        """Rows of the first window of each series, as far as they leave a horizon, ``(series,)``."""
+        assert self.settings.window is not None
+        return np.clip(panel.lengths - self.settings.horizon, 1, self.settings.window)
+
+    def after(self, panel: Panel, later: Panel, forecast: ForecastWindows) -> tuple[Array, Array | None]:
+        """Points ``(series, horizon)`` and quantiles ``(series, horizon, levels)`` after the end of each series.
+
+        They are in the target's own units.
+
+        Args:
+            panel: The past.
+            later: The steps to forecast, with their known covariates.
+            forecast: Such as `network_on`, or `baseline_on`.
+        """
+        assert self.settings.window is not None
+        scales = self.standardiser.scales_of(panel, panel.offsets[1:])
+        transform, back = self.standardiser.transform, self.standardiser.back
+        windows = Windows.last(
+            transform(panel, scales),
+            self.settings.window,
+            self.settings.horizon,
+            transform(later, scales),
+            calendar=self.settings.calendar,
+        )
+        parts = [forecast(batch) for batch in batches(windows)]
+        point = np.concatenate([part[0] for part in parts])
+        quantiles = [part[1] for part in parts if part[1] is not None]
+        return back(point, scales), back(np.concatenate(quantiles), scales) if quantiles else None
+
+    def network_on(self, panel: Panel) -> ForecastWindows:
+        """`forecast` for windows of a panel, whose series have other numbers there than in training."""
+        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)  # the number of a new one is not read
+        return lambda batch: self.forecast(batch._replace(series=index[batch.series]))
+
+    def baseline_on(self, panel: Panel, name: str) -> ForecastWindows:
+        """What forecasts like one of the baselines, for windows of a panel."""
+        scales: SeriesScales = self.standardiser.scales_of(panel, panel.offsets[1:])
+        return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
+
+    @torch.no_grad()
+    def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
+        """Points and quantiles of windows whose series have their numbers of the training, see `ForecastWindows`."""
+        out = self.network(moved(batch, self.settings.on_device)).cpu().double().numpy()
+        if self.settings.output != "quantiles":
+            return out[..., 0], None
+        quantiles = np.sort(out, axis=-1)  # levels fitted apart may cross; sorted, they never score worse
+        return quantiles[..., self.settings.quantiles.index(0.5)], quantiles
+
+    def _refuse_strangers(self, panel: Panel) -> None:
+        new = self.standardiser.index(panel) < 0
+        if self.settings.series_embedding and new.any():
+            raise OstinatoError(
+                f"series {str(panel.ids[np.argmax(new)])!r} was not in the training data, and series_embedding learns "
+                "a vector for each series: leave it out, or train with series_embedding=0"
+            )
