@@ -52,6 +52,15 @@ def test_a_marked_setting_is_an_option_with_its_meaning_default_and_choices():
     assert "ostinato fit lengths lines.txt --letter a --out model/" in options.split("Example:")[1]
 
 
+def test_options_of_another_verb_are_refused(lines, tmp_path):
+    out = tmp_path / "model"
+    assert run("fit", "lengths", lines, "--out", out).code == 0
+    assert run("evaluate", out, lines).out.startswith(f"Scores on {lines}, 20 lines:")
+    assert error_of("evaluate", out, lines, "--stride", 2) == "--stride: a Lengths has no such option to evaluate"
+    assert error_of("predict", out, lines, "--future", lines) == "--future: a Lengths has no such option to predict"
+    assert error_of("predict", out, lines, "--plot", tmp_path / "x.png") == "--plot: a Lengths draws no predictions"
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_help_fits_its_columns(columns):
     printed = run("fit", "lengths", "--help", columns=columns).out

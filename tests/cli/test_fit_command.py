@@ -9,7 +9,7 @@ from command import TINY, error_of, run
 
 from ostinato import Forecaster
 from ostinato.cells import CELLS
-from ostinato.cli.tasks.forecaster import NAMED
+from ostinato.cli.options import options_of
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.training import DistributedContext
 
@@ -30,8 +30,8 @@ def test_the_help_lists_every_setting_with_its_default_and_meaning():
     shown = " ".join(run("fit", "forecaster", "--help", columns=200).out.split())
     options, listed = shown.split("--set: the model")
     for name, field in ForecasterSettings.model_fields.items():
-        if name in NAMED:
-            assert f"--{name} " in options
+        if (option := options_of(ForecasterSettings).get(name)) is not None:
+            assert f"--{(option.name or name).replace('_', '-')} " in options
         else:
             assert f" {name} " in listed
             assert field.description.split()[0] in listed
@@ -56,9 +56,10 @@ def test_it_scores_the_model_against_baselines_saves_it_and_says_how_to_use_it(s
     assert not list((out / "checkpoints").iterdir())
 
 
-def test_it_fits_again_over_an_older_model(sales, tmp_path):
+def test_it_fits_again_over_an_older_model_only_by_force(sales, tmp_path):
     assert fit(sales, tmp_path).code == 0
-    assert fit(sales, tmp_path, "--set", "seed=1").code == 0
+    assert "holds a Forecaster saved on" in refused(sales, tmp_path, "--set", "seed=1")
+    assert fit(sales, tmp_path, "--set", "seed=1", "--force").code == 0
     assert settings_of(tmp_path)["seed"] == 1
 
 

@@ -25,7 +25,7 @@ def test_standard_output_holds_the_forecast_and_nothing_else_rounded_to_seven_di
 
 def test_large_and_small_numbers_are_written_out(model, sales, monkeypatch):
     table = pd.DataFrame({"step": [1, 2], "forecast": [123456789.123, 0.0000123456789]})
-    monkeypatch.setattr(type(load(model)), "predict", lambda self, data, future: table)
+    monkeypatch.setattr(type(load(model)), "predict", lambda self, data, future=None: table)
     assert run("predict", model, sales).out == "step,forecast\n1,123456800\n2,0.00001234568\n"
 
 

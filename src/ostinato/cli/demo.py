@@ -42,13 +42,7 @@ def demo(
     from ostinato.demos.demo import Demo
 
     found, place = DEMOS[name].load(), out or Path("demo")
-    if name in ("co2", "sunspots"):
-        from ostinato.cli.tasks.forecaster import demo as old
-        from ostinato.cli.train import check_place
-
-        check_place(place, resume=resume, force=force or out is None)
-        old(name, place, resume)
-    elif isinstance(found, Demo):
+    if isinstance(found, Demo):
         _train(found, place, resume, force or out is None)
     else:
         _try_out(name, found, place, resume)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.screen import screen, show_details, show_scores
+from ostinato.cli.settings import known_by
 
 
 def evaluate(
@@ -35,20 +36,13 @@ def evaluate(
     Example:
       ostinato evaluate model/ sales.csv
     """
-    from ostinato.errors import OstinatoError
-    from ostinato.tasks import Forecaster, load
+    from ostinato.tasks import load
 
     estimator = load(model)
-    if isinstance(estimator, Forecaster):
-        title = "Backtest after the rows the model was fitted on"
-        scores = estimator.evaluate(data, stride=stride)
-    elif stride is not None:
-        raise OstinatoError(f"--stride is for forecasters; {model} is a {type(estimator).__name__}")
-    else:
-        title, scores = f"Scores on {data}", estimator.evaluate(data)
+    scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride))
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))
         return
     console = screen()
-    show_scores(console, title, scores)
+    show_scores(console, f"{estimator.scores_title} {estimator.evaluated_on.format(data=data)}", scores)
     show_details(console, estimator, data)

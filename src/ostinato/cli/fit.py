@@ -56,7 +56,7 @@ class FitCommand(TyperCommand):
         screen().print(all_settings(self.verb.settings_class, every=self.every))
 
 
-OLD = {"forecaster": "forecaster", "chatbot": "chatbot"}
+OLD = {"chatbot": "chatbot"}
 OLD |= {"translator": "translator"}
 
 
@@ -108,7 +108,7 @@ def _fit(
     if share or tested is not None:
         model.check_scoring()
     training = model.read(given)
-    scored = None if tested is None else model.read_validation(tested, training)
+    scored = None if tested is None else model.read_test(tested, training)
     scored_on = f"{verb.scores_title} on {_named(tested)}"
     if share:
         training, scored, scored_on = hold_out(model, training, share)

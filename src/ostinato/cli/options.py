@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
-VALIDATION = "Data that choose when to stop; without it a share of DATA does."
-TEST = "Data for the score table; not with --holdout."
 
 
 def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
     """All that `ostinato fit` takes for a verb, as parameters of a function."""
+    fields, marked = verb.settings_class.model_fields, options_of(verb.settings_class)
     source: Any = list[Path] if verb.files > 1 else Path
     twice = " Twice for two files whose lines correspond." if verb.files > 1 else ""
     without = "--test" if verb.holdout_share(validation=True) else "--test or --validation"
@@ -36,11 +35,12 @@ def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
         _flag("resume", "Go on with a training that was interrupted."),
         _flag("force", "Replace the model that FOLDER holds."),
         _flag("tensorboard", "Write FOLDER/tensorboard besides FOLDER/metrics.jsonl."),
-        *_of_settings(verb.settings_class),
+        *(_of_field(name, fields[name], option) for name, option in marked.items() if option.group != SCORE),
         _option("set", list[str] | None, "NAME=VALUE", MODEL, SET),
-        _option("validation", source | None, "FILE", SCORE, VALIDATION + twice),
-        _option("test", source | None, "FILE", SCORE, TEST + twice),
+        _option("validation", source | None, "FILE", SCORE, verb.validation_help + twice),
+        _option("test", source | None, "FILE", SCORE, f"{verb.test_help}; not with --holdout.{twice}"),
         _option("holdout", float | None, "SHARE", SCORE, kept),
+        *(_of_field(name, fields[name], option) for name, option in marked.items() if option.group == SCORE),
     ]
 
 
@@ -56,15 +56,12 @@ def options_of(settings: type[TrainingSettings]) -> dict[str, Option]:
     return {name: found[name] for name in sorted(found, key=place)}
 
 
-def _of_settings(settings: type[TrainingSettings]) -> list[Parameter]:
-    return [_of_field(name, settings.model_fields[name], option) for name, option in options_of(settings).items()]
-
-
 def _of_field(name: str, field: FieldInfo, option: Option) -> Parameter:
     """An option for a setting: None where it is not given."""
     kind = _kind(field.annotation)
     text = option.help or field.description or ""
-    help = f"{escape(text)}{choices(field, f'{option.metavar} {text}')}{_default(field)}"
+    several = " Repeatable." if get_origin(kind) is list and "repeatable" not in text else ""
+    help = f"{escape(text)}{choices(field, f'{option.metavar} {text}')}{several}{_default(field)}"
     spelling = f"--{(option.name or name).replace('_', '-')}"
     if kind is bool and field.default is True:
         spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"

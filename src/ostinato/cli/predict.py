@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.outputs import check_file, check_plot
+from ostinato.cli.settings import known_by
+from ostinato.errors import OstinatoError
 
 DIGITS = 7
 """Significant digits on standard output: as many as the network's 32-bit numbers hold."""
@@ -46,24 +48,21 @@ def predict(
     """
     import numpy as np
 
-    from ostinato.errors import OstinatoError
-    from ostinato.tasks import Forecaster, load
+    from ostinato.tasks import load
 
     if out is not None:
         check_file(out, data, future)
     if plot is not None:
         check_plot(plot)
     estimator = load(model)
-    if isinstance(estimator, Forecaster):
-        table = estimator.predict(data, future=future)
-    elif future is not None or plot is not None:
-        raise OstinatoError(f"--future and --plot are for forecasters; {model} is a {type(estimator).__name__}")
-    else:
-        table = estimator.predict(data)
+    if plot is not None and not hasattr(estimator, "plot"):
+        raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
+    known = known_by(estimator.predict, future=future)
+    table = estimator.predict(data, **known)
     if out is None:
         rounded = partial(np.format_float_positional, precision=DIGITS, fractional=False, trim="-")
         typer.echo(table.to_csv(index=False, float_format=rounded), nl=False)
     else:
         table.to_csv(out, index=False)
-    if plot is not None and isinstance(estimator, Forecaster):
-        estimator.plot(data, plot, future=future)
+    if plot is not None:
+        estimator.plot(data, plot, **known)

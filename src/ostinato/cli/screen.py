@@ -16,7 +16,7 @@ def screen(*, quiet: bool = False) -> Console:
 
 def show_scores(console: Console, title: str, scores: "ScoreTable") -> None:
     """A table of scores with what it is of, and what it says in words."""
-    console.print(f"{title}, {scores.count:,} {scores.counted}:\n")
+    console.print(f"{title}, {scores.count:,} {scores.counted}:\n", soft_wrap=True)
     console.print(scores.rich())
     console.print(f"\n{scores.verdict()}")
 

@@ -1,6 +1,8 @@
 """Settings from the command line: named options, and `--set NAME=VALUE` for every other."""
 
+import inspect
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ostinato.errors import OstinatoError
@@ -35,3 +37,21 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def known_by(method: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    """The options that were given, for a method of an estimator that knows them.
+
+    Args:
+        method: Of an estimator.
+        options: name to value; None where the option was not given.
+
+    Raises:
+        OstinatoError: The method has no such option: it is of another verb's.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in inspect.signature(method).parameters:
+            kind = type(getattr(method, "__self__", None)).__name__
+            raise OstinatoError(f"--{name}: a {kind} has no such option to {method.__name__}")
+    return given

@@ -75,6 +75,12 @@ class Estimator(ABC, Generic[S, R, M]):
     data_help: ClassVar[str] = "Data to train on."
     """What it says of its DATA."""
 
+    validation_help: ClassVar[str] = "Data that choose when to stop; without it a share of DATA does."
+    """What it says of other data to choose when to stop."""
+
+    test_help: ClassVar[str] = "Data for the score table"
+    """What it says of other data to score on."""
+
     files: ClassVar[int] = 1
     """How many files may stand for one source of data: 2 where their lines correspond."""
 
@@ -83,6 +89,9 @@ class Estimator(ABC, Generic[S, R, M]):
 
     scores_title: ClassVar[str] = "Scores"
     """What a table of scores is called."""
+
+    evaluated_on: ClassVar[str] = "on {data}"
+    """What ``ostinato evaluate`` scores, as the title goes on."""
 
     def __init__(self, **settings: Any) -> None:
         self._params = settings
@@ -152,6 +161,10 @@ class Estimator(ABC, Generic[S, R, M]):
     def read_validation(self, data: Any, training: R) -> R:
         """Validation data, read as the training data were."""
         return self.read(data)
+
+    def read_test(self, data: Any, training: R) -> R:
+        """Data to score on, which ``ostinato fit`` reads before training."""
+        return self.read_validation(data, training)
 
     def overlap(self, training: R, validation: R) -> tuple[str, ...]:
         """What to say of validation data that were given, and stand in the training data too."""

@@ -13,7 +13,7 @@ from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.fitting import evenly
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
 from ostinato.tasks.forecasting.baselines import fit_baselines
@@ -81,8 +81,13 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     data_help: ClassVar = (
         "CSV or Parquet file, in time order: one column per series, or long with a column that names them."
     )
+    validation_help: ClassVar = (
+        "Rows that go on where DATA ends, to choose when to stop; without it the end of DATA does."
+    )
+    test_help: ClassVar = "A file that goes on after the rows of DATA, which it holds too, for the score table"
     held_out_of: ClassVar = "of each series"
     scores_title: ClassVar = "Backtest"
+    evaluated_on: ClassVar = "after the rows the model was fitted on"
 
     def fit(
         self,
@@ -140,6 +145,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         panel = continued(training.panel, later)
         return PanelPart(panel, training.end, panel.lengths)
 
+    def read_test(self, data: SeriesSource, training: PanelPart) -> PanelPart:
+        return self.read(data)  # it holds the rows that were fitted on, and goes on after them
+
     def split(self, records: PanelPart, share: float) -> tuple[PanelPart, PanelPart]:
         return records.cut(share, self._given.horizon)
 
@@ -156,6 +164,10 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if not 0 <= share < 1:
             raise OstinatoError(f"holdout must be a share of at least 0 and below 1, got {share}")
         return self.split(records, share)[0] if share else records, records
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Forecasting."""
+        return tuple(step._replace(label="Forecast with") for step in super().next_steps(out, data))
 
     def prepare(
         self, training: PanelPart, validation: PanelPart, *, folder: Path | None

@@ -31,29 +31,23 @@ class ForecasterSettings(
     )
     target: Annotated[
         ColumnNames,
-        Option("COLUMN", DATA, "Column to forecast; repeat it for several. Without it: y, or every column of numbers."),
-    ] = Field((), description="Columns to forecast; empty: 'y', or every number column.")
-    time: Annotated[str | None, Option("COLUMN", DATA, "Time column; found by name or content.")] = Field(
-        None, description="Time column; None finds it."
+        Option("COLUMN", DATA),
+    ] = Field((), description="Column to forecast; without any: y, or every column of numbers.")
+    time: Annotated[str | None, Option("COLUMN", DATA)] = Field(
+        None, description="Time column; found by name or content unless given."
     )
-    id: Annotated[str | None, Option("COLUMN", DATA, "Column that names the series in a long file; or unique_id.")] = (
-        Field(None, description="Column that names the series (long layout); None: 'unique_id' if there.")
+    id: Annotated[str | None, Option("COLUMN", DATA)] = Field(
+        None, description="Column that names the series in a long file; unique_id unless given, if there is one."
     )
-    past: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate known in the past only; repeatable.")] = Field(
-        (), description="Covariates known only in the past."
-    )
-    future: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate known into the future; repeatable.")] = Field(
-        (), description="Covariates known into the future."
-    )
-    static: Annotated[ColumnNames, Option("COLUMN", DATA, "Covariate constant in each series; repeatable.")] = Field(
-        (), description="Covariates that are constant in each series."
-    )
+    past: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known in the past only.")
+    future: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known into the future.")
+    static: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate constant in each series.")
     horizon: Annotated[int, Option("N", MODEL)] = Field(24, ge=1, description="Steps to forecast.")
     window: Annotated[
         int | None,
-        Option("N", MODEL, "Past steps the network sees; two seasons or two horizons, the longer, unless given."),
+        Option("N", MODEL),
     ] = Field(
-        None, ge=2, description="Past steps the network sees; None takes two seasons or two horizons, the longer."
+        None, ge=2, description="Past steps the network sees; two seasons or two horizons, the longer, unless given."
     )
     frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
     season_length: int | None = Field(
