@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tagger_scenario import STEMS, TINY, moves, sentences
 
 from ostinato import OstinatoError, SequenceTagger
@@ -299,6 +300,8 @@ WRONG = [
     ({"token_column": 0}, "token_column = 0"),
     ({"inputs": "words", "label": "y"}, "label has no meaning where the inputs are words: leave it out"),
     ({"inputs": "numbers", "min_count": 3}, "min_count has no meaning where the inputs are numbers"),
+    ({"inputs": "numbers", "vectors": "v.txt"}, "vectors has no meaning where the inputs are numbers"),
+    ({"freeze_vectors": True}, "freeze_vectors needs vectors, the file of them"),
 ]
 
 
@@ -342,6 +345,21 @@ def test_word_vectors_are_what_the_words_of_training_begin_with(tmp_path):
     assert tagger.settings.embedding_size == 3
     assert "turtle" not in fitted.encoding.words.tokens
     assert any("has vectors for 2 of" in note for note in tagger.notes)
+
+
+def test_frozen_word_vectors_stay_as_they_are_read_and_other_words_have_their_mean(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("mr 1 0 0\nin 0 2 0\n")
+    chosen = {"hidden_size": 8, "epochs": 2, "learning_rate": 0.1, "vectors": str(path), "freeze_vectors": True}
+    model = SequenceTagger(**chosen).fit(sentences(20)).model
+    weight = model.network.embed.weight.detach()
+    mr, known = weight[model.encoding.words.numbers(["mr", "in"])]
+    np.testing.assert_allclose(known, [0, 2 * mr[0], 0], rtol=1e-6)
+    assert mr[1:].tolist() == [0, 0]
+    torch.testing.assert_close(weight[model.encoding.words.numbers(["to"])[0]], (mr + known) / 2)
+    assert weight[0].tolist() == [0, 0, 0]
+    free = SequenceTagger(**chosen | {"freeze_vectors": False}).fit(sentences(20)).model.network.embed.weight
+    assert not torch.equal(free[model.encoding.words.numbers(["mr"])[0]], mr)
 
 
 def test_word_vectors_that_do_not_fit_are_refused(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, padded
 from ostinato.modalities.numbers import Numbers
-from ostinato.modalities.text import EmbeddingSettings, Text, TokenizerSettings, WordSplitSettings
+from ostinato.modalities.text import EmbeddingSettings, Text, TokenizerSettings, VocabularySettings, WordSplitSettings
 
 MODALITIES: tuple[type[Modality], ...] = (Text, Numbers)
 """All there are."""
@@ -42,6 +42,7 @@ __all__ = [
     "Pretrained",
     "Text",
     "TokenizerSettings",
+    "VocabularySettings",
     "WordSplitSettings",
     "foreign_settings",
     "modality_named",

@@ -22,7 +22,22 @@ FIRST_SPREAD = 0.1
 """Standard deviation of the vectors at first: small, so that what is learned of a rare word soon outweighs it."""
 
 
-class TokenizerSettings(TrainingSettings):
+class VocabularySettings(TrainingSettings):
+    """Which of the tokens that training has seen are known.
+
+    Example:
+        >>> from ostinato.modalities import VocabularySettings
+        >>> VocabularySettings(min_count=2).vocabulary_size is None
+        True
+    """
+
+    vocabulary_size: int | None = Field(
+        None, ge=3, description="At most so many tokens, the most frequent ones; None takes all."
+    )
+    min_count: int = Field(1, ge=1, description="Tokens seen less often in training are unknown.")
+
+
+class TokenizerSettings(VocabularySettings):
     """What a text is cut into.
 
     Example:
@@ -37,12 +52,8 @@ class TokenizerSettings(TrainingSettings):
     ] = Field(
         "word",
         description="What a text is cut into: char, byte, word, or bpe, pieces of words learned from the training "
-        "texts, with which no word is unknown.",
+        "texts (8,000 unless vocabulary_size says how many), with which no word is unknown.",
     )
-    vocabulary_size: int | None = Field(
-        None, ge=3, description="At most so many tokens, the most frequent ones; None takes all, and of bpe 8,000."
-    )
-    min_count: int = Field(1, ge=1, description="Tokens seen less often in training are unknown.")
     lowercase: Annotated[bool, Option(group=DATA, help="Make capitals small letters.")] = Field(
         False, description="Whether capitals are made small letters."
     )
@@ -89,6 +100,12 @@ class EmbeddingSettings(TrainingSettings):
     embedding_dropout: float = Field(
         0.0, ge=0, lt=1, description="Probability that a token's vector is zero wherever it stands in a batch."
     )
+
+    @model_validator(mode="after")
+    def _frozen_are_read(self) -> Self:
+        if self.freeze_vectors and self.vectors is None:
+            raise ValueError("freeze_vectors needs vectors, the file of them")
+        return self
 
 
 class TextFrontEnd(FrontEnd):

@@ -80,8 +80,6 @@ class ClassifierSettings(
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.freeze_vectors and self.vectors is None:
-            raise ValueError("freeze_vectors needs vectors, the file of them")
         if self.vectors is not None and self.tokenizer != "word":
             raise ValueError(f"vectors are of words: leave out tokenizer={self.tokenizer!r}")
         return self

@@ -52,6 +52,7 @@ class TaggingNetwork(nn.Module):
         if sizes.words:
             width = settings.embedding_size
             self.embed = _embedding(sizes.words, width, settings.embedding_dropout)
+            self.embed.weight.requires_grad_(not settings.freeze_vectors)
         if sizes.characters:
             self.spell = _embedding(sizes.characters, settings.char_embedding_size)
             size = settings.char_hidden_size
@@ -78,11 +79,16 @@ class TaggingNetwork(nn.Module):
 
     @torch.no_grad()
     def begin_with(self, vectors: WordVectors, words: WordTokenizer) -> None:
-        """Takes word vectors, at the spread of its own; words that are not among them keep theirs."""
+        """Takes word vectors, at the spread of its own.
+
+        Words that are not among them keep theirs; where vectors stay as they are, they have the mean of those read.
+        """
         assert self.embed is not None
-        values = torch.from_numpy(vectors.values)
-        spread = self.embed.weight.std() / values.std().clamp(min=1e-6)
-        self.embed.weight[torch.from_numpy(words.numbers(vectors.words)).long()] = values * spread
+        weight, values = self.embed.weight, torch.from_numpy(vectors.values)
+        values = values * (weight.std() / values.std().clamp(min=1e-6))
+        if not weight.requires_grad:
+            weight[UNKNOWN:] = values.mean(0)
+        weight[torch.from_numpy(words.numbers(vectors.words)).long()] = values
 
     def forward(self, batch: TagBatch) -> Tensor:
         """The log-probability of each sequence's tags ``(batch,)``."""

@@ -6,38 +6,34 @@ from pydantic import Field, model_validator
 
 from ostinato.data.conll import ConllColumns, ConllFormat
 from ostinato.data.tagged import StepColumns
-from ostinato.engine import BackendName
+from ostinato.modalities import EmbeddingSettings, VocabularySettings
 from ostinato.tasks.settings import ColumnNames, NetworkSettings
-from ostinato.training import DATA, MODEL, Option
+from ostinato.training import DATA, MODEL, Option, TrainingSettings
 
 WORDS_ONLY = (
     "format",
     "token_column",
     "tag_column",
     "scheme",
-    "vocabulary_size",
-    "min_count",
-    "embedding_size",
-    "vectors",
     "char_embedding_size",
     "char_hidden_size",
-    "word_dropout",
-    "embedding_dropout",
+    *sorted({*VocabularySettings.model_fields, *EmbeddingSettings.model_fields} - {*TrainingSettings.model_fields}),
 )
 NUMBERS_ONLY = ("id", "time", "label", "features")
 
 
-class TaggerSettings(NetworkSettings):
-    """Settings of `ostinato.SequenceTagger`: its own, its network's (`NetworkSettings`) and those of training."""
+class TaggerSettings(
+    VocabularySettings,
+    EmbeddingSettings,
+    NetworkSettings,
+    batch_size=16,
+    learning_rate=3e-3,
+    schedule="cosine",
+):
+    """Settings of `ostinato.SequenceTagger`: its own, those of the blocks it is made of and the training loop's.
 
-    epochs: int = Field(20, ge=1, description="Passes over the training data.")
-    batch_size: int = Field(16, ge=1, description="Sequences of a batch, over all processes together.")
-    learning_rate: float = Field(3e-3, gt=0, description="Learning rate after warm-up.")
-    schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "cosine",
-        description="Learning rate over time: constant, falling along a cosine to 0 at the last step, or cut by "
-        "plateau_factor when the validation score stops falling.",
-    )
+    Vocabulary and vectors are those of words, and have no meaning where numbers are tagged.
+    """
 
     inputs: Literal["words", "numbers"] | None = Field(
         None,
@@ -90,29 +86,10 @@ class TaggerSettings(NetworkSettings):
     bidirectional: bool = Field(True, description="Whether a tag may depend on what comes after it.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before, between and after the recurrent layers.")
     locked_dropout: bool = Field(False, description="Whether dropout takes one mask for all steps of a sequence.")
-    embedding_size: int = Field(64, ge=1, description="Words: features of a word's vector; those of `vectors` decide.")
-    vectors: str | None = Field(
-        None, description="Words: file of word vectors to begin with, as GloVe or word2vec write them in text."
-    )
     char_hidden_size: int = Field(
         24, ge=0, description="Words: units of each direction of the layer that reads a word's characters; 0: none."
     )
     char_embedding_size: int = Field(16, ge=1, description="Words: features of a character's vector.")
-    word_dropout: float = Field(
-        0.1,
-        ge=0,
-        lt=1,
-        description="Words: probability that a word is unknown in training, so that unknown is learned.",
-    )
-    embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Words: probability that a word's vector is zero wherever it stands in a batch."
-    )
-    vocabulary_size: int | None = Field(None, ge=3, description="Words: at most so many, the most frequent; None: all.")
-    min_count: int = Field(1, ge=1, description="Words: those seen less often in training are unknown.")
-    backend: BackendName = Field("auto", description="Backend of the recurrent layers.")
-    validation_share: float = Field(
-        0.1, gt=0, lt=1, description="Share of the sequences kept out of training to choose when to stop."
-    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
