@@ -286,6 +286,30 @@ def test_too_few_sentences_to_part_some_from_are_refused():
         SequenceTagger(**TINY).fit([(["a"], ["X"])])
 
 
+def test_tags_may_come_apart_from_the_sentences():
+    words, tags = zip(*sentences(20), strict=True)
+    apart = SequenceTagger(**TINY).fit(list(words), list(tags))
+    together = SequenceTagger(**TINY).fit(sentences(20))
+    assert apart.score(list(words), list(tags)) == together.score(sentences(20))
+
+
+@pytest.mark.parametrize(
+    ("data", "y", "message"),
+    [
+        ([["a"], ["b"]], [["X"]], "y holds the tags of each sentence of a list"),
+        ([["a"], ["b"]], 3, "y holds the tags of each sentence of a list"),
+        ("a.conll", "b.conll", "other data to choose when to stop are given as validation="),
+        (TaggedSequences.of_sentences([(["a"], ["X"])]), [["X"]], "y holds the tags of each sentence of a list"),
+        (moves().drop(columns="label"), moves()["label"], "the tags of a table stand in a column of it"),
+        ([["a", "b"]], [["X"]], "2 words and 1 tags"),
+    ],
+    ids=["fewer", "number", "files", "tagged", "table", "short"],
+)
+def test_tags_that_do_not_belong_to_the_sentences_are_refused(data, y, message):
+    with pytest.raises(OstinatoError, match=message):
+        SequenceTagger(**TINY).fit(data, y)
+
+
 def test_a_validation_part_of_empty_sentences_is_refused():
     data = TaggedSequences.of_sentences([([], []), (["a"], ["X"])])
     with pytest.raises(OstinatoError, match="no words"):

@@ -33,6 +33,8 @@ TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[An
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
 
 TABLES = (".csv", ".parquet", ".pq")
+LISTS = (list, tuple, np.ndarray, pd.Series)
+"""Of sentences, and of their tags where those come apart."""
 
 
 class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
@@ -102,9 +104,12 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> Any:
-        if isinstance(data, str | Path) or isinstance(y, str | Path | pd.DataFrame) or len(y) != len(data):
+        if isinstance(data, pd.DataFrame | Table):
+            raise OstinatoError("the tags of a table stand in a column of it, label=...: leave y out")
+        if not isinstance(data, LISTS) or not isinstance(y, LISTS) or len(y) != len(data):
             raise OstinatoError(
-                "y holds the tags of each sentence; other data to choose when to stop are given as validation=..."
+                "y holds the tags of each sentence of a list; other data to choose when to stop are given as "
+                "validation=..."
             )
         return list(zip(data, y, strict=True))
 
