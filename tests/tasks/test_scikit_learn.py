@@ -35,6 +35,8 @@ def test_y_that_is_no_labels_is_refused_with_a_hint():
         SequenceClassifier(**SMALL).fit((texts, labels), (texts, labels))
     with pytest.raises(OstinatoError, match="other data to choose when to stop are given as validation="):
         SequenceClassifier(**SMALL).fit("reviews.csv", "more.csv")
+    with pytest.raises(OstinatoError, match="other data to choose when to stop are given as validation="):
+        SequenceClassifier(**SMALL).fit(texts, 3)
 
 
 def test_parameters_are_read_and_set():

@@ -98,7 +98,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> Any:
-        if isinstance(data, tuple | str | Path) or isinstance(y, str | Path | pd.DataFrame) or len(y) != len(data):
+        lists = (list, np.ndarray, pd.Series)
+        if not isinstance(data, lists) or not isinstance(y, (*lists, tuple)) or len(y) != len(data):
             raise OstinatoError(
                 "y holds the labels of the sequences, one for each; other data to choose when to stop are given as "
                 "validation=..."
