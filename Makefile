@@ -21,20 +21,8 @@ lint: .venv/ready
 docs: .venv/ready  ## the pages of docs/ and the reference from docstrings, under site/; a link or a name that leads nowhere ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: .venv/ready  ## the measured figures; OSTINATO_DATA names the folder with the public data sets
-	set -e; for dataset in etth1 exchange_rate; do for horizon in 24 96 336; do \
-		$(BIN)/python benchmarks/forecast.py --dataset $$dataset --horizon $$horizon --num-threads 1; done; done
-	set -e; for seed in 1 2; do \
-		$(BIN)/python benchmarks/forecast.py --dataset etth1 --horizon 96 --num-threads 1 --seed $$seed; done
-	$(BIN)/python benchmarks/panel.py
-	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/doctor.py
-	$(BIN)/python benchmarks/language.py --dataset tinyshakespeare
-	$(BIN)/python benchmarks/language.py --dataset ptb
-	$(BIN)/python benchmarks/classify.py
-	$(BIN)/python benchmarks/tag.py
-	$(BIN)/python benchmarks/translate.py
-	$(BIN)/python benchmarks/chat.py
+bench: .venv/ready  ## every benchmark but what takes a day, to results/; OSTINATO_DATA names the folder with the public data sets
+	$(BIN)/python benchmarks/run.py --all --out results
 
 # Torch first and by its pin, so that no other package's range can bring in another build of it.
 .venv/ready: pyproject.toml constraints.txt

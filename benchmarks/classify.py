@@ -1,22 +1,15 @@
-"""Sentiment of single sentences, SST-2 without its phrases: accuracy, F1, ROC AUC and calibration on the test file.
-
-    OSTINATO_DATA=path/to/data python benchmarks/classify.py --seeds 0 1 2
+"""Sentiment of single sentences, SST-2 without its phrases: accuracy, F1, ROC AUC and calibration.
 
 Everything is trained from scratch on the 6,920 training sentences. Settings, and when to stop, were chosen on the dev
 file alone; the test file is scored once, after training. Beside the recipe: its baselines, the same model on torch's
 own kernels (backend "aten"), and a bidirectional LSTM written with torch alone.
 """
 
-import argparse
-import os
-import sys
-import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from recipes import CLASSIFY
+from benchmark import Row, Run, data_file, rows_of, timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -82,63 +75,26 @@ def plain(
     return kept
 
 
-def line(name: str, shares: np.ndarray, targets: np.ndarray, seconds: float) -> dict[str, float]:
-    scores = scores_of(shares, targets) | {"ece": calibration_error(shares, targets), "seconds": seconds}
-    print(
-        f"{name:38} accuracy {100 * scores['accuracy']:5.2f}  F1 {100 * scores['f1']:5.2f}  "
-        f"AUC {100 * scores['auc']:5.2f}  ECE {100 * scores['ece']:5.2f}  {seconds:5.0f} s",
-        flush=True,
-    )
-    return scores
-
-
-def fitted(settings: dict[str, Any], files: dict[str, Path]) -> tuple[SequenceClassifier, float]:
-    began = time.perf_counter()
-    model = SequenceClassifier(**settings).fit(files["train"], validation=files["dev"])
-    return model, time.perf_counter() - began
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=CLASSIFY, default="sst2", help="named settings, of recipes.py")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--part", choices=("dev", "test"), default="test", help="the file to score; tune on dev only")
-    parser.add_argument("--num-threads", type=int, default=1)
-    arguments = parser.parse_args()
-    if "OSTINATO_DATA" not in os.environ:
-        sys.exit("set OSTINATO_DATA to the folder with the public data sets")
-    folder = Path(os.environ["OSTINATO_DATA"]) / "sst2"
-    files = {part: folder / f"stsa.binary.{part}" for part in ("train", "dev", "test")}
-    for path in files.values():
-        if not path.exists():
-            sys.exit(f"{path} is missing: OSTINATO_DATA must name the folder with the public data sets")
-    torch.set_num_threads(arguments.num_threads)
-    recipe = {**CLASSIFY[arguments.recipe], "num_threads": arguments.num_threads}
-    print(f"SST-2, {arguments.part} file, recipe {arguments.recipe}, seeds {arguments.seeds}: {recipe}", flush=True)
+def sst2(run: Run) -> Iterator[Row]:
+    files = {part: data_file(f"sst2/stsa.binary.{part}") for part in ("train", "dev", "test")}
     read = SequenceClassifier(layout="lines").read
-    train, dev, scored = read(files["train"]), read(files["dev"]), read(files[arguments.part])
+    train, dev = read(files["train"]), read(files["dev"])
+    scored = read(files["test"]) if run.part == "test" else dev
     targets = np.array(scored.require_labels(), np.int64)
-    rows: dict[str, list[dict[str, float]]] = {}
 
-    def count(name: str, seed: int, shares: np.ndarray, seconds: float) -> None:
-        rows.setdefault(name, []).append(line(f"{name}, seed {seed}", shares, targets, seconds))
+    def row(name: str, shares: np.ndarray, seconds: float) -> Row:
+        own = {"ece": calibration_error(shares, targets), "train_seconds": seconds}
+        return Row(name, scores_of(shares, targets) | own)
 
-    for seed in arguments.seeds:
-        model, seconds = fitted({**recipe, "seed": seed}, files)
-        count("ostinato", seed, model.predict(scored.texts)[["p(0)", "p(1)"]].to_numpy(), seconds)
-        if seed == arguments.seeds[0]:
-            print(model.summary())
-            print(model.evaluate(scored))
-            print(model.report(scored))
-            same, seconds = fitted({**recipe, "seed": seed, "backend": "aten"}, files)
-            count("the same, backend aten", seed, same.predict(scored.texts)[["p(0)", "p(1)"]].to_numpy(), seconds)
-        began = time.perf_counter()
-        count("plain torch BiLSTM", seed, plain(train, dev, scored, seed), time.perf_counter() - began)
-    for name, scores in rows.items():
-        accuracies = [100 * score["accuracy"] for score in scores]
-        mean, spread = np.mean(accuracies), np.ptp(accuracies)
-        print(f"{name}: mean accuracy {mean:.2f} of {len(scores)} seeds, {spread:.2f} apart")
+    def predicted(model: SequenceClassifier) -> np.ndarray:
+        return model.predict(scored.texts)[["p(0)", "p(1)"]].to_numpy()
 
-
-if __name__ == "__main__":
-    main()
+    model, seconds = run.train(SequenceClassifier, files["train"], files["dev"])
+    yield row("ostinato", predicted(model), seconds)
+    if run.first:
+        yield from (baseline for baseline in rows_of(model.evaluate(scored)) if baseline.name != "ostinato")
+        run.say(model.report(scored))
+        same, seconds = run.train(SequenceClassifier, files["train"], files["dev"], backend="aten")
+        yield row("the same, backend aten", predicted(same), seconds)
+    shares, seconds = timed(lambda: plain(train, dev, scored, run.seed))
+    yield row("plain torch BiLSTM", shares, seconds)

@@ -1,18 +1,15 @@
 """What the doctor's look costs in training: `quick_check` every so many steps, beside the steps themselves.
 
-    python benchmarks/doctor.py --every 50
-
 A training step here is forward, backward, clipping and Adam on one batch. Times are medians of interleaved repeats, and
 what is told is the share that looks add to the time of training. Before anything is timed, the gradients' norms at all
-lags are compared with those of the plain loop in float64; one that is wrong by more than 1e-5 has no time, and the exit
-code is then 1.
+lags are compared with those of the plain loop in float64; one that is wrong by more than 1e-5 has no time.
 """
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
+from benchmark import Row, Run
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -76,13 +73,13 @@ def error_of(case: Case, model: Tagger, x: Tensor, target: Tensor) -> float:
     return max(errors)
 
 
-def measure(case: Case, every: int, repeats: int) -> str:
+def measure(case: Case, every: int, repeats: int) -> Row:
     torch.manual_seed(0)
     model, x = Tagger(case), torch.randn(case.batch, case.steps, case.units)
     target = torch.randint(CLASSES, (case.batch, case.steps))
     error = error_of(case, model, x, target)
     if not error <= LIMIT:
-        return f"FAILED: a norm is wrong by {error:.1e}"
+        return Row(str(case), {}, f"a norm is wrong by {error:.1e}")
     loss, optimiser = loss_of(model, x, target), torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def step() -> None:
@@ -93,28 +90,15 @@ def measure(case: Case, every: int, repeats: int) -> str:
 
     seconds = turns({"step": step, "look": lambda: quick_check(model, loss)}, repeats)
     train, look = (sorted(times)[len(times) // 2] for times in (seconds["step"], seconds["look"]))
-    busy = "~" if max(map(swing, seconds.values())) > BUSY else " "
-    return f"{train * 1e3:10.1f}{look * 1e3:10.1f}{look / train:9.2f}{look / train / every:10.1%}{busy}{error:9.0e}"
+    share = look / train
+    figures = {"step_ms": train * 1e3, "look_ms": look * 1e3, "look_in_steps": share, "adds": share / every}
+    return Row(str(case), {**figures, "error": error, "swing": max(map(swing, seconds.values()))})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=50, help="steps from one look to the next, as doctor_every")
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--num-threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.num_threads)
-    print(f"torch {torch.__version__}, float32, threads: {arguments.num_threads}; a look every {arguments.every} steps")
-    print("~ marks times that swung between repeats: the machine was busy, and they mean little")
-    print(f"{'':38}{'step, ms':>10}{'look, ms':>10}{'a look':>9}{'adds':>10}{'error':>10}")
-    failed = False
+def cost(run: Run) -> Iterator[Row]:
+    """Every case; `every` are the steps from one look to the next, as doctor_every."""
     for case in CASES:
-        told = measure(case, arguments.every, arguments.repeats)
-        failed = failed or told.startswith("FAILED")
-        print(f"{case!s:38}{told}", flush=True)
-    if failed:
-        raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    main()
+        row = measure(case, run.options["every"], run.options["repeats"])
+        if row.figures.get("swing", 0) > BUSY:
+            run.say(f"{case}: times swung between repeats: the machine was busy, and they mean little")
+        yield row

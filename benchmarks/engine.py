@@ -1,11 +1,13 @@
 """The compiled engine beside torch's layers and beside its own multiplications, in one run.
 
     python benchmarks/engine.py --cells gru lstm --sizes 100,32,64,64 1,1,256,256
+    python benchmarks/run.py engine_gru engine_lstm
 
-Every result is compared with the plain loop in float64 before it is measured; a wrong one has no speed, and the exit
-code is then 1. Times are medians of interleaved repeats. The floor is the multiplications alone, each one call of torch
-for all steps, and three times that for forward + backward. The loss is the sum of the outputs times random numbers;
-gradients go to the input, all weights and the initial state.
+The first tells more, and compares it with what the engine promises; the second keeps the figures as JSON. Every result
+is compared with the plain loop in float64 before it is measured; a wrong one has no speed, and the exit code is then 1.
+Times are medians of interleaved repeats. The floor is the multiplications alone, each one call of torch for all steps,
+and three times that for forward + backward. The loss is the sum of the outputs times random numbers; gradients go to
+the input, all weights and the initial state.
 """
 
 import argparse
@@ -16,11 +18,13 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # torch's profiler would tell of itself
 
+import benchmark
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ostinato.nn
+from ostinato import OstinatoError
 from ostinato.cells import CELLS, Cell, CellFactory
 from ostinato.engine import scan
 from ostinato.engine.measure import BUSY, Speed, compare, interleaved, peak_bytes
@@ -177,6 +181,44 @@ def line(size: Size, row: Row) -> str:
         text += f"{seconds * 1e3:9.3f}{seconds / floor:7.2f}{faster:>7}"
     memory = f"{row.bytes / row.torch_bytes:.2f}" if row.torch_bytes else "-"
     return f"{text}{row.bytes / 1e6:7.2f}{memory:>7}{row.ours.error:6.0e}"
+
+
+def figures(row: Row) -> dict[str, float]:
+    """What is kept of a row; times as multiples of torch's and of the floor, where there is one."""
+    ours = row.ours
+    assert ours is not None  # wrong ones have no figures
+    told = {"error": ours.error, "training_mb": row.bytes / 1e6}
+    for kind, floor in (("forward", row.floor), ("training", 3 * row.floor)):
+        seconds = getattr(ours, kind)
+        told |= {f"{kind}_ms": seconds * 1e3, f"{kind}_over_floor": seconds / floor}
+        others = {"torch": row.torch, "loop": row.loop}
+        told |= {f"{kind}_x_{who}": getattr(their, kind) / seconds for who, their in others.items() if their}
+        if kind in row.over_plain:
+            told[f"{kind}_over_plain_lstm"] = row.over_plain[kind]
+    if row.torch_bytes:
+        told["memory_over_torch"] = row.bytes / row.torch_bytes
+    if row.stream:
+        told |= {"stream_step_us": row.stream[0] * 1e6, "stream_step_over_reading": row.stream[0] / row.stream[1]}
+    return told
+
+
+def speed(run: benchmark.Run) -> Iterator[benchmark.Row]:
+    """A cell at every size; `sizes` are texts such as 100,32,64,64, none for all."""
+    name, repeats = run.options["cell"], run.options["repeats"]
+    if name not in ALL:
+        raise OstinatoError(f"--set cell={name}: choose one of {', '.join(ALL)}")
+    try:
+        sizes = [size_named(text) for text in run.options["sizes"]] or SIZES
+    except argparse.ArgumentTypeError as error:
+        raise OstinatoError(f"--set sizes: {error}") from None
+    for size in sizes:
+        row = measure(name, size, repeats)
+        if row.busy:
+            run.say(f"{size}: times swung between repeats: the machine was busy, and they mean little")
+        if row.ours:
+            yield benchmark.Row(str(size), figures(row))
+        for who, why in row.wrong.items():
+            yield benchmark.Row(f"{size}, {who}", {}, why)
 
 
 Rows = dict[tuple[str, Size], Row]

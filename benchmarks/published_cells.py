@@ -1,4 +1,4 @@
-"""Which public recurrent cells compile and are right: PYTHONPATH=tests/engine python benchmarks/published_cells.py
+"""Which public recurrent cells compile and are right.
 
 Every cell of the packages torchrecurrent and ncps (pip install --no-deps torchrecurrent ncps), wrapped as it is, and
 the plain ones of tests/engine/public_cells.py. Each is compared in float64 with the plain loop: outputs, final states
@@ -10,14 +10,18 @@ import inspect
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
-from public_cells import PUBLIC
-from scan_scenario import assert_same, compiled, made_case, reference, results
+from benchmark import Row, Run
 from torch import nn
 
 from ostinato.cells import Cell
 from ostinato.engine import explain
+
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "engine"))
+from public_cells import PUBLIC
+from scan_scenario import assert_same, compiled, made_case, reference, results
 
 INPUTS, UNITS = 4, 4  # some cells ask for as many of both
 TOLERANCE = 1e-7
@@ -77,8 +81,8 @@ def ncps() -> Iterator[tuple[str, Callable[[], Cell]]]:
     )
 
 
-def verdict(make: Callable[[], Cell]) -> str:
-    """How a cell fares, in a line."""
+def fault(make: Callable[[], Cell]) -> str:
+    """What is wrong with a cell; nothing if it compiles and is right."""
     torch.manual_seed(0)
     cell = make().double().requires_grad_()
     explanation = explain(cell, torch.zeros(2, 3, cell.input_size).double())
@@ -89,26 +93,19 @@ def verdict(make: Callable[[], Cell]) -> str:
         try:
             assert_same(results(compiled, case), results(reference, case), TOLERANCE)
         except AssertionError as error:
-            return f"WRONG with {settings}: {' '.join(str(error).split())[:150]}"
-    return "compiled and right"
+            return f"wrong with {settings}: {' '.join(str(error).split())[:150]}"
+    return ""
 
 
-def main() -> None:
+def verdicts(run: Run) -> Iterator[Row]:
+    """All cells; of a package that is not installed it is said that its cells are left out."""
     found: list[tuple[str, Callable[[], Cell]]] = []
     for package in (torchrecurrent, ncps):
         try:
             found += package()
         except ImportError as error:
-            print(f"{package.__name__} is missing ({error}): pip install --no-deps {package.__name__}")
+            run.say(f"{package.__name__} is missing ({error}): pip install --no-deps {package.__name__}")
     found += PUBLIC.items()
-    right = 0
     for name, make in found:
-        said = verdict(make)
-        right += said == "compiled and right"
-        print(f"{name:<40} {said}", flush=True)
-    print(f"{right} of {len(found)} compile and are right")
-    sys.exit(0 if right == len(found) else 1)
-
-
-if __name__ == "__main__":
-    main()
+        why = fault(make)
+        yield Row(name, {} if why else {"compiles_and_is_right": 1.0}, why)

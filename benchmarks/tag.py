@@ -1,28 +1,23 @@
-"""Tagging what each name in Python source is: parameter, local, method, class, ... ; one line a model.
-
-    python benchmarks/tag.py --seeds 0 1 2
+"""Tagging what each name in Python source is: parameter, local, method, class, ...
 
 The data are the standard library of the Python that runs this, split by file, so that figures differ a little from
 version to version. A sequence is some lines of a file, of at most 150 tokens; what a name is, is found by the module
 `ast`. Many a name is one thing here and another there: accuracy is given over all tokens and over names alone.
 """
 
-import argparse
 import ast
 import builtins
 import io
 import platform
 import random
 import sysconfig
-import time
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import torch
-from recipes import TAG
+from benchmark import Row, Run
 
 from ostinato import SequenceTagger
 
@@ -134,41 +129,33 @@ def majority(training: list[Sentence], test: list[Sentence]) -> list[str]:
     return [most.get(word, name if word.isidentifier() else OTHER) for words, _ in test for word in words]
 
 
-def line(name: str, truth: list[str], given: list[str], seconds: float | None = None) -> None:
+def row(name: str, truth: list[str], given: list[str], **own: float) -> Row:
     right = [a == b for a, b in zip(truth, given, strict=True)]
     names = [hit for hit, tag in zip(right, truth, strict=True) if tag != OTHER]
-    took = "" if seconds is None else f", trained in {seconds:.0f} s"
-    print(f"{name}: accuracy {sum(right) / len(right):.4f}, of names {sum(names) / len(names):.4f}{took}", flush=True)
+    return Row(name, {"accuracy": sum(right) / len(right), "accuracy_of_names": sum(names) / len(names), **own})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=TAG, default="python_names", help="named settings, of recipes.py")
-    parser.add_argument("--files", type=int, nargs=3, default=(24, 6, 12), help="for training, validation, test")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--num-threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.num_threads)
-    chosen = files(sum(arguments.files))
-    ends = [sum(arguments.files[:part]) for part in range(4)]
+VARIANTS = {
+    "ostinato": {},
+    "ostinato, softmax": {"decoder": "softmax"},
+    "ostinato, without characters": {"char_hidden_size": 0},
+    "ostinato, backend aten": {"backend": "aten"},
+}
+
+
+def python_names(run: Run) -> Iterator[Row]:
+    """Every variant; `files` are how many for training, validation and test."""
+    counts = run.options["files"]
+    chosen = files(sum(counts))
+    ends = [sum(counts[:part]) for part in range(4)]
     parts = [[one for path in chosen[a:b] for one in sentences(path)] for a, b in pairwise(ends)]
     training, validation, test = parts
-    print(f"standard library of Python {platform.python_version()}, {arguments.files} files, sequences and tokens:")
-    print(*(f"{len(part):,} {sum(len(words) for words, _ in part):,}" for part in parts), sep="; ")
-    truth = [tag for _, tags in test for tag in tags]
-    line("each word's tag", truth, majority(training, test))
-    settings = TAG[arguments.recipe] | {"num_threads": arguments.num_threads}
-    variants = {"": {}, "softmax": {"decoder": "softmax"}, "without characters": {"char_hidden_size": 0}}
-    variants["backend aten"] = {"backend": "aten"}
-    for seed in arguments.seeds:
-        for name, change in variants.items():
-            began = time.perf_counter()
-            tagger = SequenceTagger(**settings | change, seed=seed).fit(training, validation=validation)
-            seconds = time.perf_counter() - began
-            given = tagger.predict(test)["tag"].tolist()
-            line(f"ostinato {arguments.recipe} {name} (seed {seed})".replace("  ", " "), truth, given, seconds)
-    print(tagger.summary())
-
-
-if __name__ == "__main__":
-    main()
+    scored = test if run.part == "test" else validation
+    run.say(f"standard library of Python {platform.python_version()}, {counts} files, sequences and tokens:")
+    run.say("; ".join(f"{len(part):,} {sum(len(words) for words, _ in part):,}" for part in parts))
+    truth = [tag for _, tags in scored for tag in tags]
+    if run.first:
+        yield row("each word's tag", truth, majority(training, scored))
+    for name, changes in VARIANTS.items():
+        tagger, seconds = run.train(SequenceTagger, training, validation, **changes)
+        yield row(name, truth, tagger.predict(scored)["tag"].tolist(), train_seconds=seconds)
