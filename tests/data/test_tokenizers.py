@@ -105,6 +105,47 @@ def test_saved_as_json_they_are_the_same(name, learned):
         assert again.decode(tokenizer.encode(text)) == tokenizer.decode(tokenizer.encode(text))
 
 
+MALFORMED = [
+    (None, {}),
+    ([], {}),
+    ({}, {}),
+    ({"kind": "rune", "specials": []}, {}),
+    ("byte", {"specials": None}),
+    ("byte", {"specials": ["<pad>", 3]}),
+    ("byte", {"specials": ["<pad>", "<pad>"]}),
+    ("char", {"characters": None}),
+    ("char", {"characters": ["a", "b"]}),
+    ("char", {"characters": "aa"}),
+    ("word", {"words": "the cat"}),
+    ("word", {"words": ["the", "the"]}),
+    ("word", {"words": ["the", "<pad>"]}),
+    ("word", {"words": [["the"]]}),
+    ("word", {"split": "commas"}),
+    ("word", {"split": ["whitespace"]}),
+    ("bpe", {"pieces": ["t", "h"]}),
+    ("bpe", {"merges": ["t"]}),
+    ("bpe", {"merges": ["t h e"]}),
+    ("bpe", {"merges": ["t nothing"]}),
+    ("bpe", {"merges": [["t", "h"]]}),
+]
+
+
+@pytest.mark.parametrize(("content", "damage"), MALFORMED, ids=str)
+def test_json_that_is_not_of_a_tokenizer_is_refused(content, damage, learned):
+    if isinstance(content, str):
+        content = learned[content].to_json() | damage
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Tokenizer.from_json(content)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_json_that_lacks_anything_is_refused(name, learned):
+    whole = learned[name].to_json()
+    for lost in whole:
+        with pytest.raises(KeyError):
+            Tokenizer.from_json({key: value for key, value in whole.items() if key != lost})
+
+
 # What has no number
 
 

@@ -24,7 +24,7 @@ def step(last, memory, carry):
     count, total = (torch.zeros_like(last), torch.zeros_like(last)) if carry is None else carry
     if carry is not None:
         count, total = count + 1, total + last
-    return memory[0][torch.arange(len(last)), count, total], (count, total)
+    return memory[0][torch.arange(len(last)), count, total], (count, total), None
 
 
 def every_sequence(scores, limits):
@@ -97,6 +97,27 @@ def test_log_probabilities_are_those_of_the_sequences_and_the_best_come_first(se
         assert [one.score for one in best] == sorted((one.score for one in best), reverse=True)
         assert len({one.ids for one in best}) == len(best) <= beam
         assert all(one.log_probability == pytest.approx(every[one.ids]) for one in best)
+
+
+@law
+@given(seed=st.integers(0, 999), rows=st.integers(1, 3), beam=st.integers(1, 5))
+def test_attention_is_that_of_each_step_of_the_sequence(seed, rows, beam):
+    scores, limits = table(rows, seed), SearchLimits(END, max_length=4, length_penalty=0.6)
+
+    def looking(last, memory, carry):
+        scores, carry, _ = step(last, memory, carry)
+        return scores, carry, scores.exp()  # it tells the steps apart
+
+    first = torch.full((rows,), START)
+    best = beam_search(looking, (scores,), first, limits, beam_size=beam, n_best=beam)
+    for row, each in enumerate(best):
+        for one in each:
+            steps = [scores[row, place, sum(one.ids[:place])] for place in range(len(one.ids) + 1)]
+            torch.testing.assert_close(one.attention, torch.stack(steps).exp())
+
+
+def test_without_attention_there_is_none():
+    assert all(one.attention is None for each in found(table(2, 0), SearchLimits(END, max_length=3)) for one in each)
 
 
 def test_no_sequence_is_shorter_than_asked_or_repeats_a_run():

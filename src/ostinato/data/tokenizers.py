@@ -1,5 +1,6 @@
 """The units a text is made of: characters, bytes, words, or pieces of words (BPE), numbered for a network."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -79,7 +80,11 @@ class Tokenizer(ABC):
 
     @staticmethod
     def restored(tensors: Mapping[str, Tensor], content: dict[str, Any]) -> "Tokenizer":
-        """What `saved` gave."""
+        """What `saved` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: As `from_json`.
+        """
         return Tokenizer.from_json(content)
 
     @abstractmethod
@@ -92,7 +97,11 @@ class Tokenizer(ABC):
 
     @staticmethod
     def from_json(content: dict[str, Any]) -> "Tokenizer":
-        """What `to_json` gave."""
+        """What `to_json` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: No tokenizer gave it.
+        """
         return TOKENIZERS[content["kind"]]._from_json(content)
 
     def __len__(self) -> int:
@@ -133,7 +142,7 @@ class ByteTokenizer(Tokenizer):
 
     @classmethod
     def _from_json(cls, content: dict[str, Any]) -> Self:
-        return cls(content["specials"])
+        return cls(_texts(content, "specials"))
 
 
 class _Listed(Tokenizer):
@@ -142,6 +151,8 @@ class _Listed(Tokenizer):
     def __init__(self, specials: Sequence[str], listed: Sequence[str]) -> None:
         super().__init__(specials if UNKNOWN in specials else (UNKNOWN, *specials))
         self._tokens = [*self.specials, *listed]
+        if len(set(self._tokens)) < len(self._tokens):
+            raise ValueError("a unit stands twice in the vocabulary")
 
     @property
     def tokens(self) -> list[str]:
@@ -202,7 +213,9 @@ class CharTokenizer(_Listed):
 
     @classmethod
     def _from_json(cls, content: dict[str, Any]) -> Self:
-        return cls(content["specials"], list(content["characters"]))
+        if not isinstance(content["characters"], str):
+            raise TypeError("the characters are no text")
+        return cls(_texts(content, "specials"), list(content["characters"]))
 
 
 _WORD = {
@@ -219,6 +232,9 @@ class WordTokenizer(_Listed):
         specials: Units that no text holds.
         listed: The words.
         split: Whether punctuation marks are words of their own, or only white space separates words.
+
+    Raises:
+        ValueError: A word stands twice, or there is no such way to split.
     """
 
     kind = "word"
@@ -230,6 +246,8 @@ class WordTokenizer(_Listed):
         split: Literal["punctuation", "whitespace"] = "punctuation",
     ) -> None:
         super().__init__(specials, listed)
+        if split not in _WORD:
+            raise ValueError(f"words are split at {' or '.join(_WORD)}, not {split!r}")
         self.split = split
         first = len(self.specials)
         self._ids = {word: number for number, word in enumerate(listed, first)} | {UNKNOWN: self.special(UNKNOWN)}
@@ -288,7 +306,7 @@ class WordTokenizer(_Listed):
 
     @classmethod
     def _from_json(cls, content: dict[str, Any]) -> Self:
-        return cls(content["specials"], content["words"], content["split"])
+        return cls(_texts(content, "specials"), _texts(content, "words"), content["split"])
 
 
 def joined(words: Sequence[str], split: Literal["punctuation", "whitespace"]) -> str:
@@ -308,16 +326,30 @@ class BPETokenizer(Tokenizer):
 
     Learned and applied by the library `tokenizers`.
 
+    Args:
+        specials: Units that no text holds.
+        pieces: All there are, single bytes among them, in the characters that stand for bytes.
+        merges: Which two of them become one, the first learned first: ``"a b"``.
+
     Raises:
         OstinatoError: It is not installed.
+        ValueError: A byte has no piece, or something is merged that is none.
     """
 
     kind = "bpe"
     DEFAULT_SIZE = 8000
 
-    def __init__(self, specials: Sequence[str], definition: str) -> None:
+    def __init__(self, specials: Sequence[str], pieces: Sequence[str], merges: Sequence[str]) -> None:
         super().__init__(specials)
-        self._tokenizer = _tokenizers().Tokenizer.from_str(definition)
+        self.pieces, self.merges = tuple(pieces), tuple(merges)
+        known = set(pieces)
+        pairs = [tuple(merge.split(" ")) for merge in merges]
+        if not known.issuperset(_tokenizers().pre_tokenizers.ByteLevel.alphabet()):
+            raise ValueError("a byte has no piece")
+        if not all(len(pair) == 2 and known.issuperset((*pair, "".join(pair))) for pair in pairs):
+            raise ValueError("what is merged is not two pieces that make one")
+        numbers = {piece: number for number, piece in enumerate(pieces)}
+        self._tokenizer = _over_bytes(_tokenizers().models.BPE(numbers, pairs))
 
     @classmethod
     def learn(
@@ -330,18 +362,17 @@ class BPETokenizer(Tokenizer):
         **_: Any,
     ) -> Self:
         tokenizers = _tokenizers()
-        level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-        tokenizer.pre_tokenizer = level
-        tokenizer.decoder = tokenizers.decoders.ByteLevel()
+        tokenizer = _over_bytes(tokenizers.models.BPE())
         trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=max((size or cls.DEFAULT_SIZE) - len(specials), 256),
             min_frequency=min_count,
-            initial_alphabet=sorted(level.alphabet()),
+            initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
         tokenizer.train_from_iterator(chain.from_iterable(_chunks(piece) for piece in pieces), trainer)
-        return cls(specials, tokenizer.to_str())
+        learned = json.loads(tokenizer.to_str())["model"]
+        merges = (merge if isinstance(merge, str) else " ".join(merge) for merge in learned["merges"])
+        return cls(specials, sorted(learned["vocab"], key=learned["vocab"].__getitem__), list(merges))
 
     def encode(self, text: str) -> Ids:
         parts = [self._tokenizer.encode(part).ids for part in _chunks(text)]
@@ -360,11 +391,35 @@ class BPETokenizer(Tokenizer):
         return len(self.specials) + int(self._tokenizer.get_vocab_size())
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "specials": list(self.specials), "tokenizer": self._tokenizer.to_str()}
+        lists = {"specials": self.specials, "pieces": self.pieces, "merges": self.merges}
+        return {"kind": self.kind, **{name: list(texts) for name, texts in lists.items()}}
 
     @classmethod
     def _from_json(cls, content: dict[str, Any]) -> Self:
-        return cls(content["specials"], content["tokenizer"])
+        return cls(*(_texts(content, name) for name in ("specials", "pieces", "merges")))
+
+
+def _over_bytes(model: Any) -> Any:
+    """A tokenizer of the library that puts a character in place of each byte, and back."""
+    tokenizers = _tokenizers()
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    return tokenizer
+
+
+def _texts(content: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts, all different, as JSON holds it.
+
+    Raises:
+        ValueError, KeyError, TypeError: There is none.
+    """
+    texts = content[name]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{name} are no list of texts")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"one of the {name} stands there twice")
+    return texts
 
 
 def _chunks(text: str, lines: int = 1024) -> Iterator[str]:

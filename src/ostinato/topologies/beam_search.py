@@ -11,7 +11,7 @@ from ostinato.topologies.sampling import no_repeat_ngram
 
 M = TypeVar("M")
 C = TypeVar("C")
-Step = Callable[[Tensor, M, C | None], tuple[Tensor, C]]
+Step = Callable[[Tensor, M, C | None], tuple[Tensor, C, Tensor | None]]
 
 
 class Hypothesis(NamedTuple):
@@ -21,6 +21,8 @@ class Hypothesis(NamedTuple):
         ids: Its units, without the end.
         score: Its log-probability over the length penalty; higher is better.
         log_probability: Of its units and the end.
+        attention: What each step of it looked at, the end's last, ``(length + 1, time)``; None where the network says
+            nothing of it.
 
     Example:
         >>> from ostinato.topologies import Hypothesis
@@ -32,6 +34,7 @@ class Hypothesis(NamedTuple):
     ids: tuple[int, ...]
     score: float
     log_probability: float
+    attention: Tensor | None = None
 
 
 class SearchLimits(NamedTuple):
@@ -70,8 +73,8 @@ def beam_search(
 
     Args:
         step: Continues rows: from the unit last written ``(rows,)``, the memory and what it carried last (None at
-            first), the log-probabilities of the next unit ``(rows, units)`` and what to carry. A unit of minus
-            infinity is never written.
+            first), the log-probabilities of the next unit ``(rows, units)``, what to carry, and the weights of
+            attention ``(rows, time)``, or None. A unit of minus infinity is never written.
         memory: What every step of a row reads: tensors ``(rows, ...)`` in nested tuples.
         first: The unit before the first one, of each row ``(rows,)``.
         limits: Of the sequences.
@@ -89,7 +92,7 @@ def beam_search(
         >>> from ostinato.topologies import SearchLimits, beam_search
         >>> after = torch.tensor([[0.1, 0.5, 0.4], [0.6, 0.2, 0.2], [0.9, 0.1, 0.0]]).log()  # of what follows each unit
         >>> def step(last, memory, carried):
-        ...     return after[last], None
+        ...     return after[last], None, None
         >>> limits = SearchLimits(end=0, max_length=5)
         >>> ((likeliest, second),) = beam_search(step, None, torch.tensor([0]), limits, n_best=2)
         >>> likeliest.ids, round(likeliest.log_probability, 3)  # 0.4 * 0.9 is more than 0.5 * 0.6
@@ -99,13 +102,26 @@ def beam_search(
         raise ValueError(f"n_best must lie between 1 and beam_size ({beam_size}), got {n_best}")
     if not 0 <= limits.min_length <= limits.max_length:
         raise ValueError(f"min_length must lie between 0 and max_length ({limits.max_length}), got {limits.min_length}")
-    finished: list[list[Hypothesis]] = [[] for _ in range(len(first))]
+    finished: list[list[_Ended]] = [[] for _ in range(len(first))]
     beams = _Beams(step, memory, first, limits, beam_size)
     while len(beams.rows):
-        for row, hypothesis in beams.advance():
-            finished[row].append(hypothesis)
+        for ended in beams.advance():
+            finished[ended.row].append(ended)
         beams.keep([len(finished[row]) < beam_size for row in beams.rows.tolist()])
-    return [sorted(each, key=lambda hypothesis: -hypothesis.score)[:n_best] for each in finished]
+    weights = torch.cat(beams.weights) if beams.weights else None
+    best = (sorted(each, key=lambda ended: -ended.hypothesis.score)[:n_best] for each in finished)
+    return [[ended.looking(weights) for ended in each] for each in best]
+
+
+class _Ended(NamedTuple):
+    """A sequence that is whole, its row, and which of all weights of attention are those of its steps."""
+
+    row: int
+    hypothesis: Hypothesis
+    path: Tensor
+
+    def looking(self, weights: Tensor | None) -> Hypothesis:
+        return self.hypothesis if weights is None else self.hypothesis._replace(attention=weights[self.path])
 
 
 class _Beams(Generic[M, C]):
@@ -115,16 +131,20 @@ class _Beams(Generic[M, C]):
         self.step, self.limits, self.size = step, limits, size
         self.rows = torch.arange(len(first), device=first.device)
         self.written = first.new_zeros(len(first), 1, 0)  # (rows, beams, length)
+        self.paths = self.written  # where the weights of each of these steps are, once all are put together
+        self.weights: list[Tensor] = []  # of each step so far, by beginning (beginnings, time)
+        self.steps = 0  # of all beginnings so far
         self.totals = torch.zeros(len(first), 1, device=first.device)  # log-probabilities (rows, beams)
         self.last = first
         self.memory = memory  # by row
         self.spread = memory  # by beginning
         self.carry: C | None = None
 
-    def advance(self) -> list[tuple[int, Hypothesis]]:
-        """Writes one unit; what ended with it, each with its row."""
+    def advance(self) -> list[_Ended]:
+        """Writes one unit; what ended with it."""
         rows, beams, length = self.written.shape
-        log_probabilities, carry = self.step(self.last, self.spread, self.carry)
+        log_probabilities, carry, weights = self.step(self.last, self.spread, self.carry)
+        self._look(weights)
         totals = self.totals[..., None] + self._allowed(log_probabilities).view(rows, beams, -1)
         # At most every beginning ends, so that among twice as many continuations enough go on.
         best, places = totals.flatten(1).topk(min(2 * self.size, beams * totals.shape[2]))
@@ -135,6 +155,7 @@ class _Beams(Generic[M, C]):
         origin, unit = origin.gather(1, order), unit.gather(1, order)
         before = self.written.gather(1, origin[..., None].expand(-1, -1, length))
         self.written, self.last = torch.cat([before, unit[..., None]], dim=2), unit.flatten()
+        self.paths = self.paths.gather(1, origin[..., None].expand(-1, -1, length + 1))
         first = torch.arange(rows, device=unit.device)[:, None] * beams
         self.carry = select_rows(carry, (first + origin).flatten())
         if origin.shape[1] != beams:
@@ -150,8 +171,18 @@ class _Beams(Generic[M, C]):
         places = (rows[:, None] * beams + torch.arange(beams, device=rows.device)).flatten()
         self.last, self.carry = self.last[places], select_rows(self.carry, places)
         self.rows, self.written, self.totals = self.rows[rows], self.written[rows], self.totals[rows]
+        self.paths = self.paths[rows]
         self.memory = select_rows(self.memory, rows)
         self._spread()
+
+    def _look(self, weights: Tensor | None) -> None:
+        """Notes where the weights of this step are: beginnings that share steps share their weights too."""
+        rows, beams, _ = self.written.shape
+        here = torch.arange(self.steps, self.steps + rows * beams, device=self.rows.device).view(rows, beams, 1)
+        self.paths = torch.cat([self.paths, here], dim=2)
+        self.steps += rows * beams
+        if weights is not None:
+            self.weights.append(weights)
 
     def _spread(self) -> None:
         rows, beams = self.totals.shape
@@ -169,13 +200,13 @@ class _Beams(Generic[M, C]):
         others = allowed.masked_fill(end, -torch.inf)
         return torch.where(others.isneginf().all(1, keepdim=True), allowed, others)
 
-    def _ended(self, best: Tensor, origin: Tensor, ends: Tensor) -> list[tuple[int, Hypothesis]]:
+    def _ended(self, best: Tensor, origin: Tensor, ends: Tensor) -> list[_Ended]:
         """The continuations that end a sequence, best first."""
         found = (ends[:, : best.shape[1]] & best.isfinite()).nonzero()
         penalty = ((6 + self.written.shape[2]) / 6) ** self.limits.length_penalty
         ended = []
         for row, place in found.tolist():
-            total = best[row, place].item()
-            ids = tuple(self.written[row, int(origin[row, place])].tolist())
-            ended.append((int(self.rows[row]), Hypothesis(ids, total / penalty, total)))
+            total, beam = best[row, place].item(), int(origin[row, place])
+            whole = Hypothesis(tuple(self.written[row, beam].tolist()), total / penalty, total)
+            ended.append(_Ended(int(self.rows[row]), whole, self.paths[row, beam]))
         return ended
