@@ -13,7 +13,7 @@ The annotations of the fields are the schema: what does not fit them is refused 
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Protocol, Self, Union, get_args, get_origin, get_type_hints, runtime_checkable
 
@@ -231,3 +231,20 @@ def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     return next(
         (name for name, each in tensors.items() if each.is_floating_point() and not each.isfinite().all()), None
     )
+
+
+def lines_tensor(texts: Sequence[str]) -> Tensor:
+    """Many texts without line ends as one tensor, their UTF-8 bytes: JSON is for a few."""
+    return torch.from_numpy(np.frombuffer("".join(f"{text}\n" for text in texts).encode(), np.uint8).copy())
+
+
+def lines_of(tensor: Tensor) -> tuple[str, ...]:
+    """The texts of `lines_tensor`.
+
+    Raises:
+        ValueError: It came from nothing of the kind.
+    """
+    *texts, rest = tensor.numpy().tobytes().decode().split("\n")
+    if rest or tensor.dtype != torch.uint8:
+        raise ValueError("these are not the bytes of whole lines")
+    return tuple(texts)

@@ -54,7 +54,7 @@ def test_a_test_file_and_a_validation_file_take_the_place_of_shares(talk, tmp_pa
     given = ["--test", talk, "--validation", talk]
     ended = run("fit", "chatbot", talk, "--out", tmp_path / "bot", *TINY, *given, columns=200)
     assert ended.code == 0
-    assert "of 60 dialogues" in ended.out
+    assert "of 120 dialogues" in ended.out
     assert f"Scores on {talk}" in ended.out
 
 

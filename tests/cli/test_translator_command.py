@@ -9,8 +9,8 @@ import pytest
 from command import error_of, run
 
 from ostinato import Translator
-from ostinato.cli.tasks.translator import NAMED
 from ostinato.demos import translation
+from ostinato.tasks.translation import model as translation_model
 from ostinato.tasks.translation.settings import TranslatorSettings
 
 TINY = ["--tokenizer=word", "--set=hidden_size=8", "--set=embedding_size=8", "--set=epochs=2", "--set=max_length=8"]
@@ -50,7 +50,7 @@ def test_the_help_lists_every_setting():
     shown = " ".join(run("fit", "translator", "--help", columns=200).out.split())
     options, listed = shown.split("--set: the model")
     for name in TranslatorSettings.model_fields:
-        assert f"--{name}" in options if name in NAMED else f" {name} " in listed
+        assert f"--{name.replace('_', '-')}" in options or f" {name} " in listed
 
 
 def test_it_scores_on_held_out_pairs_saves_and_says_how_to_translate(files, tmp_path):
@@ -64,10 +64,9 @@ def test_it_scores_on_held_out_pairs_saves_and_says_how_to_translate(files, tmp_
 
 
 def test_two_files_whose_lines_correspond_train_validate_and_test(files, tmp_path):
-    sides = ["--source", files / "words.txt", "--target", files / "digits.txt"]
     both = [files / "words.txt", files / "digits.txt"]
     more = ["--validation", both[0], "--validation", both[1], "--test", both[0], "--test", both[1]]
-    ended = fit(*sides, *more, "--out", tmp_path)
+    ended = fit(*both, *more, "--out", tmp_path)
     assert ended.code == 0
     assert f"Scores on {both[0]} and {both[1]}, 36 translations:" in ended.out
     assert "36 of 36 sources stand in the training data too" in ended.out
@@ -108,6 +107,16 @@ def test_a_plot_shows_what_was_looked_at(model, tmp_path):
     assert "give one TEXT" in error_of("translate", model, "--plot", tmp_path / "look.png")
 
 
+def test_a_plot_is_of_the_translation_that_is_printed(model, tmp_path, monkeypatch):
+    searched, drawn = [], []
+    search, attention = translation_model.search, Translator.attention
+    monkeypatch.setattr(translation_model, "search", lambda *a, **k: searched.append(1) or search(*a, **k))
+    monkeypatch.setattr(Translator, "attention", lambda *a, **k: drawn.append(attention(*a, **k)) or drawn[-1])
+    ended = run("translate", model, "one two", "--beam", 2, "--plot", tmp_path / "look.png")
+    assert (ended.code, len(searched)) == (0, 1)
+    assert " ".join(drawn[0].target[:-1]) == ended.out.strip()
+
+
 def test_the_model_predicts_and_evaluates_files_as_any_other(model, files):
     shown = run("predict", model, files / "words.txt").out
     assert shown.startswith("source,translation,score,rank\n")
@@ -118,9 +127,9 @@ def test_the_model_predicts_and_evaluates_files_as_any_other(model, files):
 
 def test_what_does_not_fit_is_refused_before_any_work(files, tmp_path):
     pairs, out = files / "pairs.tsv", ("--out", tmp_path / "new")
-    assert "say where to save" in refused(pairs)
-    assert "give a file of pairs" in refused(*out)
-    assert "give a file of pairs" in refused(pairs, "--source", files / "words.txt", *out)
+    assert "--out" in refused(pairs)
+    assert "DATA" in refused(*out)
+    assert "DATA: 3 files" in refused(pairs, pairs, pairs, *out)
     assert "either is what the model is scored on" in refused(pairs, "--test", pairs, "--holdout", 0.2, *out)
     assert "--test: 3 files" in refused(pairs, "--test", pairs, "--test", pairs, "--test", pairs, *out)
     assert "no setting 'beems'" in refused(pairs, "--set", "beems=2", *out)

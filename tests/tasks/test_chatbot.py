@@ -36,8 +36,8 @@ def test_perplexity_is_that_of_the_true_replies(monkeypatch):
     monkeypatch.setattr(dialogue_scores, "REPLIES", 2)
     *_, test = parts()
     bot = trained()
-    pairs = bot._fitted.tokenizer.encoded(test.examples(3, "shop"), 60).pairs
-    sums, counts = log_likelihoods(bot._fitted.network, pairs)
+    pairs = bot.model.tokenizer.encoded(test.examples(3, "shop"), 60).pairs
+    sums, counts = log_likelihoods(bot.model.network, pairs)
     assert bot.evaluate(test).rows["ostinato"]["perplexity"] == pytest.approx(float((-sums.sum() / counts.sum()).exp()))
 
 
@@ -58,14 +58,14 @@ def test_recall_needs_ten_different_replies():
 def test_the_threshold_refuses_its_share_of_true_replies():
     _, validation, _ = parts()
     bot = trained()
-    fitted = bot._fitted
+    model = bot.model
     examples = validation.examples(3, "shop")
     confidences = [
-        fitted.confidence.of_reply(
-            fitted.network,
-            fitted.tokenizer.context(example.context),
-            fitted.tokenizer.written.encode(example.reply),
-            example.context[-1],
+        model.confidence.of_reply(
+            model.network,
+            model.tokenizer.context(example.context),
+            model.tokenizer.written.encode(example.reply),
+            model.known.unknown_share(example.context[-1]),
         )
         for example in examples
     ]
@@ -106,7 +106,7 @@ def test_the_pieces_of_a_streamed_reply_make_up_the_reply(changes, said):
 
 def test_words_are_streamed_before_the_reply_is_whole(monkeypatch):
     steps = []
-    network = trained()._fitted.network
+    network = trained().model.network
     step = network.step
     monkeypatch.setattr(network, "step", lambda *given: (steps.append(1), step(*given))[1])
     pieces = trained().stream_reply(["Where are you?"], candidates=1, threshold=0)
@@ -250,7 +250,8 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_model(tmp_path):
     with pytest.raises((Interrupted, KeyboardInterrupt)):
         Chatbot(**settings).fit(FEW, folder=tmp_path / "model", logger=Stopping(progress=False))
     resumed = Chatbot(**settings).fit(FEW, folder=tmp_path / "model", resume=True)
-    ours, theirs = (bot._fitted.tensors() for bot in (resumed, whole))
+    (ours, content), (theirs, other) = (bot.model.saved() for bot in (resumed, whole))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert content == other
     assert not list((tmp_path / "model" / "checkpoints").glob("*.safetensors"))

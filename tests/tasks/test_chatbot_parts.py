@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.dialogues import Example
+from ostinato.parts import put_together, taken_apart
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram, most_frequent
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Conversation, Reply
@@ -46,7 +47,7 @@ def test_a_context_is_its_last_turns_in_lower_case_with_a_mark_between(kind):
     assert tokenizer.written.tokenizer.tokens[both[-len(one) - 1]] == "<turn>"
     assert list(tokenizer.context(["IS IT RAINING?"])) == list(one)
     assert len(tokenizer.context(())) == 0
-    again = DialogueTokenizer.from_json(tokenizer.to_json())
+    again = put_together(DialogueTokenizer, *taken_apart(tokenizer, DialogueTokenizer))
     assert list(again.context(["I do!", "Is it raining?"])) == list(both)
 
 
@@ -75,7 +76,7 @@ def test_retrieval_agrees_with_the_plain_cosine_of_weighed_counts(contexts):
     counts = np.array([[context.count(word) for word in vocabulary] for context in contexts], float)
     weighed = counts * (np.log((1 + len(contexts)) / (1 + (counts > 0).sum(0))) + 1)
     unit = weighed / np.linalg.norm(weighed, axis=1, keepdims=True)
-    retrieval = Retrieval.learn(KnownWords(vocabulary), examples, seed=0)
+    retrieval = Retrieval.learn(KnownWords(tuple(vocabulary)), examples, seed=0)
     found = [int(reply) for reply in retrieval.reply([example.context for example in examples])]
     likeness = unit @ unit.T
     assert np.allclose(likeness[np.arange(len(found)), found], 1)
@@ -116,10 +117,10 @@ def test_the_true_reply_stands_first_among_ten_different_ones():
 
 
 def test_confidence_is_the_share_of_true_replies_that_are_no_likelier():
-    confidence = Confidence(torch.tensor([-4.0, -3.0, -2.0, -1.0], dtype=torch.float64), known(), unknown_penalty=2.0)
-    assert [confidence.of(mean, "Do you like tea?") for mean in (-5.0, -4.0, -2.5, 0.0)] == [0.0, 0.25, 0.5, 1.0]
-    assert confidence.of(-1.0, "Do zebras like quartz?") == 0.75  # half of the words are unknown: -1 - 2 / 2 = -2
-    assert confidence.of(0.0, "Zebras.") == 0.75
+    confidence = Confidence(torch.tensor([-4.0, -3.0, -2.0, -1.0], dtype=torch.float64), unknown_penalty=2.0)
+    assert [confidence.of(mean, 0.0) for mean in (-5.0, -4.0, -2.5, 0.0)] == [0.0, 0.25, 0.5, 1.0]
+    assert confidence.of(-1.0, known().unknown_share("Do zebras like quartz?")) == 0.75  # half of them: -1 - 2 / 2 = -2
+    assert confidence.of(0.0, known().unknown_share("Zebras.")) == 0.75
 
 
 def echo(history, seed):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.tasks.dialogue.fitted import Fitted
+from ostinato.tasks.dialogue.model import ChatbotModel
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.writing import allowed, candidates, log_likelihoods, until_end, written
 from ostinato.tasks.seq2seq.batches import source_batch
@@ -18,7 +18,7 @@ CONTEXT = np.array([5, 6, TURN, 7], np.int32)
 
 def network(seed=0, **changes):
     torch.manual_seed(seed)
-    made = Fitted.make_network(chosen(**changes), UNITS)
+    made = ChatbotModel.build(chosen(**changes), {"tokenizer": range(UNITS)})
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_(0, 0.7)

@@ -14,7 +14,6 @@ from ostinato import (
 from ostinato.cells import CELLS, GRU
 from ostinato.tasks import Estimator
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.tasks.old_estimator import Estimator as OldEstimator
 from ostinato.tasks.registry import kinds
 
 WRONG = [
@@ -102,7 +101,7 @@ def test_every_estimator_keeps_the_contract_and_is_found_by_its_name():
     for name, entry in kinds().items():
         kind = entry.load()
         assert kind.__name__ == name
-        assert issubclass(kind, Estimator | OldEstimator)
+        assert issubclass(kind, Estimator)
         assert not kind.__abstractmethods__
 
 

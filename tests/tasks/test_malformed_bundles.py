@@ -12,9 +12,11 @@ from forecast_scenario import COVARIATES, long
 from forecast_scenario import TINY as TINY_FORECASTER
 from tagger_scenario import TINY as TINY_TAGGER
 from tagger_scenario import moves, sentences
+from translate_scenario import numbers as numbers_in_words
+from translate_scenario import two_ways
 
 import ostinato
-from ostinato import Forecaster, LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger
+from ostinato import Chatbot, Forecaster, LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger, Translator
 from ostinato.bundle import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
@@ -44,7 +46,24 @@ def tagger_of_numbers():
     return SequenceTagger(hidden_size=4, epochs=1).fit(moves())
 
 
+def translator():
+    return Translator(tokenizer="word", hidden_size=4, embedding_size=4, epochs=1).fit(two_ways(40))
+
+
+def translator_of_pieces():
+    settings = {"tokenizer": "bpe", "shared_vocabulary": True, "attention": None, "ensemble": 2}
+    return Translator(hidden_size=4, embedding_size=4, epochs=1, **settings).fit(numbers_in_words(40))
+
+
+def chatbot():
+    dialogues = [["Hello.", f"Hi number {number}."] for number in range(20)]
+    return Chatbot(tokenizer="char", hidden_size=4, embedding_size=4, epochs=1).fit(dialogues)
+
+
 MODELS = {
+    "translator": translator,
+    "translator of pieces of words": translator_of_pieces,
+    "chatbot": chatbot,
     "forecaster": forecaster,
     "tagger": tagger,
     "tagger of numbers": tagger_of_numbers,

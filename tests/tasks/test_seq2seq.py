@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ostinato.tasks.seq2seq.batches import pair_batch, pair_batches
-from ostinato.tasks.seq2seq.decode import align, search
+from ostinato.parts import put_together, taken_apart
+from ostinato.tasks.seq2seq.batches import pair_batch, pair_batches, source_batch
+from ostinato.tasks.seq2seq.decode import search
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
@@ -180,25 +181,37 @@ def test_in_training_each_network_of_an_ensemble_learns_as_it_would_alone():
 
 
 def test_what_an_ensemble_looked_at_is_the_mean_of_its_networks():
-    net, pairs = ensemble().eval(), some_pairs([(3, 4), (6, 2)])
-    each = [align(Ensemble(lambda member=member: member, 1), pairs) for member in net.members]
-    for together, *alone in zip(align(net, pairs), *each, strict=True):
-        np.testing.assert_allclose(together, np.mean(alone, 0))
+    net, batch = ensemble().eval(), pair_batch(some_pairs([(3, 4), (6, 2)]))
+    ids, read = batch.target_in[:, 0], (batch.source, batch.source_lengths)
+    each = torch.stack([member.step(ids, member.encode(*read))[2] for member in net.members])
+    torch.testing.assert_close(net.step(ids, net.encode(*read))[2], each.mean(0))
 
 
-def test_alignment_is_the_attention_of_each_step_whatever_the_company():
-    net, pairs = ensemble("input feeding").eval(), some_pairs([(3, 4), (6, 2), (0, 0)])
-    for pair, weights in zip(pairs, align(net, pairs), strict=True):
-        assert weights.shape == (len(pair[1]) + 1, len(pair[0]) + 1)
-        np.testing.assert_allclose(weights.sum(1), 1)
-        np.testing.assert_allclose(weights, align(net, [pair])[0])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_the_search_gives_the_attention_of_each_step_whatever_the_company(beam_size):
+    net = ensemble("input feeding").eval()
+    sources = [source for source, _ in some_pairs([(3, 0), (6, 0), (0, 0)])]
+    every = search(net, sources, beam_size=beam_size, n_best=beam_size, max_length=5)
+    for source, best in zip(sources, every, strict=True):
+        for one in best:
+            memory, carry, steps = net.encode(*source_batch([source])), None, []
+            for last in (START, *one.ids):
+                _, carry, weights = net.step(torch.tensor([last]), memory, carry)
+                steps.append(weights[0, : len(source) + 1])
+            torch.testing.assert_close(one.attention, torch.stack(steps))
+            torch.testing.assert_close(one.attention.sum(1), torch.ones(len(one.ids) + 1).double())
+
+
+def test_without_attention_the_search_gives_none():
+    (best,) = search(ensemble("no attention").eval(), [np.array([4, 5], np.int32)], beam_size=3, max_length=5)
+    assert best[0].attention is None
 
 
 @pytest.mark.parametrize("kind", ["word", "char", "byte", "bpe"])
 def test_texts_come_back_from_their_units(kind):
     texts = ["The cat sat.", "A dog, a cat!"]
     tokenizer = TextTokenizer.learn(texts, Seq2SeqSettings(tokenizer=kind), ["<to fr>"])
-    again = TextTokenizer.from_json(tokenizer.to_json())
+    again = put_together(TextTokenizer, *taken_apart(tokenizer, TextTokenizer))
     assert tokenizer.tokenizer.specials == (*SPECIALS, "<to fr>")
     for text in texts:
         ids = tokenizer.encode(f"  {text} \n")

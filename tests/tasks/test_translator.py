@@ -56,7 +56,7 @@ def test_a_text_in_pieces_of_words_or_characters_can_be_learned_too():
     for unit in ("bpe", "char", "byte"):
         model = Translator(**TINY | {"tokenizer": unit, "shared_vocabulary": True, "epochs": 1}).fit(numbers(60))
         assert isinstance(model.translate("one two"), str)
-        assert model._fitted.vocabularies.source is model._fitted.vocabularies.target
+        assert model.model.vocabularies.source is model.model.vocabularies.target
 
 
 def test_one_model_writes_several_languages_as_it_is_told():
@@ -123,6 +123,28 @@ def test_attention_is_a_share_of_each_unit_that_was_read(tmp_path):
         trained().plot_attention("one", tmp_path / "attention.pdf")
 
 
+def test_a_translation_that_is_there_is_not_written_again_to_be_looked_at(monkeypatch):
+    text = "one two three"
+    ((best, second),) = trained().translations([text], 2)
+    looked = trained().attention(text)
+    monkeypatch.setattr(type(trained().model.network), "step", None)
+    again = trained().attention(best)
+    assert (again.source, again.target) == (looked.source, looked.target)
+    np.testing.assert_allclose(again.weights, looked.weights, atol=1e-6)
+    assert trained().attention(second).target == [*second.text.split(), "</s>"]
+    with pytest.raises(OstinatoError, match="do not say to='French'"):
+        trained().attention(best, to="French")
+
+
+def test_sources_and_their_translations_may_come_apart():
+    sources, targets = zip(*numbers(100), strict=True)
+    model = Translator(**TINY).fit(sources, list(targets))
+    assert model.translate(sources[:5]) == Translator(**TINY).fit(numbers(100)).translate(sources[:5])
+    assert model.score(list(sources), list(targets)) == model.evaluate(numbers(100)).rows["ostinato"]["bleu"]
+    with pytest.raises(OstinatoError, match="given as validation="):
+        Translator(**TINY).fit(numbers(100), numbers(10))
+
+
 def test_without_attention_there_is_nothing_to_look_at():
     model = Translator(**TINY | {"attention": None}).fit(numbers(50))
     with pytest.raises(OstinatoError, match="trained with attention=None"):
@@ -131,18 +153,18 @@ def test_without_attention_there_is_nothing_to_look_at():
 
 def test_vocabularies_come_from_the_training_pairs_alone():
     pairs = numbers(100)
-    model = Translator(**TINY).fit(pairs, [("one hundred", "100")])
-    assert "hundred" not in model._fitted.vocabularies.source.tokenizer.tokens
-    assert "100" not in model._fitted.vocabularies.target.tokenizer.tokens
+    model = Translator(**TINY).fit(pairs, validation=[("one hundred", "100")])
+    assert "hundred" not in model.model.vocabularies.source.tokenizer.tokens
+    assert "100" not in model.model.vocabularies.target.tokenizer.tokens
 
 
 def test_what_was_left_out_or_is_not_as_it_should_be_is_noted():
     pairs = [*numbers(80), ("", "empty"), (" ".join(NUMBERS), "long")]
-    model = Translator(**TINY | {"max_length": 8}).fit(pairs, numbers(10))
+    model = Translator(**TINY | {"max_length": 8}).fit(pairs, validation=numbers(10))
     assert model.notes == (
         "the pairs: pairs with an empty side left out: 1 (row 80 first)",
-        "the pairs: 10 of 10 sources stand in the training data too",
         "the pairs: pairs of more than 8 units (max_length) left out: 1",
+        "the pairs: 10 of 10 sources stand in the training data too",
     )
 
 

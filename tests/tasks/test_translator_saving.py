@@ -24,9 +24,10 @@ CASES = {
 
 
 def assert_same_numbers(first, second):
-    theirs = second._fitted.tensors()
-    assert first._fitted.tensors().keys() == theirs.keys()
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in first._fitted.tensors().items())
+    (ours, content), (theirs, other) = first.model.saved(), second.model.saved()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    assert content == other
 
 
 @pytest.mark.parametrize("which", CASES)

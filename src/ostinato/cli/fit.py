@@ -44,7 +44,6 @@ class FitCommand(TyperCommand):
     """A command whose help lists the verb's settings, too."""
 
     verb: "type[Estimator[Any, Any, Any]]"
-    every = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spelled_out(args))
@@ -53,17 +52,11 @@ class FitCommand(TyperCommand):
         from ostinato.cli.listing import all_settings
 
         super().format_help(ctx, formatter)
-        screen().print(all_settings(self.verb.settings_class, every=self.every))
-
-
-OLD = {"chatbot": "chatbot"}
-OLD |= {"translator": "translator"}
+        screen().print(all_settings(self.verb.settings_class))
 
 
 def command(entry: Entry) -> Any:
     """`ostinato fit NAME` for a verb."""
-    if entry.name in OLD:
-        return _old(entry)
     from ostinato.cli.options import parameters
 
     verb = entry.load()
@@ -155,14 +148,3 @@ def _spelled_out(arguments: list[str]) -> list[str]:
         if argument == "--doctor" and arguments[place + 1 : place + 2] not in (["watch"], ["fix"]):
             spelled.append("watch")
     return spelled
-
-
-def _old(entry: Entry) -> Any:
-    from importlib import import_module
-
-    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    module = import_module(f"ostinato.cli.tasks.{OLD[entry.name]}")
-    alone.command(entry.name, cls=FitCommand, no_args_is_help=True)(module.fit)
-    made: Any = typer.main.get_command(alone)
-    made.verb, made.every = entry.load(), True
-    return made

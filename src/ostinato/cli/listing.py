@@ -19,12 +19,12 @@ def option_of(field: FieldInfo) -> Option | None:
     return next((mark for mark in field.metadata if isinstance(mark, Option)), None)
 
 
-def all_settings(settings: type[BaseModel], *, every: bool = False) -> Group:
+def all_settings(settings: type[BaseModel]) -> Group:
     """Every setting with its default and meaning, in the manner of typer's help.
 
     Those whose options say it all are left out.
     """
-    fields = {name: field for name, field in settings.model_fields.items() if every or not _told(field)}
+    fields = {name: field for name, field in settings.model_fields.items() if not _told(field)}
     training = {name: field for name, field in fields.items() if name in TrainingSettings.model_fields}
     own = {name: field for name, field in fields.items() if name not in training}
     return Group(_panel("--set: the model", own), _panel("--set: training", training))

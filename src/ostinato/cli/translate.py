@@ -54,12 +54,14 @@ def translate(
     translator = load(model)
     if not isinstance(translator, Translator):
         raise OstinatoError(f"{model} is a {type(translator).__name__}, not a Translator")
+    if plot is not None and translator.settings.attention is None:
+        raise OstinatoError(f"--plot: {model} was trained with attention=None: there is nothing to look at")
     for chunk in _chunks(texts):
-        best = translator.predict(chunk, to=to, beam_size=beam, n_best=n_best)
-        for score, text in zip(best["score"], best["translation"], strict=True):
-            typer.echo(text if n_best == 1 else f"{score:.3f}\t{text}")
-    if plot is not None and texts is not None:
-        translator.plot_attention(texts[0], plot, to=to)
+        best = translator.translations(chunk, n_best, to=to, beam_size=beam)
+        for one in (one for each in best for one in each):
+            typer.echo(one.text if n_best == 1 else f"{one.score:.3f}\t{one.text}")
+        if plot is not None:
+            translator.plot_attention(best[0][0], plot)
 
 
 def _chunks(texts: list[str] | None) -> Iterator[list[str]]:

@@ -4,7 +4,14 @@ from collections.abc import Collection
 
 from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, padded
 from ostinato.modalities.numbers import Numbers
-from ostinato.modalities.text import EmbeddingSettings, Text, TokenizerSettings, VocabularySettings, WordSplitSettings
+from ostinato.modalities.text import (
+    EmbeddingSettings,
+    Text,
+    TokenizerSettings,
+    TokenVectorSettings,
+    VocabularySettings,
+    WordSplitSettings,
+)
 
 MODALITIES: tuple[type[Modality], ...] = (Text, Numbers)
 """All there are."""
@@ -41,6 +48,7 @@ __all__ = [
     "Numbers",
     "Pretrained",
     "Text",
+    "TokenVectorSettings",
     "TokenizerSettings",
     "VocabularySettings",
     "WordSplitSettings",

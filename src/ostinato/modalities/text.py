@@ -80,8 +80,23 @@ class WordSplitSettings(TokenizerSettings):
     )
 
 
-class EmbeddingSettings(TrainingSettings):
+class TokenVectorSettings(TrainingSettings):
     """The vectors of tokens.
+
+    Example:
+        >>> from ostinato.modalities import TokenVectorSettings
+        >>> TokenVectorSettings(embedding_size=32).word_dropout
+        0.1
+    """
+
+    embedding_size: int = Field(64, ge=1, description="Features of a token's vector.")
+    word_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Probability that a token is read as unknown, in training."
+    )
+
+
+class EmbeddingSettings(TokenVectorSettings):
+    """The vectors of tokens, which may begin as those of a file.
 
     Example:
         >>> from ostinato.modalities import EmbeddingSettings
@@ -89,14 +104,12 @@ class EmbeddingSettings(TrainingSettings):
         True
     """
 
-    embedding_size: int = Field(64, ge=1, description="Features of a token's vector; those of `vectors` decide.")
     vectors: str | None = Field(
-        None, description="File of word vectors to begin with, as GloVe or word2vec write them in text."
+        None,
+        description="File of word vectors to begin with, as GloVe or word2vec write them in text; it decides "
+        "embedding_size.",
     )
     freeze_vectors: bool = Field(False, description="Whether word vectors stay as they are read.")
-    word_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Probability that a token is read as unknown, in training."
-    )
     embedding_dropout: float = Field(
         0.0, ge=0, lt=1, description="Probability that a token's vector is zero wherever it stands in a batch."
     )

@@ -2,33 +2,33 @@
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from torch import Tensor, nn
+from torch import Tensor
 
-from ostinato.bundle import Bundle
-from ostinato.data.dialogues import Dialogues, DialogueSource, Example
+from ostinato.data.dialogues import Dialogue, Dialogues, DialogueSource, Example
 from ostinato.errors import OstinatoError
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram, most_frequent
 from ostinato.tasks.dialogue.confidence import Confidence
 from ostinato.tasks.dialogue.conversation import Conversation, Reply, whole
 from ostinato.tasks.dialogue.encoding import DialogueTokenizer, Encoded
-from ostinato.tasks.dialogue.fitted import Fitted
+from ostinato.tasks.dialogue.model import ChatbotModel
 from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
-from ostinato.tasks.fitting import drop_checkpoints, evenly
-from ostinato.tasks.old_estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
+from ostinato.tasks.fitting import evenly
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
-from ostinato.tasks.seq2seq.batches import pair_batch
-from ostinato.tasks.seq2seq.train import pair_loss, train
+from ostinato.tasks.seq2seq.batches import PairBatch, pair_batch
+from ostinato.tasks.seq2seq.train import pair_loss, prepared
 from ostinato.tasks.settings import cell_name
-from ostinato.training import TrainingLogger
+from ostinato.training import moved
 
 
-class Chatbot(Estimator[ChatbotSettings, Fitted]):
+class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
     """Replies to what was said, as recorded dialogues do; and says so where it has nothing sensible to say.
 
     An encoder reads the last turns, a decoder with attention writes the reply (Vinyals & Le 2015, "A Neural
@@ -61,71 +61,65 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
     """
 
     settings_class: ClassVar = ChatbotSettings
-    settings: ChatbotSettings
+    model_class: ClassVar = ChatbotModel
+    held_out_of: ClassVar = "of the dialogues"
+    data_help: ClassVar = (
+        'Dialogues, a file or folder of them: .jsonl with {"turns": ["...", "..."]} a line, two columns separated by a '
+        "tab (said, reply), or one turn per line and a blank line between dialogues; .gz too."
+    )
+    fit_help: ClassVar = """Train a chatbot on recorded dialogues.
 
-    def fit(
-        self,
-        data: DialogueSource,
-        validation: DialogueSource | None = None,
-        *,
-        folder: str | Path | None = None,
-        resume: bool = False,
-        logger: TrainingLogger | None = None,
-    ) -> Self:
-        """Trains the network, calibrates its confidence, and learns the baselines.
+    Prints its scores on dialogues it has not seen next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit chatbot dialogues.jsonl --out model/
+    """
+
+    def read(self, data: DialogueSource) -> Dialogues:
+        """Dialogues, as `fit` and `evaluate` read them.
 
         Args:
-            data: Dialogues: a file, a folder, or a list.
-            validation: Others, which choose when to stop and by which confidence is calibrated; by default
-                `validation_share` of `data`, whole dialogues drawn at random.
-            folder: Where checkpoints are written while training goes on; None for nowhere.
-            resume: Go on from the newest checkpoint in `folder`.
-            logger: Shows progress; None for silence.
-
-        Returns:
-            This chatbot, with the best weights found.
+            data: A file, a folder, or a list.
 
         Raises:
-            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it.
-            TrainingDiverged: The loss or a gradient is not finite.
-            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+            OstinatoError: For anything wrong with them, with file and line.
         """
-        settings = self.settings
-        dialogues = Dialogues.of(data)
-        kept = dialogues
-        if validation is None:
-            kept, held = dialogues.split(settings.validation_share, settings.seed)
-        else:
-            held = Dialogues.of(validation)
+        return Dialogues.of(data)
+
+    def split(self, records: Dialogues, share: float) -> tuple[Dialogues, Dialogues]:
+        return records.split(share, self._given.seed)
+
+    def prepare(
+        self, training: Dialogues, validation: Dialogues, *, folder: Path | None
+    ) -> Prepared[PairBatch, ChatbotModel]:
+        settings = self._given
         most = settings.max_examples
-        examples = self._examples(kept, "training", most)
-        held_examples = self._examples(held, "validation", most and max(round(most * settings.validation_share), 1))
+        examples = self._examples(training, "training", most)
+        others = self._examples(validation, "validation", most and max(round(most * settings.validation_share), 1))
         tokenizer = DialogueTokenizer.learn(examples, settings)
-        training = self._encoded(examples, tokenizer, "training")
-        validating = self._encoded(held_examples, tokenizer, "validation")
-        network = train(
-            lambda: Fitted.make_network(settings, len(tokenizer)),
-            settings,
-            training.pairs,
-            validating.pairs,
-            folder,
-            resume,
-            logger,
-        )
-        known = KnownWords.learn(text for example in training.examples for text in (*example.context, example.reply))
-        with settings.on_threads():
-            confidence = Confidence.calibrate(network, validating, known, settings.unknown_penalty)
-        self._fitted = Fitted(
-            network,
-            tokenizer,
-            confidence,
-            Retrieval.learn(known, training.examples, settings.seed),
-            Unigram.learn([reply for _, reply in training.pairs], len(tokenizer)),
-            most_frequent(training.examples),
-        )
-        self.notes, self.metrics = _findings(dialogues, training, validating, settings), None
-        drop_checkpoints(folder)
-        return self
+        learned = self._encoded(examples, tokenizer, "training")
+        held = self._encoded(others, tokenizer, "validation")
+        network = ChatbotModel.build(settings, {"tokenizer": tokenizer})
+
+        def model() -> ChatbotModel:
+            said = (text for example in learned.examples for text in (*example.context, example.reply))
+            known = KnownWords.learn(said)
+            return ChatbotModel(
+                settings,
+                network,
+                tokenizer,
+                Confidence.calibrate(network, held, known, settings.unknown_penalty),
+                Retrieval.learn(known, learned.examples, settings.seed),
+                Unigram.learn([reply for _, reply in learned.pairs], len(tokenizer)),
+                most_frequent(learned.examples),
+            )
+
+        notes = _findings((*training, *validation), learned, held, settings.max_length)
+        return prepared(settings, network, learned.pairs, held.pairs, model, notes)
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Talking."""
+        return (NextStep("Talk to it with", ("chat", out)),)
 
     def _examples(self, dialogues: Dialogues, part: str, most: int | None) -> list[Example]:
         """What there is to learn of a part of the dialogues, at most so many, drawn at random."""
@@ -195,16 +189,16 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         Raises:
             OstinatoError: For settings that may not be changed.
         """
-        self._need()
+        _ = self.model  # or an error
         settings = self._changed(changes)
         return Conversation(lambda history, seed: self._speak(history, seed, settings), self._seed(seed))
 
     def _speak(
         self, history: Sequence[str], seed: int | None, settings: ChatbotSettings, *, pieces: bool = True
     ) -> Generator[str, None, Reply]:
-        fitted = self._need()
+        model = self.model
         (dialogue,) = Dialogues.of([list(history)] if not isinstance(history, str) else [history])
-        return fitted.speak(dialogue.turns, settings, self._seed(seed), pieces=pieces)
+        return model.speak(dialogue.turns, settings, self._seed(seed), pieces=pieces)
 
     def _seed(self, seed: int | None) -> int:
         return self.settings.seed if seed is None else seed
@@ -230,7 +224,6 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        self._need()
         histories = [dialogue.turns for dialogue in Dialogues.of(data)]
         replies = [self.reply(turns, self.settings.seed + number) for number, turns in enumerate(histories)]
         return pd.DataFrame(
@@ -258,35 +251,32 @@ class Chatbot(Estimator[ChatbotSettings, Fitted]):
         Raises:
             OstinatoError: For anything wrong with the data, or no reply in them.
         """
-        fitted = self._need()
-        examples = self._examples(Dialogues.of(data), "test", None)
+        model = self.model
+        examples = self._examples(self.read(data), "test", None)
         with self.settings.on_threads():
-            self.metrics = score_replies(fitted, self.settings, self._encoded(examples, fitted.tokenizer, "test"))
+            self.metrics = score_replies(model, self._encoded(examples, model.tokenizer, "test"))
         return self.metrics
 
-    def _case(self, data: DialogueSource) -> tuple[nn.Module, Callable[[], Tensor]]:
-        fitted = self._need()
-        pairs = self._encoded(self._examples(Dialogues.of(data), "given", None), fitted.tokenizer, "given").pairs
-        batch = pair_batch([pairs[place] for place in evenly(len(pairs))])
-        return fitted.network, lambda: pair_loss(fitted.network, batch).mean
+    def sample_loss(self, data: DialogueSource) -> Callable[[], Tensor]:
+        model = self.model
+        pairs = self._encoded(self._examples(self.read(data), "given", None), model.tokenizer, "given").pairs
+        batch = moved(pair_batch([pairs[place] for place in evenly(len(pairs))]), self.settings.on_device)
+        return lambda: pair_loss(model.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
-        fitted, settings = self._need(), self.settings
-        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        model, settings = self.model, self.settings
+        weights = sum(parameter.numel() for parameter in model.network.parameters())
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         return (
             f"Chatbot: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{weights:,} weights; {len(fitted.tokenizer):,} {settings.tokenizer} units, "
-            f"{len(fitted.confidence.known):,} words known; reads the last {settings.context_turns} turns."
+            f"{weights:,} weights; {len(model.tokenizer):,} {settings.tokenizer} units, "
+            f"{len(model.known):,} words known; reads the last {settings.context_turns} turns."
         )
-
-    def _restored(self, bundle: Bundle) -> Fitted:
-        return Fitted.from_bundle(bundle, self.settings)
 
 
 def _findings(
-    dialogues: Dialogues, training: Encoded, validating: Encoded, settings: ChatbotSettings
+    dialogues: Sequence[Dialogue], training: Encoded, validating: Encoded, max_length: int
 ) -> tuple[str, ...]:
     """What the notes say of the data."""
     long, silent = training.left_out + validating.left_out, sum(len(dialogue.turns) < 2 for dialogue in dialogues)
@@ -295,7 +285,7 @@ def _findings(
         f"of {len(dialogues):,} dialogues"
     ]
     if long:
-        notes.append(f"{long:,} replies of more than max_length={settings.max_length} units are left out")
+        notes.append(f"{long:,} replies of more than max_length={max_length} units are left out")
     if silent:
         notes.append(f"{silent:,} dialogues have a single turn, and so no reply to learn")
     return tuple(notes)

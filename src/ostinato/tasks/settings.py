@@ -109,19 +109,29 @@ class NetworkSettings(TrainingSettings):
         return device
 
 
+class BidirectionalSettings(TrainingSettings):
+    """Which way a sequence is read that is whole before anything is said of it."""
+
+    bidirectional: bool = Field(True, description="Whether a second direction reads from the end.")
+
+
+class EnsembleSettings(TrainingSettings):
+    """Several networks in place of one."""
+
+    ensemble: int = Field(1, ge=1, description="Networks trained side by side, whose outputs are averaged.")
+
+
+class LabelSmoothingSettings(TrainingSettings):
+    """Targets that are not quite sure."""
+
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the probability that training spreads over all targets, also wrong ones."
+    )
+
+
 def _with_forget_bias(make: CellFactory, bias: float, input_size: int, hidden_size: int) -> Cell[Any]:
     """A cell whose memories last from the start."""
     cell = make(input_size, hidden_size)
     if not cell.set_forget_bias(bias):
         raise OstinatoError(f"forget_bias: {type(cell).__name__} has no gate that keeps the state; leave it out")
     return cell
-
-
-def check_tokenizer(tokenizer: str, vocabulary_size: int | None, min_count: int) -> None:
-    """Makes sure that no setting would choose among units that are always the same.
-
-    Raises:
-        ValueError: One would.
-    """
-    if tokenizer == "byte" and (vocabulary_size is not None or min_count > 1):
-        raise ValueError("tokenizer='byte' always has all 256 bytes: leave vocabulary_size and min_count out")

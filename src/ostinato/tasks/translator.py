@@ -2,34 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self, overload
+from typing import Any, ClassVar, overload
 
-import numpy as np
 import pandas as pd
-from torch import Tensor, nn
+from torch import Tensor
 
-from ostinato.bundle import Bundle
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.fitting import drop_checkpoints, evenly
-from ostinato.tasks.old_estimator import Estimator
+from ostinato.tasks.estimator import Estimator, NextStep
+from ostinato.tasks.fitting import evenly
 from ostinato.tasks.plot import save_plot
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
-from ostinato.tasks.seq2seq.batches import Pair, pair_batch
-from ostinato.tasks.seq2seq.decode import align, search
-from ostinato.tasks.seq2seq.texts import END, SPECIALS
-from ostinato.tasks.seq2seq.train import pair_loss, train
+from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch
+from ostinato.tasks.seq2seq.train import pair_loss, prepared
 from ostinato.tasks.settings import cell_name
-from ostinato.tasks.translation.fitted import Fitted, Translation
+from ostinato.tasks.translation.model import Translation, TranslatorModel
 from ostinato.tasks.translation.nearest import NearestSource
 from ostinato.tasks.translation.plot import Attention, plot_attention
 from ostinato.tasks.translation.scores import check_scorer, translation_scores
 from ostinato.tasks.translation.settings import TranslatorSettings
 from ostinato.tasks.translation.vocabularies import Vocabularies
-from ostinato.training import TrainingLogger
+from ostinato.training import moved
 
 
-class Translator(Estimator[TranslatorSettings, Fitted]):
+class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
     """Learns from pairs of texts to write the second of the first: another language, another spelling, another form.
 
     An encoder-decoder with attention (Bahdanau et al. 2015; Luong et al. 2015) over pieces of words; a beam search
@@ -55,62 +52,82 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
     """
 
     settings_class: ClassVar = TranslatorSettings
-    settings: TranslatorSettings
+    model_class: ClassVar = TranslatorModel
+    files: ClassVar = 2
+    held_out_of: ClassVar = "of the pairs"
+    data_help: ClassVar = (
+        "Pairs: a tab-separated file (text, translation; or columns source, target and language, if the first line "
+        "names them), CSV or JSON lines with those names. Or two files: line n of the second translates line n of the "
+        "first."
+    )
+    fit_help: ClassVar = """Train a translator: a network that reads a text and writes another, learned from pairs.
 
-    def fit(
-        self,
-        data: PairSource | ParallelTexts,
-        validation: PairSource | ParallelTexts | None = None,
-        *,
-        folder: str | Path | None = None,
-        resume: bool = False,
-        logger: TrainingLogger | None = None,
-    ) -> Self:
-        """Trains the network and fits the baselines.
+    Prints its scores on pairs it has not seen next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit translator pairs.tsv --out model/
+    """
+
+    def read(self, data: PairSource | ParallelTexts) -> ParallelTexts:
+        """Pairs, as `fit` and `evaluate` read them.
 
         Args:
-            data: Pairs: a file (tab-separated, CSV, Parquet, JSON lines), a tuple of two files whose lines correspond,
-                a DataFrame, or a list of ``(source, target)`` or ``(source, target, language)``.
-            validation: Pairs that choose when to stop; by default a random `validation_share` of `data` does.
-            folder: Where checkpoints are written while training goes on; None for nowhere.
-            resume: Go on from the newest checkpoint in `folder`.
-            logger: Shows progress; None for silence.
-
-        Returns:
-            This translator, with the best weights found.
+            data: A file (tab-separated, CSV, Parquet, JSON lines), a tuple of two files whose lines correspond, a
+                DataFrame, or a list of ``(source, target)`` or ``(source, target, language)``.
 
         Raises:
-            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it.
-            TrainingDiverged: The loss or a gradient is not finite.
-            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+            OstinatoError: For anything wrong with them, with file and line.
         """
-        settings = self.settings
-        every = ParallelTexts.of(data, settings.columns)
-        notes = list(every.notes)
-        if validation is None:
-            training, validating = every.split(settings.validation_share, settings.seed)
-        else:
-            training, validating = every, ParallelTexts.of(validation, settings.columns)
-            notes += [*validating.notes, *_seen(training, validating)]
+        return ParallelTexts.of(data, self._given.columns)
+
+    def split(self, records: ParallelTexts, share: float) -> tuple[ParallelTexts, ParallelTexts]:
+        return records.split(share, self._given.seed)
+
+    def with_targets(self, data: Any, y: Any) -> list[tuple[str, str]]:
+        if isinstance(data, str | Path | pd.DataFrame) or isinstance(y, str | Path) or len(y) != len(data):
+            raise OstinatoError(
+                "y holds the translations of the texts, one for each; other data to choose when to stop are given as "
+                "validation=..."
+            )
+        return list(zip(data, y, strict=True))
+
+    def overlap(self, training: ParallelTexts, validation: ParallelTexts) -> tuple[str, ...]:
+        known = set(training.sources)
+        count = sum(source in known for source in validation.sources)
+        told = f"{validation.origin}: {count:,} of {len(validation):,} sources stand in the training data too"
+        return (told,) if count else ()
+
+    def prepare(
+        self, training: ParallelTexts, validation: ParallelTexts, *, folder: Path | None
+    ) -> Prepared[PairBatch, TranslatorModel]:
+        settings = self._given
         vocabularies = Vocabularies.learn(training, settings)
-        network = train(
-            lambda: Fitted.make_network(settings, vocabularies),
-            settings,
-            _short(vocabularies.pairs(training), training, settings, notes),
-            _short(vocabularies.pairs(validating), validating, settings, notes),
-            folder,
-            resume,
-            logger,
+        network = TranslatorModel.build(settings, {"vocabularies": vocabularies})
+        (kept, long), (checked, long_too) = (
+            _short(vocabularies.pairs(pairs), pairs, settings.max_length) for pairs in (training, validation)
         )
-        self._fitted = Fitted(settings, network, vocabularies, NearestSource.fit(training, settings.seed))
-        self.notes, self.metrics = tuple(notes), None
-        drop_checkpoints(folder)
-        return self
+        nearest = NearestSource.fit(training, settings.seed)
+        return prepared(
+            settings,
+            network,
+            kept,
+            checked,
+            lambda: TranslatorModel(settings, network, vocabularies, nearest),
+            tuple(dict.fromkeys((*training.notes, *validation.notes, *long, *long_too))),
+        )
+
+    def check_scoring(self) -> None:
+        check_scorer()
+
+    def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
+        """Translating a text of the training data."""
+        way = ("--to", self.languages[0]) if len(self.languages) > 1 else ()
+        return (NextStep("Translate with", ("translate", out, *way, self.model.nearest.sources[0])),)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages it can write, as the training data name them; empty where they name none."""
-        return self._need().vocabularies.languages
+        return self.model.vocabularies.languages
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a text is a sequence of texts too
@@ -169,9 +186,37 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         """
         if isinstance(texts, str):
             return self.translate_n_best([texts], n_best, to=to, beam_size=beam_size)[0]
-        languages = self._need().vocabularies.checked(to, len(texts))
-        best = self._translations(list(texts), languages, beam_size, n_best)
+        best = self.translations(texts, n_best, to=to, beam_size=beam_size)
         return [[one.text for one in each] for each in best]
+
+    def translations(
+        self,
+        texts: Sequence[str],
+        n_best: int = 1,
+        *,
+        to: str | Sequence[str] | None = None,
+        beam_size: int | None = None,
+    ) -> list[list[Translation]]:
+        """Translates texts, with all that is known of each translation: its score, and what it looked at.
+
+        Args:
+            texts: Several.
+            n_best: Translations of each text at most.
+            to: The language, or that of each text, where the model knows several.
+            beam_size: Beginnings the search keeps, `n_best` at least; as in the settings unless given.
+
+        Returns:
+            The translations of each text, best first.
+
+        Raises:
+            OstinatoError: For a language that the model does not know, or numbers out of range.
+        """
+        model = self.model
+        languages = model.vocabularies.checked(to, len(texts))
+        beam = self.settings.beam_size if beam_size is None else beam_size
+        if n_best < 1 or beam < 1:
+            raise OstinatoError(f"beam_size and n_best must be at least 1, got {beam} and {n_best}")
+        return model.translations(texts, languages, max(beam, n_best), n_best)
 
     def predict(
         self,
@@ -198,21 +243,25 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             OstinatoError: For anything wrong with the data, a language that the model does not know, or numbers out of
                 range.
         """
-        vocabularies = self._need().vocabularies
         texts, named = read_sources(data, self.settings.columns)
         if named is not None and to is not None:
             raise OstinatoError(
                 f"the data have a column {self.settings.language_column!r}: leave it out, or do not say to={to!r}"
             )
-        languages = vocabularies.checked(to if named is None else named, len(texts))
-        best = self._translations(texts, languages, beam_size, n_best)
+        best = self.translations(texts, n_best, to=to if named is None else named, beam_size=beam_size)
         rows = [
-            {"source": text, "language": language, "translation": one.text, "score": one.score, "rank": rank}
-            for text, language, each in zip(texts, languages, best, strict=True)
+            {
+                "source": one.source,
+                "language": one.language,
+                "translation": one.text,
+                "score": one.score,
+                "rank": rank,
+            }
+            for each in best
             for rank, one in enumerate(each, 1)
         ]
         table = pd.DataFrame(rows, columns=["source", "language", "translation", "score", "rank"])
-        return table if vocabularies.languages else table.drop(columns="language")
+        return table if self.languages else table.drop(columns="language")
 
     def evaluate(self, data: PairSource | ParallelTexts, *, beam_size: int | None = None) -> ScoreTable:
         """Scores translations of pairs that training has not seen, next to what needs no network.
@@ -232,13 +281,13 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
             OstinatoError: For anything wrong with the data, or without the library sacrebleu.
         """
         check_scorer()
-        fitted = self._need()
-        pairs = ParallelTexts.of(data, self.settings.columns)
-        languages = fitted.vocabularies.checked(pairs.languages, len(pairs))
-        best = self._translations(pairs.sources, languages, beam_size, 1)
+        model = self.model
+        pairs = self.read(data)
+        best = self.translations(pairs.sources, to=pairs.languages, beam_size=beam_size)
+        languages = [one.language or "" for (one,) in best]
         written = {
-            "ostinato": [each[0].text for each in best],
-            "nearest source": fitted.nearest.translate(pairs.sources, [language or "" for language in languages]),
+            "ostinato": [one.text for (one,) in best],
+            "nearest source": model.nearest.translate(pairs.sources, languages),
             "copy": pairs.sources,
         }
         cased = str.lower if self.settings.lowercase else str
@@ -249,87 +298,65 @@ class Translator(Estimator[TranslatorSettings, Fitted]):
         self.metrics = ScoreTable("ostinato", rows, len(pairs), "translations")
         return self.metrics
 
-    def attention(self, text: str, *, to: str | None = None) -> Attention:
+    def attention(self, text: str | Translation, *, to: str | None = None) -> Attention:
         """What the units of a text's best translation looked at.
+
+        Args:
+            text: The text, or a translation of it that `translations` gave.
+            to: The language to translate a text to, where the model knows several.
 
         Raises:
             OstinatoError: For a model without attention, or a language that it does not know.
         """
-        fitted = self._need()
-        vocabularies, settings = fitted.vocabularies, self.settings
-        if settings.attention is None:
-            raise OstinatoError("this model was trained with attention=None: there is nothing to look at")
-        (language,) = vocabularies.checked(to, 1)
-        source = vocabularies.source_ids(text, language)
-        ((best,),) = search(
-            fitted.network,
-            [source],
-            beam_size=settings.beam_size,
-            length_penalty=settings.length_penalty,
-            max_length=settings.max_length,
-        )
-        (weights,) = align(fitted.network, [(source, np.array(best.ids, np.int32))])
-        tag = [] if language is None else [f"<to {language}>"]
-        end = SPECIALS[END]
-        read = [*tag, *vocabularies.source.parts(text), end]
-        return Attention(read, [*vocabularies.target.tokens(best.ids), end], weights)
+        if isinstance(text, str):
+            ((text,),) = self.translations([text], to=to)
+        elif to is not None:
+            raise OstinatoError(f"a translation is in its language: do not say to={to!r}")
+        return self.model.attention(text)
 
-    def plot_attention(self, text: str, path: str | Path, *, to: str | None = None) -> None:
+    def plot_attention(self, text: str | Translation, path: str | Path, *, to: str | None = None) -> None:
         """Draws what the units of a text's translation looked at as a PNG file.
+
+        Args:
+            text: As for `attention`, likewise `to`.
+            path: The file.
+            to: The language.
 
         Raises:
             OstinatoError: As `attention`, or for a file that cannot be written.
         """
         save_plot(plot_attention(self.attention(text, to=to)), path)
 
-    def _case(self, data: PairSource | ParallelTexts) -> tuple[nn.Module, Callable[[], Tensor]]:
-        fitted = self._need()
-        pairs = ParallelTexts.of(data, self.settings.columns)
-        kept = _short(fitted.vocabularies.pairs(pairs), pairs, self.settings, [])
-        batch = pair_batch([kept[place] for place in evenly(len(kept))])
-        return fitted.network, lambda: pair_loss(fitted.network, batch).mean
+    def sample_loss(self, data: PairSource | ParallelTexts) -> Callable[[], Tensor]:
+        model = self.model
+        pairs = self.read(data)
+        kept, _ = _short(model.vocabularies.pairs(pairs), pairs, self.settings.max_length)
+        batch = moved(pair_batch([kept[place] for place in evenly(len(kept))]), self.settings.on_device)
+        return lambda: pair_loss(model.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
-        fitted, settings = self._need(), self.settings
-        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        model, settings = self.model, self.settings
+        weights = sum(parameter.numel() for parameter in model.network.parameters())
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
-        source, target = len(fitted.vocabularies.source), len(fitted.vocabularies.target)
+        source, target = len(model.vocabularies.source), len(model.vocabularies.target)
         units = f"{source:,} units of both sides" if settings.shared_vocabulary else f"{source:,} to {target:,} units"
-        languages = fitted.vocabularies.languages
-        to = f", into {', '.join(languages)}" if languages else ""
+        to = f", into {', '.join(self.languages)}" if self.languages else ""
         return (
             f"Translator: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
             f"{settings.attention or 'no'} attention, {weights:,} weights; {units} ({settings.tokenizer}){to}."
         )
 
-    def _restored(self, bundle: Bundle) -> Fitted:
-        return Fitted.from_bundle(bundle, self.settings)
 
-    def _translations(
-        self, texts: Sequence[str], languages: Sequence[str | None], beam_size: int | None, n_best: int
-    ) -> list[list[Translation]]:
-        beam = self.settings.beam_size if beam_size is None else beam_size
-        if n_best < 1 or beam < 1:
-            raise OstinatoError(f"beam_size and n_best must be at least 1, got {beam} and {n_best}")
-        return self._need().translate(texts, languages, max(beam, n_best), n_best)
+def _short(pairs: list[Pair], of: ParallelTexts, most: int) -> tuple[list[Pair], tuple[str, ...]]:
+    """The pairs that are not too long, and a note of those that are.
 
-
-def _short(pairs: list[Pair], of: ParallelTexts, settings: TranslatorSettings, notes: list[str]) -> list[Pair]:
-    """The pairs that are not too long; notes those that are."""
-    most = settings.max_length
+    Raises:
+        OstinatoError: All are.
+    """
     kept = [pair for pair in pairs if max(map(len, pair)) <= most]
     if not kept:
         raise OstinatoError(f"{of.origin}: every pair has more than {most} units: set a larger max_length")
-    if len(kept) < len(pairs):
-        notes.append(f"{of.origin}: pairs of more than {most} units (max_length) left out: {len(pairs) - len(kept):,}")
-    return kept
-
-
-def _seen(training: ParallelTexts, validating: ParallelTexts) -> list[str]:
-    """What to say about validation sources that are training sources too."""
-    known = set(training.sources)
-    count = sum(source in known for source in validating.sources)
-    return [f"{validating.origin}: {count:,} of {len(validating):,} sources stand in the training data too"] * (
-        count > 0
-    )
+    long = len(pairs) - len(kept)
+    note = f"{of.origin}: pairs of more than {most} units (max_length) left out: {long:,}"
+    return kept, (note,) if long else ()

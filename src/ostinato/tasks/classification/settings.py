@@ -7,7 +7,13 @@ from pydantic import Field, field_validator, model_validator
 from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.modalities import EmbeddingSettings, WordSplitSettings
 from ostinato.tasks.classification.bag_of_words import Cut
-from ostinato.tasks.settings import ColumnNames, NetworkSettings
+from ostinato.tasks.settings import (
+    BidirectionalSettings,
+    ColumnNames,
+    EnsembleSettings,
+    LabelSmoothingSettings,
+    NetworkSettings,
+)
 from ostinato.topologies import Pooling
 from ostinato.training import DATA, Option
 
@@ -15,6 +21,9 @@ from ostinato.training import DATA, Option
 class ClassifierSettings(
     WordSplitSettings,
     EmbeddingSettings,
+    BidirectionalSettings,
+    EnsembleSettings,
+    LabelSmoothingSettings,
     NetworkSettings,
     epochs=30,
     learning_rate=2e-3,
@@ -54,19 +63,16 @@ class ClassifierSettings(
         ),
     ] = Field((), description="Columns of numbers; empty: all that have no other part.")
     max_length: int | None = Field(None, ge=1, description="Steps read of each sequence, the first ones; None: all.")
-    bidirectional: bool = Field(True, description="Whether a second direction reads from the end.")
     pooling: Pooling = Field("max", description="How the steps become one vector.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout of the input, between layers and before the output.")
     linear: bool = Field(
         True, description="Whether a linear model of words and pairs of words stands beside the network (texts only)."
     )
-    ensemble: int = Field(1, ge=1, description="Networks trained side by side, whose outputs are averaged.")
     class_weights: Literal["none", "balanced"] | dict[str, float] = Field(
         "none",
         description="Weight of each label's examples in the loss: none, balanced (one over the label's share), or "
         "given as {label: weight}.",
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all labels.")
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="Whether the outputs are divided by one number fitted on the validation part."
     )

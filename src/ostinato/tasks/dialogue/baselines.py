@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -19,38 +21,54 @@ QUERIES = 64
 """Contexts that are looked up at a time."""
 
 
+@dataclass(frozen=True, eq=False)
 class Retrieval:
     """The reply to the training context whose words are most like those of a new one.
 
     Likeness is the cosine between counts of words weighed by the logarithm of their rarity (tf-idf, Salton & Buckley
     1988); of equals the first is taken.
 
-    Args:
+    Attributes:
         known: The words there are.
         owners: Which remembered context each word stands in, int64 ``(words of all contexts,)``, rising.
         numbers: The number of each word there, int64, likewise.
         replies: The reply to each remembered context.
     """
 
-    def __init__(
-        self,
-        known: KnownWords,
-        owners: npt.NDArray[np.int64],
-        numbers: npt.NDArray[np.int64],
-        replies: Sequence[str],
-    ) -> None:
-        self.known, self.owners, self.numbers, self.replies = known, owners, numbers, tuple(replies)
-        pairs = np.unique(np.stack([owners, numbers]), axis=1)
-        held = np.bincount(pairs[1], minlength=len(known))
-        self._rarity = torch.from_numpy(np.log((1 + len(replies)) / (1 + held)) + 1)
-        counts = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([owners, numbers])),
-            self._rarity[torch.from_numpy(numbers)],
-            (len(replies), max(len(known), 1)),
+    known: KnownWords
+    owners: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]
+    replies: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Makes sure that all words and contexts are there that numbers name."""
+        if self.owners.ndim != 1 or self.owners.shape != self.numbers.shape:
+            raise ValueError(f"arrays of shapes {self.owners.shape} and {self.numbers.shape} hold the words")
+        for numbers, count in ((self.owners, len(self.replies)), (self.numbers, len(self.known))):
+            if not count or np.any((numbers < 0) | (numbers >= count)):
+                raise ValueError(f"there are {count} replies or words, and others are named")
+
+    @cached_property
+    def _rarity(self) -> Tensor:
+        """What a count of each word weighs, float64 ``(words,)``."""
+        _, numbers = np.unique(np.stack([self.owners, self.numbers]), axis=1)
+        held = np.bincount(numbers, minlength=len(self.known))
+        return torch.from_numpy(np.log((1 + len(self.replies)) / (1 + held)) + 1)
+
+    @cached_property
+    def _counts(self) -> Tensor:
+        """Weighed counts of the words of each context, sparse float64 ``(contexts, words)``."""
+        return torch.sparse_coo_tensor(
+            torch.from_numpy(np.stack([self.owners, self.numbers])),
+            self._rarity[torch.from_numpy(self.numbers)],
+            (len(self.replies), max(len(self.known), 1)),
             check_invariants=True,
         ).coalesce()
-        squares = torch.sparse.sum(counts * counts, dim=1).to_dense()
-        self._counts, self._norms = counts, squares.sqrt().clamp(min=1e-9)
+
+    @cached_property
+    def _norms(self) -> Tensor:
+        """Their lengths, float64 ``(contexts,)``."""
+        return torch.sparse.sum(self._counts * self._counts, dim=1).to_dense().sqrt().clamp(min=1e-9)
 
     @classmethod
     def learn(cls, known: KnownWords, examples: Sequence[Example], seed: int) -> Self:
@@ -59,7 +77,8 @@ class Retrieval:
         held = [examples[number] for number in chosen]
         numbers = [known.numbers(" ".join(example.context)) for example in held]
         owners = np.repeat(np.arange(len(held)), [len(own) for own in numbers])
-        return cls(known, owners, np.concatenate(numbers).astype(np.int64), [example.reply for example in held])
+        replies = tuple(example.reply for example in held)
+        return cls(known, owners, np.concatenate(numbers).astype(np.int64), replies)
 
     def reply(self, contexts: Sequence[Sequence[str]]) -> list[str]:
         """Its replies to some contexts."""
@@ -82,21 +101,16 @@ class Retrieval:
         counts = torch.zeros(max(len(self.known), 1), dtype=torch.float64)
         return counts.index_add(0, numbers, self._rarity[numbers])
 
-    def tensors(self) -> dict[str, Tensor]:
-        """What is remembered of the contexts, by name."""
-        return {"owners": torch.from_numpy(self.owners), "numbers": torch.from_numpy(self.numbers)}
 
-
+@dataclass(frozen=True, eq=False)
 class Unigram:
     """Every unit of a reply on its own, with its frequency in training, and one added to each count.
 
-    Args:
+    Attributes:
         counts: How often each unit was written in training, float64 ``(units,)``.
     """
 
-    def __init__(self, counts: Tensor) -> None:
-        self.counts = counts
-        self._log_probabilities = ((counts + 1) / (counts + 1).sum()).log()
+    counts: Tensor
 
     @classmethod
     def learn(cls, replies: Sequence[npt.NDArray[Any]], units: int) -> Self:
@@ -106,7 +120,8 @@ class Unigram:
     def perplexity(self, replies: Sequence[npt.NDArray[Any]]) -> float:
         """Of other replies, per unit."""
         written = torch.from_numpy(np.concatenate(replies).astype(np.int64))
-        return float(self._log_probabilities[written].mean().neg().exp())
+        log_probabilities = ((self.counts + 1) / (self.counts + 1).sum()).log()
+        return float(log_probabilities[written].mean().neg().exp())
 
 
 def most_frequent(examples: Sequence[Example]) -> str:

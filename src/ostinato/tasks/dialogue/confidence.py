@@ -25,13 +25,16 @@ class Confidence:
 
     Attributes:
         usual: Scores of the true replies of the validation dialogues, rising, float64 ``(replies,)``.
-        known: The words of the training dialogues.
         unknown_penalty: As in the settings.
     """
 
     usual: Tensor
-    known: KnownWords
     unknown_penalty: float
+
+    def __post_init__(self) -> None:
+        """Makes sure that there is something to compare with."""
+        if self.usual.ndim != 1 or not len(self.usual) or self.usual.dtype != torch.float64:
+            raise ValueError(f"scores of {self.usual.dtype} and of shape {tuple(self.usual.shape)}")
 
     @classmethod
     def calibrate(
@@ -45,15 +48,20 @@ class Confidence:
         sums, counts = log_likelihoods(network, held.pairs)
         shares = [known.unknown_share(example.context[-1]) for example in held.examples]
         strange = torch.tensor(shares, dtype=torch.float64)
-        return cls((sums / counts - unknown_penalty * strange).sort().values, known, unknown_penalty)
+        return cls((sums / counts - unknown_penalty * strange).sort().values, unknown_penalty)
 
-    def of(self, mean_log_probability: float, said: str) -> float:
-        """The confidence of a reply with this mean log-probability of a unit, to what was said last; 0 to 1."""
-        score = mean_log_probability - self.unknown_penalty * self.known.unknown_share(said)
+    def of(self, mean_log_probability: float, unknown_share: float) -> float:
+        """The confidence of a reply, 0 to 1.
+
+        Args:
+            mean_log_probability: Of a unit of it.
+            unknown_share: Of the words of what was said last, those that no training dialogue holds.
+        """
+        score = mean_log_probability - self.unknown_penalty * unknown_share
         place = torch.searchsorted(self.usual, torch.tensor(score, dtype=torch.float64), right=True)
         return int(place) / len(self.usual)
 
-    def of_reply(self, network: Ensemble, context: Ids, reply: Ids, said: str) -> float:
-        """The confidence of a reply as units, to a context of which `said` is the last turn."""
+    def of_reply(self, network: Ensemble, context: Ids, reply: Ids, unknown_share: float) -> float:
+        """The confidence of a reply as units, to a context; see `of`."""
         sums, counts = log_likelihoods(network, [(context, reply)])
-        return self.of(float(sums[0] / counts[0]), said)
+        return self.of(float(sums[0] / counts[0]), unknown_share)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class DialogueTokenizer:
     written: TextTokenizer
     context_units: int
 
+    def __post_init__(self) -> None:
+        """Makes sure that turns can be told apart."""
+        if self.written.tokenizer.specials != (*SPECIALS, *TAGS):
+            raise ValueError(f"the special units are {', '.join(self.written.tokenizer.specials)}")
+
     @classmethod
     def learn(cls, examples: Sequence[Example], settings: ChatbotSettings) -> Self:
         """The units of training examples."""
@@ -57,7 +62,7 @@ class DialogueTokenizer:
         parts = [part for turn in turns for part in (between, self.written.encode(turn.lower()))]
         return np.concatenate([np.empty(0, np.int32), *parts[1:]])[-self.context_units :]
 
-    def encoded(self, examples: Sequence[Example], max_length: int) -> "Encoded":
+    def encoded(self, examples: Sequence[Example], max_length: int) -> Encoded:
         """Examples as an encoder reads and a decoder writes them, without those whose reply is longer than this."""
         pairs = [(self.context(example.context), self.written.encode(example.reply)) for example in examples]
         kept = [place for place, (_, reply) in enumerate(pairs) if len(reply) <= max_length]
@@ -65,12 +70,3 @@ class DialogueTokenizer:
 
     def __len__(self) -> int:
         return len(self.written)
-
-    def to_json(self) -> dict[str, Any]:
-        """All there is to know."""
-        return {"written": self.written.to_json(), "context_units": self.context_units}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """What `to_json` gave."""
-        return cls(TextTokenizer.from_json(content["written"]), content["context_units"])

@@ -9,8 +9,7 @@ from torch import Tensor
 from ostinato.data.dialogues import Example
 from ostinato.tasks.dialogue.conversation import whole
 from ostinato.tasks.dialogue.encoding import Encoded
-from ostinato.tasks.dialogue.fitted import Fitted
-from ostinato.tasks.dialogue.settings import ChatbotSettings
+from ostinato.tasks.dialogue.model import ChatbotModel
 from ostinato.tasks.dialogue.words import words
 from ostinato.tasks.dialogue.writing import log_likelihoods
 from ostinato.tasks.score_table import ScoreTable
@@ -23,35 +22,35 @@ CHOICES = 10
 """Replies among which the true one is to be found."""
 
 
-def score_replies(fitted: Fitted, settings: ChatbotSettings, held: Encoded) -> ScoreTable:
+def score_replies(model: ChatbotModel, held: Encoded) -> ScoreTable:
     """Scores a Chatbot, and baselines, on replies that it has not learned from.
 
     Args:
-        fitted: What replies.
-        settings: How it writes; it never refuses here.
+        model: What replies; it never refuses here.
         held: The true replies.
     """
-    sums, counts = log_likelihoods(fitted.network, held.pairs)
+    settings = model.settings
+    sums, counts = log_likelihoods(model.network, held.pairs)
     ends = [np.append(reply, END) for _, reply in held.pairs]
     some = np.unique(np.linspace(0, len(held.pairs) - 1, REPLIES).round().astype(int))
     examples = [held.examples[place] for place in some]
     true = [example.reply for example in examples]
     always = settings.model_copy(update={"threshold": 0.0})
     own = [
-        whole(fitted.speak(example.context, always, settings.seed + number, pieces=False)).text
+        whole(model.speak(example.context, always, settings.seed + number, pieces=False)).text
         for number, example in enumerate(examples)
     ]
-    found = fitted.retrieval.reply([example.context for example in examples])
+    found = model.retrieval.reply([example.context for example in examples])
     choices = choices_among(true, settings.seed)
     rows = {
         "ostinato": {
             "perplexity": float((-sums.sum() / counts.sum()).exp()),
-            "recall_1_of_10": _recall(_information(fitted, examples, choices)),
+            "recall_1_of_10": _recall(_information(model, examples, choices)),
             **_variety(own),
         },
-        "unigram": {"perplexity": fitted.unigram.perplexity(ends)},
-        "retrieval": {"recall_1_of_10": _recall(_likeness(fitted, found, choices)), **_variety(found)},
-        "most frequent": _variety([fitted.frequent] * len(examples)),
+        "unigram": {"perplexity": model.unigram.perplexity(ends)},
+        "retrieval": {"recall_1_of_10": _recall(_likeness(model, found, choices)), **_variety(found)},
+        "most frequent": _variety([model.frequent] * len(examples)),
         "people": _variety(true),
     }
     return ScoreTable("ostinato", rows, len(held.pairs), "replies")
@@ -92,20 +91,20 @@ def _variety(replies: Sequence[str]) -> dict[str, float]:
     return {"distinct_1": distinct(replies, 1), "distinct_2": distinct(replies, 2)}
 
 
-def _information(fitted: Fitted, examples: Sequence[Example], choices: Sequence[Sequence[str]]) -> Tensor:
+def _information(model: ChatbotModel, examples: Sequence[Example], choices: Sequence[Sequence[str]]) -> Tensor:
     """``log p(reply | context) - log p(reply | nothing)`` of every choice, ``(examples, choices)``."""
-    tokenizer = fitted.tokenizer
+    tokenizer = model.tokenizer
     replies = [[tokenizer.written.encode(text) for text in row] for row in choices]
     contexts = [tokenizer.context(example.context) for example, _ in zip(examples, choices, strict=False)]
     rows = list(zip(contexts, replies, strict=True))
-    given, _ = log_likelihoods(fitted.network, [(said, ids) for said, row in rows for ids in row])
-    alone, _ = log_likelihoods(fitted.network, [(tokenizer.context(()), ids) for _, row in rows for ids in row])
+    given, _ = log_likelihoods(model.network, [(said, ids) for said, row in rows for ids in row])
+    alone, _ = log_likelihoods(model.network, [(tokenizer.context(()), ids) for _, row in rows for ids in row])
     return (given - alone).view(len(choices), CHOICES)
 
 
-def _likeness(fitted: Fitted, found: Sequence[str], choices: Sequence[Sequence[str]]) -> Tensor:
+def _likeness(model: ChatbotModel, found: Sequence[str], choices: Sequence[Sequence[str]]) -> Tensor:
     """How like the retrieved reply every choice is, ``(examples, choices)``."""
-    rows = [fitted.retrieval.likeness(text, row) for text, row in zip(found, choices, strict=False)]
+    rows = [model.retrieval.likeness(text, row) for text, row in zip(found, choices, strict=False)]
     return torch.stack(rows) if rows else torch.empty(0, CHOICES)
 
 

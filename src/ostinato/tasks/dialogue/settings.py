@@ -1,10 +1,11 @@
 """Every choice a Chatbot leaves to its user."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
+from ostinato.training import DATA, MODEL, Option
 
 REFUSAL = "I have nothing sensible to say to that."
 
@@ -15,40 +16,24 @@ OF_DECODING = {
 """Settings that only one way of writing reads."""
 
 
-class ChatbotSettings(Seq2SeqSettings):
-    """Settings of `ostinato.Chatbot`: its own, its network's and those of the training loop."""
+class ChatbotSettings(
+    Seq2SeqSettings,
+    batch_size=32,  # these defaults suit some hundred to some ten thousand dialogues
+    learning_rate=3e-3,
+    schedule="cosine",
+    hidden_size=128,
+    embedding_size=128,
+    shared_vocabulary=True,
+    label_smoothing=0.0,  # it would blur the confidence
+    max_length=60,
+):
+    """Settings of `ostinato.Chatbot`: its own and those of every task from text to text (`Seq2SeqSettings`)."""
 
-    # Defaults that suit some hundred to some ten thousand dialogues.
-    batch_size: int = Field(32, ge=1, description="Replies of a batch, over all processes together.")
-    learning_rate: float = Field(3e-3, gt=0, description="Learning rate after warm-up.")
-    schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "cosine",
-        description="Learning rate over time: constant, falling along a cosine to 0 at the last step, or cut by "
-        "plateau_factor when the validation score stops falling.",
+    context_turns: Annotated[int, Option("N", MODEL)] = Field(
+        3, ge=1, description="Turns that are read before a reply, the last ones."
     )
-    hidden_size: int = Field(128, ge=1, description="Units of each recurrent layer and direction.")
-    embedding_size: int = Field(128, ge=1, description="Features of a unit's vector.")
-    shared_vocabulary: bool = Field(True, description="What is said and what is replied have one vocabulary: always.")
-    label_smoothing: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Probability that training spreads over all units; it blurs the confidence.",
-    )
-    validation_share: float = Field(
-        0.1,
-        gt=0,
-        lt=1,
-        description="Share of the dialogues, each whole, kept out of training to choose when to stop and to calibrate "
-        "the confidence.",
-    )
-    max_length: int = Field(
-        60, ge=1, description="Units of a reply: longer ones are left out of training, and no more are written."
-    )
-
-    context_turns: int = Field(3, ge=1, description="Turns that are read before a reply, the last ones.")
     context_units: int = Field(120, ge=1, description="Units that are read at most, the last ones.")
-    speaker: str | None = Field(
+    speaker: Annotated[str | None, Option("NAME", DATA)] = Field(
         None, description="Whose turns are learned as replies, where dialogues name speakers; None: everybody's."
     )
     max_examples: int | None = Field(
@@ -86,7 +71,10 @@ class ChatbotSettings(Seq2SeqSettings):
         description="How much less a candidate is worth that would be likely after anything: the best has the highest "
         "log p(reply | context) - mutual_information * log p(reply | nothing) per unit (Li et al. 2016).",
     )
-    threshold: float = Field(
+    threshold: Annotated[
+        float,
+        Option("SHARE", MODEL, "Confidence below which it says that it has nothing to say; 0: it always replies."),
+    ] = Field(
         0.05,
         ge=0,
         lt=1,

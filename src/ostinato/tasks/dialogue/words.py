@@ -1,7 +1,9 @@
 """The words of what is said, whatever the units of the network: to know strange ones, and to find similar contexts."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -15,21 +17,24 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+@dataclass(frozen=True)
 class KnownWords:
     """The words of the training dialogues, numbered.
 
-    Args:
+    Attributes:
         listed: Each once.
     """
 
-    def __init__(self, listed: Sequence[str]) -> None:
-        self.listed = tuple(listed)
-        self._numbers = {word: number for number, word in enumerate(self.listed)}
+    listed: tuple[str, ...]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.listed)}
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> Self:
         """Those of training texts, in the order of the alphabet."""
-        return cls(sorted({word for text in texts for word in words(text)}))
+        return cls(tuple(sorted({word for text in texts for word in words(text)})))
 
     def __len__(self) -> int:
         return len(self.listed)

@@ -1,7 +1,6 @@
 """Replies: drawn unit by unit, and how likely they are."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,20 +13,10 @@ from ostinato.tasks.seq2seq.decode import search
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END, START
 from ostinato.topologies import no_repeat_ngram, repetition_penalty, sample, top_k_top_p_filter
+from ostinato.training import moved, num_threads
 
 SCORED = 64
 """Pairs whose likelihood is found at a time."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Where torch uses one CPU thread: in steps of a few rows, more of them only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.no_grad()
@@ -45,14 +34,15 @@ def written(
     Yields:
         At each step the unit written in each row, int64 ``(batch,)``; the end unit in rows that are done.
     """
-    memory, carry = network.encode(*source_batch(contexts)), None
+    device = network.device
+    memory, carry = network.encode(*moved(source_batch(contexts), device)), None
     last = torch.full((len(contexts),), START)
     so_far = last.new_empty(len(contexts), 0)
     over = torch.zeros_like(last, dtype=torch.bool)
     while so_far.shape[1] < settings.max_length and not over.all():
-        with one_thread():
-            scores, carry, _ = network.step(last, memory, carry)
-            scores = allowed(scores, so_far, settings)
+        with num_threads(1):  # in steps of a few rows, more of them only wait for each other
+            scores, carry, _ = network.step(last.to(device), memory, carry)
+            scores = allowed(scores.cpu(), so_far, settings)
             likely = top_k_top_p_filter(
                 scores, temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p
             )
@@ -123,7 +113,7 @@ def log_likelihoods(network: Ensemble, pairs: Sequence[Pair]) -> tuple[Tensor, T
     for start in range(0, len(pairs), SCORED):
         rows = torch.from_numpy(order[start : start + SCORED])
         batch = pair_batch([pairs[row] for row in rows])
-        right = network(batch).log_softmax(-1).gather(-1, batch.target_out[batch.valid][:, None])[:, 0]
-        owners = rows.repeat_interleave(batch.target_lengths)
-        sums.index_add_(0, owners, right.double())
+        owners, units = rows.repeat_interleave(batch.target_lengths), batch.target_out[batch.valid]
+        likely = network(moved(batch, network.device)).log_softmax(-1).cpu()
+        sums.index_add_(0, owners, likely.gather(-1, units[:, None])[:, 0].double())
     return sums, torch.tensor([len(reply) + 1 for _, reply in pairs])

@@ -41,10 +41,6 @@ class PairBatch(NamedTuple):
         """Which steps of the targets are valid, booleans ``(batch, steps)``."""
         return sequence_mask(self.target_lengths, self.target_in.shape[1])
 
-    def to(self, device: torch.device) -> "PairBatch":
-        """The same on a device."""
-        return PairBatch(*(tensor.to(device) for tensor in self))
-
 
 def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
     """Rows of units side by side, int64 ``(batch, time)``, and their lengths, int64 ``(batch,)``."""

@@ -1,22 +1,18 @@
-"""Using a trained network: writing the likeliest texts, and looking at what it looked at."""
+"""Using a trained network: writing the likeliest texts."""
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from ostinato.data.tokenizers import Ids
-from ostinato.tasks.seq2seq.batches import Pair, pair_batch, source_batch
-from ostinato.tasks.seq2seq.ensemble import DecoderStates, EncoderOutputs, Ensemble
+from ostinato.tasks.seq2seq.batches import source_batch
+from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END, START
 from ostinato.topologies import Hypothesis, SearchLimits, beam_search
+from ostinato.training import moved
 
 ROWS = 64
 """Texts read together."""
-
-Alignment = npt.NDArray[np.float64]
 
 
 @torch.no_grad()
@@ -44,49 +40,24 @@ def search(
         no_repeat: Units of a run that must not come twice.
 
     Returns:
-        For each source its texts as units without the end, best first.
+        For each source its texts as units without the end, best first. What each looked at, where there is attention,
+        is ``(units + 1, source units + 1)``, the end units included; rows sum to 1.
     """
     limits = SearchLimits(END, max_length, min_length, length_penalty, no_repeat)
     device = network.device
-
-    def step(ids: Tensor, memory: EncoderOutputs, carry: DecoderStates | None) -> tuple[Tensor, DecoderStates]:
-        log_probabilities, carry, _ = network.step(ids, memory, carry)
-        return log_probabilities, carry
-
     found: dict[int, list[Hypothesis]] = {}
     for rows in _by_length(list(map(len, sources))):
-        ids, lengths = (tensor.to(device) for tensor in source_batch([sources[row] for row in rows]))
+        memory = network.encode(*moved(source_batch([sources[row] for row in rows]), device))
         first = torch.full((len(rows),), START, device=device)
-        memory = network.encode(ids, lengths)
-        best = beam_search(step, memory, first, limits, beam_size=beam_size, n_best=n_best)
-        found |= dict(zip(rows, best, strict=True))
+        every = beam_search(network.step, memory, first, limits, beam_size=beam_size, n_best=n_best)
+        found |= {row: [_unpadded(one, sources[row]) for one in best] for row, best in zip(rows, every, strict=True)}
     return [found[row] for row in range(len(sources))]
 
 
-@torch.no_grad()
-def align(network: Ensemble, pairs: Sequence[Pair]) -> list[Alignment]:
-    """Where attention looks as the targets of some pairs are written.
-
-    Args:
-        network: With attention, in evaluation mode.
-        pairs: Units of sources and targets, without start and end.
-
-    Returns:
-        For each pair weights ``(target units + 1, source units + 1)``, the end units included; rows sum to 1.
-    """
-    found: dict[int, Alignment] = {}
-    for rows in _by_length([len(pair[1]) for pair in pairs]):
-        batch = pair_batch([pairs[row] for row in rows]).to(network.device)
-        memory, carry, steps = network.encode(batch.source, batch.source_lengths), None, []
-        for ids in batch.target_in.unbind(1):
-            _, carry, weights = network.step(ids, memory, carry)
-            assert weights is not None
-            steps.append(weights)
-        every = torch.stack(steps, dim=1).double().cpu().numpy()
-        found |= {
-            row: every[place, : len(pairs[row][1]) + 1, : len(pairs[row][0]) + 1] for place, row in enumerate(rows)
-        }
-    return [found[row] for row in range(len(pairs))]
+def _unpadded(hypothesis: Hypothesis, source: Ids) -> Hypothesis:
+    """A text with its attention on the source and the source's end alone."""
+    weights = hypothesis.attention
+    return hypothesis if weights is None else hypothesis._replace(attention=weights[:, : len(source) + 1])
 
 
 def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:

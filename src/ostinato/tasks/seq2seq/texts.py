@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from ostinato.data.tokenizers import (
     TOKENIZERS,
@@ -34,17 +34,22 @@ class TextTokenizer:
     tokenizer: Tokenizer
     lowercase: bool
 
+    def __post_init__(self) -> None:
+        """Makes sure that the special units are where a network looks for them."""
+        if self.tokenizer.specials[: len(SPECIALS)] != SPECIALS:
+            raise ValueError(f"the first units are not {', '.join(SPECIALS)}")
+
     @classmethod
     def learn(cls, texts: Iterable[str], settings: Seq2SeqSettings, tags: Sequence[str] = ()) -> Self:
         """The units of the training texts of a side.
 
         Args:
             texts: The texts.
-            settings: unit, vocabulary_size, min_count and lowercase.
+            settings: tokenizer, vocabulary_size, min_count and lowercase.
             tags: Special units of the task's own, behind `SPECIALS`.
 
         Raises:
-            OstinatoError: For unit "bpe" without the library `tokenizers`.
+            OstinatoError: For tokenizer "bpe" without the library `tokenizers`.
         """
         kind = TOKENIZERS[settings.tokenizer]
         ready = (_ready(text, kind is BPETokenizer, settings.lowercase) for text in texts)
@@ -80,15 +85,6 @@ class TextTokenizer:
 
     def __len__(self) -> int:
         return len(self.tokenizer)
-
-    def to_json(self) -> dict[str, Any]:
-        """All there is to know."""
-        return {"tokenizer": self.tokenizer.to_json(), "lowercase": self.lowercase}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """What `to_json` gave."""
-        return cls(Tokenizer.from_json(content["tokenizer"]), content["lowercase"])
 
 
 def _ready(text: str, pieces: bool, lowercase: bool) -> str:

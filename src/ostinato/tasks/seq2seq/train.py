@@ -1,61 +1,73 @@
-"""Training the network of a task that reads one text and writes another."""
+"""What the network of a task that reads one text and writes another is trained on, by what, and how it is judged."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
-from ostinato.tasks.fitting import fit_network
+from ostinato.tasks.model import Model
+from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch, pair_batches
-from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.training import DistributedContext, LossSum, TrainingLogger, seed_everything
+from ostinato.training import LossSum, moved
+
+M = TypeVar("M", bound=Model[Any])
 
 SCORED = 128
 """Validation pairs of a batch."""
 
 
-def train(
-    make: Callable[[], Ensemble],
+def prepared(
     settings: Seq2SeqSettings,
+    network: nn.Module,
     training: Sequence[Pair],
-    validating: Sequence[Pair],
-    folder: str | Path | None,
-    resume: bool,
-    logger: TrainingLogger | None,
-) -> Ensemble:
-    """A network trained on some pairs, with the weights that predict others best: least cross-entropy per unit.
+    validation: Sequence[Pair],
+    make_model: Callable[[], M],
+    notes: Sequence[str],
+) -> Prepared[PairBatch, M]:
+    """A network and what it is trained on: pairs of like length, and the cross-entropy of their targets.
 
     Args:
-        make: Makes the network; called after seeding.
         settings: How to train it.
+        network: An `Ensemble`, untrained.
         training: Units of sources and targets, without start and end.
-        validating: Likewise; they choose when to stop.
-        folder: Where checkpoints are written while training goes on; None for nowhere.
-        resume: Go on from the newest checkpoint there.
-        logger: Shows progress; None for silence.
-
-    Returns:
-        The network, on the CPU and in evaluation mode.
+        validation: Likewise.
+        make_model: Makes the model, once the network is trained.
+        notes: What a user should know of the data.
     """
-    device = DistributedContext.from_environment().device
-    seed_everything(settings.seed)
-    network = make().to(device)
-    longest_last = sorted(validating, key=lambda pair: (len(pair[1]), len(pair[0])))
-    scored = [pair_batch(longest_last[first : first + SCORED]) for first in range(0, len(longest_last), SCORED)]
 
     def loss(model: nn.Module, batch: PairBatch, state: None) -> LossSum:
-        return pair_loss(model, batch.to(device), settings.label_smoothing)
+        return pair_loss(model, batch, settings.label_smoothing)
 
-    def score(model: nn.Module) -> float:
-        losses = [pair_loss(model, batch.to(device)) for batch in scored]
+    return Prepared(
+        settings=settings,
+        network=network,
+        batches=pair_batches(training, settings.batch_size, settings.seed),
+        loss=loss,
+        score=mean_loss(validation, settings.on_device),
+        model=make_model,
+        notes=tuple(notes),
+    )
+
+
+def mean_loss(pairs: Sequence[Pair], device: torch.device) -> Callable[[nn.Module], float]:
+    """What scores a network by the cross-entropy of a unit of some targets.
+
+    Args:
+        pairs: Units of sources and targets, without start and end.
+        device: The network's.
+    """
+    longest_last = sorted(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
+    batches = [pair_batch(longest_last[first : first + SCORED]) for first in range(0, len(longest_last), SCORED)]
+
+    def score(network: nn.Module) -> float:
+        losses = [pair_loss(network, moved(batch, device)) for batch in batches]
         return sum(float(each.total) for each in losses) / sum(float(each.weight) for each in losses)
 
-    order = pair_batches(training, settings.batch_size, settings.seed)
-    fit_network(network, loss, order, score, settings, folder, resume, logger)
-    return network
+    return score
 
 
-def pair_loss(model: nn.Module, batch: PairBatch, smoothing: float = 0.0) -> LossSum:
+def pair_loss(network: nn.Module, batch: PairBatch, smoothing: float = 0.0) -> LossSum:
     """The cross-entropy of the targets of a batch, over all their units; see `Ensemble` for several networks."""
-    return LossSum(model(batch, smoothing), batch.target_lengths.sum())
+    return LossSum(network(batch, smoothing), batch.target_lengths.sum())

@@ -2,20 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ostinato.data.pairs import ParallelTexts
+from ostinato.parts import lines_of, lines_tensor
 
 Floats = npt.NDArray[np.float64]
 
 MOST = 50_000
 """Pairs remembered."""
+
+REMEMBERED = ("sources", "targets", "languages")
+"""What a saved model holds of them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class NearestSource:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     languages: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Makes sure that there is a pair, and that each is whole."""
+        if not len(self.sources) == len(self.targets) == len(self.languages) > 0:
+            raise ValueError("sources, targets and languages are not of one number")
 
     @classmethod
     def fit(cls, pairs: ParallelTexts, seed: int) -> Self:
@@ -58,6 +68,21 @@ class NearestSource:
             span = slice(index.starts[number], index.starts[number + 1])
             likeness[index.rows[span]] += count * index.idf[number] * index.weights[span]
         return likeness  # its own length does not change which is the nearest
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The texts, as bytes."""
+        return {name: lines_tensor(getattr(self, name)) for name in REMEMBERED}, {}
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor], content: dict[str, Any]) -> Self:
+        """What `saved` gave.
+
+        Raises:
+            ValueError, KeyError: It came from nothing of the kind.
+        """
+        if content or len(tensors) > len(REMEMBERED):
+            raise ValueError(f"there is more than {', '.join(REMEMBERED)}")
+        return cls(*(lines_of(tensors[name]) for name in REMEMBERED))
 
     @cached_property
     def _index(self) -> "_Index":

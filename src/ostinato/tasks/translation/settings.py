@@ -1,17 +1,24 @@
 """Every choice a Translator leaves to its user."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from ostinato.data.pairs import PairColumns
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
+from ostinato.training import DATA, Option
 
 
 class TranslatorSettings(Seq2SeqSettings):
     """Settings of `ostinato.Translator`: its own and those of every task from text to text (`Seq2SeqSettings`)."""
 
-    source_column: str = Field("source", min_length=1, description="Column or key of the texts to translate.")
-    target_column: str = Field("target", min_length=1, description="Column or key of the translations.")
-    language_column: str = Field(
+    source_column: Annotated[str, Option("COLUMN", DATA)] = Field(
+        "source", min_length=1, description="Column or key of the texts to translate."
+    )
+    target_column: Annotated[str, Option("COLUMN", DATA)] = Field(
+        "target", min_length=1, description="Column or key of the translations."
+    )
+    language_column: Annotated[str, Option("COLUMN", DATA)] = Field(
         "language", min_length=1, description="Column or key of the translation's language, where there are several."
     )
     copy_unknown: bool = Field(

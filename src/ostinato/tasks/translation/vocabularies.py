@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -22,13 +22,19 @@ class Vocabularies:
 
     Attributes:
         source: Units of the texts to translate.
-        target: Units of translations; the same object with a shared vocabulary.
+        own_target: Units of translations; None where both sides share the source's.
         languages: Languages of the translations, in the order of the alphabet; none where the data name none.
     """
 
     source: TextTokenizer
-    target: TextTokenizer
+    own_target: TextTokenizer | None
     languages: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Makes sure that there is a tag for each language, and no other special unit."""
+        others = [] if self.own_target is None else [self.own_target.tokenizer.specials == SPECIALS]
+        if not all([self.source.tokenizer.specials == (*SPECIALS, *_tags(self.languages)), *others]):
+            raise ValueError(f"the special units are not those of the languages {', '.join(self.languages)}")
 
     @classmethod
     def learn(cls, pairs: ParallelTexts, settings: TranslatorSettings) -> Self:
@@ -36,10 +42,19 @@ class Vocabularies:
         languages = tuple(sorted(set(pairs.languages or ())))
         tags = _tags(languages)
         if settings.shared_vocabulary:
-            both = TextTokenizer.learn([*pairs.sources, *pairs.targets], settings, tags)
-            return cls(both, both, languages)
+            return cls(TextTokenizer.learn([*pairs.sources, *pairs.targets], settings, tags), None, languages)
         target = TextTokenizer.learn(pairs.targets, settings)
         return cls(TextTokenizer.learn(pairs.sources, settings, tags), target, languages)
+
+    @property
+    def shared(self) -> bool:
+        """Whether both sides have one vocabulary."""
+        return self.own_target is None
+
+    @property
+    def target(self) -> TextTokenizer:
+        """Units of translations."""
+        return self.source if self.own_target is None else self.own_target
 
     @property
     def unwritten(self) -> int:
@@ -118,22 +133,6 @@ class Vocabularies:
         parts = self.source.parts(source)
         looked = weights[:, 1 if self.languages else 0 :][:, : len(parts)].argmax(1)
         return [parts[place] if number == UNK else None for number, place in zip(ids, looked, strict=False)]
-
-    def to_json(self) -> dict[str, Any]:
-        """All there is to know."""
-        shared = self.source is self.target
-        return {
-            "source": self.source.to_json(),
-            "target": None if shared else self.target.to_json(),
-            "languages": list(self.languages),
-        }
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """What `to_json` gave."""
-        source = TextTokenizer.from_json(content["source"])
-        target = source if content["target"] is None else TextTokenizer.from_json(content["target"])
-        return cls(source, target, tuple(content["languages"]))
 
 
 def _tags(languages: Sequence[str]) -> list[str]:

@@ -1,14 +1,12 @@
 """What fitting a Chatbot leaves: everything that replies, and that a bundle must hold."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ostinato.bundle import Bundle
 from ostinato.data.tokenizers import Ids
 from ostinato.tasks.dialogue.baselines import Retrieval, Unigram
 from ostinato.tasks.dialogue.confidence import Confidence
@@ -17,17 +15,20 @@ from ostinato.tasks.dialogue.encoding import DialogueTokenizer
 from ostinato.tasks.dialogue.network import DialogueNetwork
 from ostinato.tasks.dialogue.settings import ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
-from ostinato.tasks.dialogue.writing import candidates, log_likelihoods, one_thread, written
+from ostinato.tasks.dialogue.writing import candidates, log_likelihoods, written
+from ostinato.tasks.model import Model
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.texts import END
+from ostinato.training import num_threads
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class ChatbotModel(Model[ChatbotSettings]):
     """A trained network with all that belongs to it.
 
     Attributes:
-        network: On the CPU, in evaluation mode.
+        settings: The Chatbot's.
+        network: In evaluation mode.
         tokenizer: How dialogues are cut.
         confidence: What is usual for true replies.
         retrieval: Baseline.
@@ -35,6 +36,7 @@ class Fitted:
         frequent: The most frequent reply, a baseline too.
     """
 
+    settings: ChatbotSettings
     network: Ensemble
     tokenizer: DialogueTokenizer
     confidence: Confidence
@@ -42,10 +44,20 @@ class Fitted:
     unigram: Unigram
     frequent: str
 
-    @staticmethod
-    def make_network(settings: ChatbotSettings, units: int) -> Ensemble:
-        """An untrained network for so many units."""
+    def __post_init__(self) -> None:
+        """Makes sure that the counts are of the vocabulary."""
+        if self.unigram.counts.shape != (len(self.tokenizer),):
+            raise ValueError(f"counts of shape {tuple(self.unigram.counts.shape)} for {len(self.tokenizer)} units")
+
+    @classmethod
+    def build(cls, settings: ChatbotSettings, parts: Mapping[str, Any]) -> Ensemble:
+        units = len(parts["tokenizer"])
         return Ensemble(lambda: DialogueNetwork(settings, units), settings.ensemble)
+
+    @property
+    def known(self) -> KnownWords:
+        """The words of the training dialogues."""
+        return self.retrieval.known
 
     def speak(
         self, history: Sequence[str], settings: ChatbotSettings, seed: int, *, pieces: bool = True
@@ -66,7 +78,7 @@ class Fitted:
         if pieces and settings.decoding == "sampling" and settings.candidates == 1 and not settings.threshold:
             ids = yield from self._as_written(context, settings, generator)
             return self._judged(context, ids, history[-1], settings)
-        with one_thread():
+        with num_threads(1):
             reply = self._judged(context, self._best(context, settings, generator), history[-1], settings)
         if pieces:
             first, *others = reply.text.split(" ")
@@ -106,44 +118,8 @@ class Fitted:
         return drawn[int((worth / counts).argmax())]
 
     def _judged(self, context: Ids, ids: Ids, said: str, settings: ChatbotSettings) -> Reply:
-        confidence = self.confidence.of_reply(self.network, context, ids, said)
+        confidence = self.confidence.of_reply(self.network, context, ids, self.known.unknown_share(said))
         text = self.tokenizer.written.decode(ids)
         if settings.threshold and (confidence < settings.threshold or not text):
             return Reply(settings.refusal, confidence, True)
         return Reply(text, confidence, False)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number that was learned, by name."""
-        return {
-            **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
-            **{f"retrieval.{name}": tensor for name, tensor in self.retrieval.tensors().items()},
-            "usual": self.confidence.usual,
-            "unigram": self.unigram.counts,
-        }
-
-    def extras(self) -> dict[str, Any]:
-        """Everything else, fit for JSON."""
-        return {
-            "tokenizer": self.tokenizer.to_json(),
-            "words": list(self.confidence.known.listed),
-            "replies": list(self.retrieval.replies),
-            "frequent": self.frequent,
-        }
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle, settings: ChatbotSettings) -> Self:
-        """What `tensors` and `extras` say."""
-        extras, tensors = bundle.model, bundle.tensors
-        tokenizer = DialogueTokenizer.from_json(extras["tokenizer"])
-        network = cls.make_network(settings, len(tokenizer))
-        bundle.load_into(network, prefix="network.")
-        known = KnownWords(extras["words"])
-        owners, numbers = (tensors[f"retrieval.{name}"].numpy() for name in ("owners", "numbers"))
-        return cls(
-            network.eval(),
-            tokenizer,
-            Confidence(tensors["usual"], known, settings.unknown_penalty),
-            Retrieval(known, owners, numbers, extras["replies"]),
-            Unigram(tensors["unigram"]),
-            extras["frequent"],
-        )

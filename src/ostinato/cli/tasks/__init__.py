@@ -1,1 +1,0 @@
-"""One file per task: its `ostinato fit` command and its demos."""
