@@ -10,12 +10,13 @@ from pydantic import Field
 from torch import nn
 
 from ostinato.data import IndexBatches
+from ostinato.options import DATA, Option
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.model import Model
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import DATA, LossSum, Option
+from ostinato.training import LossSum
 
 
 class LengthsSettings(NetworkSettings, epochs=1):

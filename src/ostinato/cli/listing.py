@@ -11,7 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ostinato.training import Option, TrainingSettings
+from ostinato.options import Option
+from ostinato.training import TrainingSettings
 
 
 def option_of(field: FieldInfo) -> Option | None:

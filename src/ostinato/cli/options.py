@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 from rich.markup import escape
 
 from ostinato.cli.listing import choices, option_of, spelled
+from ostinato.options import MODEL, SCORE, Option
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import MODEL, SCORE, Option, TrainingSettings
+from ostinato.training import TrainingSettings
 
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator

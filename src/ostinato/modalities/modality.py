@@ -7,16 +7,16 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from ostinato.parts import all_apart, all_together, fields_of
-from ostinato.training import TrainingSettings
 
 Steps = npt.NDArray[Any]
 """One sequence: an array whose first axis is time."""
 
 
-class FrontEnd(nn.Module):
+class FrontEnd(nn.Module, ABC):
     """The first part of a network: batches of steps become features.
 
     Attributes:
@@ -36,6 +36,7 @@ class FrontEnd(nn.Module):
 
     width: int
 
+    @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features ``(batch, time, features)`` and the valid steps of each row ``(batch,)``.
 
@@ -43,7 +44,6 @@ class FrontEnd(nn.Module):
             x: Padded steps, ``(batch, time, ...)``.
             lengths: int64 ``(batch,)``.
         """
-        raise NotImplementedError
 
 
 class Pretrained(NamedTuple):
@@ -90,7 +90,7 @@ class Modality(ABC):
 
     name: ClassVar[str]
     kinds: ClassVar[str]
-    settings_blocks: ClassVar[tuple[type[TrainingSettings], ...]] = ()
+    settings_blocks: ClassVar[tuple[type[BaseModel], ...]] = ()
     max_length: int | None
 
     @classmethod
@@ -112,9 +112,8 @@ class Modality(ABC):
 
     @classmethod
     def setting_names(cls) -> set[str]:
-        """The settings of its blocks, but for those of every training."""
-        names = {name for block in cls.settings_blocks for name in block.model_fields}
-        return names - set(TrainingSettings.model_fields)
+        """The settings of its blocks."""
+        return {name for block in cls.settings_blocks for name in block.model_fields}
 
     def steps(self, item: Any, rng: np.random.Generator | None = None) -> Steps:
         """The steps that are read of a record's item, at most `max_length` of them.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from ostinato.data.labelled import LabelledSequences
@@ -14,7 +14,7 @@ from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, Steps
 from ostinato.nn import LockedDropout, TokenEmbedding
-from ostinato.training import DATA, MODEL, Option, TrainingSettings
+from ostinato.options import DATA, MODEL, Option
 
 PAD, PADDING, UNKNOWN_ID = "<pad>", 0, 1
 
@@ -22,7 +22,7 @@ FIRST_SPREAD = 0.1
 """Standard deviation of the vectors at first: small, so that what is learned of a rare word soon outweighs it."""
 
 
-class VocabularySettings(TrainingSettings):
+class VocabularySettings(BaseModel):
     """Which of the tokens that training has seen are known.
 
     Example:
@@ -80,7 +80,7 @@ class WordSplitSettings(TokenizerSettings):
     )
 
 
-class TokenVectorSettings(TrainingSettings):
+class TokenVectorSettings(BaseModel):
     """The vectors of tokens.
 
     Example:

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 from rich.console import RenderableType
@@ -389,6 +391,11 @@ class Estimator(ABC, Generic[S, R, M]):
             return self.settings_class(**values)  # type: ignore[return-value]
         except ValidationError as error:
             raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+
+
+def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:
+    """Numbers of at most so many among `count` things, evenly spread over them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def checkpoints_of(folder: str | Path) -> Path:

@@ -13,8 +13,7 @@ from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.fitting import evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.model import ForecasterModel

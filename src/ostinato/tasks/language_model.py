@@ -14,8 +14,7 @@ from ostinato.cells import State
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
 from ostinato.data.tokenizers import TOKENIZERS, Tokenizer
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.fitting import evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
 from ostinato.tasks.language.model import LanguageParts, cased
 from ostinato.tasks.language.network import FEWEST

@@ -26,8 +26,7 @@ from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score, classifier_loss
-from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.fitting import evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name

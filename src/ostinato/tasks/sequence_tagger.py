@@ -15,8 +15,7 @@ from ostinato.data.tagged_steps import read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Numbers
-from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.fitting import evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name

@@ -17,10 +17,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_
 from ostinato.cells import CELLS, Cell, CellFactory
 from ostinato.engine import BackendName
 from ostinato.errors import OstinatoError
-from ostinato.modalities.text import EmbeddingSettings as EmbeddingSettings
-from ostinato.modalities.text import TokenizerSettings as TokenizerSettings
-from ostinato.modalities.text import WordSplitSettings as WordSplitSettings
-from ostinato.training import MODEL, DistributedContext, Option, TrainingSettings, num_threads
+from ostinato.options import MODEL, Option
+from ostinato.training import DistributedContext, TrainingSettings, num_threads
 
 SMALL = 64
 """Units up to which one CPU thread is fastest, and on a busy machine faster by far."""

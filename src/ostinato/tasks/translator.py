@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.fitting import evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable

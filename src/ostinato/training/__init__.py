@@ -9,16 +9,12 @@ from ostinato.training.logger import TrainingLogger
 from ostinato.training.loop import Trainer
 from ostinato.training.loss import Loss, LossSum
 from ostinato.training.monitor import Monitor, Observation
-from ostinato.training.option import DATA, MODEL, SCORE, Option
 from ostinato.training.progress import History, MetricsRecord
 from ostinato.training.seeds import random_numbers_kept, seed_everything
 from ostinato.training.settings import TrainingSettings
 from ostinato.training.threads import num_threads
 
 __all__ = [
-    "DATA",
-    "MODEL",
-    "SCORE",
     "DistributedContext",
     "History",
     "Interrupted",
@@ -27,7 +23,6 @@ __all__ = [
     "MetricsRecord",
     "Monitor",
     "Observation",
-    "Option",
     "Trainer",
     "TrainingDiverged",
     "TrainingLogger",

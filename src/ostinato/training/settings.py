@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ostinato.training.option import MODEL, Option
+from ostinato.options import MODEL, Option
 
 OF_DOCTOR = ("doctor_every", "state_limit")
 """Settings that only a doctor reads."""

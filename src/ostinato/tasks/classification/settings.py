@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.modalities import EmbeddingSettings, WordSplitSettings
+from ostinato.options import DATA, Option
 from ostinato.tasks.classification.bag_of_words import Cut
 from ostinato.tasks.settings import (
     BidirectionalSettings,
@@ -15,7 +16,6 @@ from ostinato.tasks.settings import (
     NetworkSettings,
 )
 from ostinato.topologies import Pooling
-from ostinato.training import DATA, Option
 
 
 class ClassifierSettings(

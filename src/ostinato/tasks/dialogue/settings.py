@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ostinato.options import DATA, MODEL, Option
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.training import DATA, MODEL, Option
 
 REFUSAL = "I have nothing sensible to say to that."
 

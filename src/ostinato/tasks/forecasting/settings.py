@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ostinato.data import PanelSpec
+from ostinato.options import DATA, MODEL, SCORE, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings
-from ostinato.training import DATA, MODEL, SCORE, Option
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ostinato.modalities import WordSplitSettings
+from ostinato.options import DATA, Option
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import DATA, Option
 
 
 class LanguageSettings(

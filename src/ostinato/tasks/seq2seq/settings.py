@@ -4,13 +4,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ostinato.modalities import TokenVectorSettings
+from ostinato.modalities import TokenizerSettings, TokenVectorSettings
 from ostinato.tasks.settings import (
     BidirectionalSettings,
     EnsembleSettings,
     LabelSmoothingSettings,
     NetworkSettings,
-    TokenizerSettings,
 )
 from ostinato.topologies import AttentionKind
 

@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 from ostinato.data.conll import ConllColumns, ConllFormat
 from ostinato.data.tagged import StepColumns
 from ostinato.modalities import EmbeddingSettings, VocabularySettings
+from ostinato.options import DATA, MODEL, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings
-from ostinato.training import DATA, MODEL, Option, TrainingSettings
+from ostinato.training import TrainingSettings
 
 WORDS_ONLY = (
     "format",

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from ostinato.data.pairs import PairColumns
+from ostinato.options import DATA, Option
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
-from ostinato.training import DATA, Option
 
 
 class TranslatorSettings(Seq2SeqSettings):
