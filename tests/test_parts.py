@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ostinato.parts import Misfit, put_together, taken_apart
+from ostinato.parts import Misfit, lines_of, lines_tensor, put_together, taken_apart
 
 
 class Point(NamedTuple):
@@ -130,3 +130,16 @@ def test_an_array_has_the_number_format_of_its_annotation():
     tensors, content = kept()
     with pytest.raises(Misfit, match=r"shape\.weights: numbers of format float32 where float64 should be"):
         put_together(Drawing, tensors | {"shape.weights": torch.ones(1, 2)}, content)
+
+
+@pytest.mark.parametrize("texts", [(), ("",), ("", ""), ("one", "", "żółw 😀"), ("a\u2028b\r",)])
+def test_texts_come_back_from_their_bytes(texts):
+    assert lines_of(lines_tensor(texts)) == texts
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.tensor([97], dtype=torch.uint8), torch.tensor([255, 10], dtype=torch.uint8), torch.tensor([10.0])]
+)
+def test_bytes_that_are_not_of_whole_lines_are_refused(tensor):
+    with pytest.raises(ValueError, match=r"whole lines|decode"):
+        lines_of(tensor)
