@@ -25,6 +25,7 @@ import ostinato
 from ostinato import OstinatoError
 from ostinato.cli.settings import merged
 from ostinato.engine.target import processor
+from ostinato.training import Interrupted
 
 
 def one_run(name: str, run: Run, changed: dict[str, Any]) -> Result:
@@ -167,6 +168,9 @@ def main(words: Sequence[str] | None = None) -> None:
                 sys.exit(1)
     except OstinatoError as error:
         sys.exit(str(error))
+    except Interrupted:
+        print("interrupted: this run is not written", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

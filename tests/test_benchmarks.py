@@ -18,6 +18,7 @@ import run
 from benchmark import Benchmark, Row
 
 from ostinato import OstinatoError
+from ostinato.training import Interrupted
 
 ROOT = Path(__file__).parent.parent
 NOT_BENCHMARKS = {"benchmark", "page", "recipes", "registry", "results", "run"}
@@ -132,6 +133,20 @@ def test_a_check_that_fails_is_kept_and_is_the_exit_code(tmp_path, monkeypatch, 
     assert written["figures"] == {"right": {"mse": 1.0}}
     assert written["failures"] == {"wrong": "off by 3"}
     assert "FAILED wrong: off by 3" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_ends_in_one_line_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    def measure(run):
+        yield Row("right", {"mse": 1.0})
+        raise Interrupted(None, 3)
+
+    monkeypatch.setattr(Benchmark, "load", lambda self: measure)
+    monkeypatch.setitem(registry.BENCHMARKS, "fake", Benchmark(what="a fake", measure="nowhere:measure", minutes=0))
+    with pytest.raises(SystemExit) as ending:
+        run.main(["fake", "--out", str(tmp_path / "out")])
+    assert ending.value.code == 130
+    assert capsys.readouterr().err == "interrupted: this run is not written\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
