@@ -19,16 +19,12 @@ from typing import Any, Protocol, Self, Union, get_args, get_origin, get_type_hi
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
-
-from ostinato.errors import OstinatoError
 
 Json = Any
 TENSOR = "tensor"
 """What stands in the JSON in place of a tensor."""
-
-_STRICT = ConfigDict(arbitrary_types_allowed=True)
 
 
 class Misfit(ValueError):  # noqa: N818 (what it is, whoever reads it makes the error)
@@ -41,7 +37,6 @@ class Misfit(ValueError):  # noqa: N818 (what it is, whoever reads it makes the 
 
     def __init__(self, place: str, message: str) -> None:
         super().__init__(f"{place}: {message}" if place else message)
-        self.place, self.message = place, message
 
 
 @runtime_checkable
@@ -82,7 +77,7 @@ def taken_apart(part: Any, kind: Any) -> tuple[dict[str, Tensor], Json]:
     if isinstance(part, Part):
         return part.saved()
     if fields := fields_of(type(part)):
-        return all_apart({name: getattr(part, name) for name in fields}, fields)
+        return fields_apart(part, fields)
     if _holds_parts(kind := choices[0]):
         return all_apart(part, dict.fromkeys(part, get_args(kind)[1]))
     return {}, TypeAdapter(kind).dump_python(part, mode="json")
@@ -133,6 +128,11 @@ def all_apart(parts: Mapping[str, Any], kinds: Mapping[str, Any]) -> tuple[dict[
     return tensors, {name: content for name, (_, content) in apart.items()}
 
 
+def fields_apart(part: Any, kinds: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Json]]:
+    """`all_apart` of some fields of a part, by the annotations of those that are to be kept."""
+    return all_apart({name: getattr(part, name) for name in kinds}, kinds)
+
+
 def all_together(
     kinds: Mapping[str, Any], tensors: Mapping[str, Tensor], content: Json, place: str = ""
 ) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _made(place: str, make: Any, *arguments: Any, **fields: Any) -> Any:
     """What is made of them, where they go together."""
     try:
         return make(*arguments, **fields)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, OstinatoError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise Misfit(place, f"it cannot be made ({type(error).__name__}: {error})") from error
 
 

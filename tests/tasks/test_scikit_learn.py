@@ -50,6 +50,7 @@ def test_parameters_are_read_and_set():
     with pytest.raises(OstinatoError, match="no setting 'colour'"):
         classifier.set_params(colour="red")
     assert classifier.settings.hidden_size == 8
+    assert SequenceClassifier(**SMALL).fit(*reviews()).set_params(features="a,b").settings.features == ("a", "b")
     assert repr(classifier) == "SequenceClassifier(hidden_size=8, embedding_size=4, epochs=1, linear=True)"
 
 

@@ -14,6 +14,7 @@ from ostinato.engine.operations import POINTWISE, REDUCTIONS
 from ostinato.engine.precision import is_rounded, keeps_numbers, number, refusal
 from ostinato.engine.values import Kind, Ref, Value, all_of, contiguous
 from ostinato.engine.views import (
+    feature_dimension,
     grouped,
     has_plain_rows,
     layout_of,
@@ -390,15 +391,13 @@ class _Builder:
     def op_flip(self, node: fx.Node) -> None:
         """Features in the opposite order: a reference that begins at the end."""
         source, dims = node.args
-        batch, rank = row_dimension(node), node.meta["val"].dim()
-        turned = [dim % rank for dim in dims]  # type: ignore[union-attr]
-        if batch in turned:
-            self._other(node)
-            return
+        turned = [feature_dimension(node, dim) for dim in dims]  # type: ignore[union-attr, arg-type]
         ref = self._ref(source)  # type: ignore[arg-type]
         offset, strides = ref.offset, list(ref.strides)
-        for dim in turned:
-            place = dim - (batch is not None and dim > batch)
+        for place in turned:
+            if place is None:
+                self._other(node)
+                return
             offset += (ref.shape[place] - 1) * strides[place]
             strides[place] = -strides[place]
         self._new(node, "pointwise", "copy", (Ref(ref.value, offset, ref.shape, tuple(strides)),))
@@ -411,12 +410,11 @@ class _Builder:
         defaults: list[Any] = [0, None, None, 1]
         arguments: list[Any] = [*node.args, *defaults[len(node.args) - 2 :]]
         into, piece, dim, start, end, step = arguments
-        batch = row_dimension(node)
-        if dim % node.meta["val"].dim() == batch:
+        place = feature_dimension(node, dim)
+        if place is None:
             self._other(node)
             return
-        place = dim - (batch is not None and dim > batch)
-        size = self._features(node)[place]
+        batch, size = row_dimension(node), self._features(node)[place]
         taken = range(*slice(start, end, step).indices(size))
         if not taken:
             self.layouts[node] = self.layouts[into]
@@ -445,14 +443,13 @@ class _Builder:
 
     def op_select_scatter(self, node: fx.Node) -> None:
         """One feature put among others."""
-        into, piece, dim, index = node.args
-        batch, shape = row_dimension(node), self._features(node)
-        dim %= node.meta["val"].dim()
-        if dim == batch:
+        arguments: list[Any] = [*node.args]
+        into, piece, dim, index = arguments
+        place, shape = feature_dimension(node, dim), self._features(node)
+        if place is None:
             self._other(node)
             return
-        place = dim - (batch is not None and dim > batch)
-        whole, inner = self._ref(into), self._ref(piece)  # type: ignore[arg-type]
+        whole, inner = self._ref(into), self._ref(piece)
         index %= shape[place]
         column = replace(
             inner,

@@ -45,6 +45,13 @@ def row_dimension(node: fx.Node) -> int | None:
     return next((i for i, size in enumerate(value.shape) if size == ROWS), None)
 
 
+def feature_dimension(node: fx.Node, dim: int) -> int | None:
+    """Which of the features' dimensions a dimension of what a node makes is; None for that of the rows."""
+    batch = row_dimension(node)
+    dim %= node.meta["val"].dim()
+    return None if dim == batch else dim - (batch is not None and dim > batch)
+
+
 def has_plain_rows(node: fx.Node) -> bool:
     """Whether a node and its tensors have rows in one dimension of their own, and one type."""
     tensors = [n.meta["val"] for n in (node, *node.all_input_nodes)]

@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from ostinato.parts import all_apart, all_together, fields_of
+from ostinato.parts import all_together, fields_apart, fields_of
 
 Steps = npt.NDArray[Any]
 """One sequence: an array whose first axis is time."""
@@ -155,8 +155,7 @@ class Modality(ABC):
 
     def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What a saved model holds of it."""
-        kinds = fields_of(type(self))
-        tensors, content = all_apart({name: getattr(self, name) for name in kinds}, kinds)
+        tensors, content = fields_apart(self, fields_of(type(self)))
         return tensors, {"modality": self.name, **content}
 
     @staticmethod

@@ -265,11 +265,10 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model, settings = self.model, self.settings
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         return (
             f"Chatbot: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{weights:,} weights; {len(model.tokenizer):,} {settings.tokenizer} units, "
+            f"{model.num_weights:,} weights; {len(model.tokenizer):,} {settings.tokenizer} units, "
             f"{len(model.known):,} words known; reads the last {settings.context_turns} turns."
         )
 

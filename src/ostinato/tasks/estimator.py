@@ -36,6 +36,10 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Model[Any])
 
 
+LISTS: tuple[type[Any], ...] = (list, tuple, np.ndarray, pd.Series)
+"""What holds data, or their targets, one after another."""
+
+
 class NextStep(NamedTuple):
     """A command to go on with, once a model is saved.
 
@@ -342,10 +346,11 @@ class Estimator(ABC, Generic[S, R, M]):
         """
         bundle = load_bundle(Path(folder), {cls.__name__})
         settings = bundle.settings | {"device": device}
-        if settings.get("cell") not in CELLS:
+        trained_with = settings.get("cell")
+        if not isinstance(trained_with, str) or trained_with not in CELLS:
             if cell is None:
                 raise OstinatoError(
-                    f"{folder} was trained with the cell {settings.get('cell')}: "
+                    f"{folder} was trained with the cell {trained_with}: "
                     f"{cls.__name__}.load(folder, cell=<that class>) loads it"
                 )
             settings["cell"] = cell
@@ -371,8 +376,10 @@ class Estimator(ABC, Generic[S, R, M]):
         """
         changed = self._params | params
         self._given, self._params = self._settings(changed), changed
-        fitted = self._model is not None
-        self.settings = self.settings.model_copy(update=params) if fitted else self._given
+        if self._model is None:
+            self.settings = self._given
+        else:
+            self.settings = self.settings.model_copy(update={name: getattr(self._given, name) for name in params})
         return self
 
     def __sklearn_clone__(self) -> Self:
@@ -391,6 +398,22 @@ class Estimator(ABC, Generic[S, R, M]):
             return self.settings_class(**values)  # type: ignore[return-value]
         except ValidationError as error:
             raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+
+
+def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ...] = LISTS) -> None:
+    """Makes sure that targets come beside a list of data, one for each.
+
+    Args:
+        data: A list, an array or whatever else of `lists` holds one thing after another.
+        y: Likewise.
+        what: What `y` holds, in words.
+        lists: What data may come in; a tuple may mean something else.
+
+    Raises:
+        OstinatoError: They do not.
+    """
+    if not isinstance(data, lists) or not isinstance(y, LISTS) or len(y) != len(data):
+        raise OstinatoError(f"y holds {what}; other data to choose when to stop are given as validation=...")
 
 
 def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:

@@ -381,11 +381,10 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """One line: what the network is, and of what it was made."""
         model = self.model
         settings = model.settings
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         return (
             f"Forecaster: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
-            f"units, {weights:,} weights; {len(model.standardiser.ids)} series at frequency {model.spec.frequency}; "
-            f"{settings.window} steps in, {settings.horizon} steps out."
+            f"units, {model.num_weights:,} weights; {len(model.standardiser.ids)} series at frequency "
+            f"{model.spec.frequency}; {settings.window} steps in, {settings.horizon} steps out."
         )
 
 

@@ -328,11 +328,10 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model = self.model
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         trained = model.trained
         return (
             f"LanguageModel: {cell_name(self.settings.cell)}, {self.settings.num_layers} x "
-            f"{self.settings.hidden_size} units, {weights:,} weights; "
+            f"{self.settings.hidden_size} units, {model.num_weights:,} weights; "
             f"{len(model.tokenizer):,} {NAMES[self.settings.tokenizer]} known; "
             f"trained on {trained.characters:,} characters, {trained.units:,} units."
         )

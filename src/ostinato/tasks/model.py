@@ -1,7 +1,8 @@
 """What fitting leaves: a network and all that belongs to it, kept and found again part by part."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, Self, TypeVar, get_type_hints
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.bundle import Bundle
 from ostinato.errors import OstinatoError
-from ostinato.parts import Misfit, all_apart, all_together, first_not_finite
+from ostinato.parts import all_together, fields_apart, first_not_finite
 from ostinato.storage import misfits
 from ostinato.tasks.settings import NetworkSettings
 
@@ -33,6 +34,11 @@ class Model(ABC, Generic[S]):
     settings: S
     network: nn.Module
 
+    @property
+    def num_weights(self) -> int:
+        """Numbers that training learns."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
     @classmethod
     @abstractmethod
     def build(cls, settings: S, parts: Mapping[str, Any]) -> nn.Module:
@@ -46,8 +52,7 @@ class Model(ABC, Generic[S]):
     def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Every number that was learned by name, and everything else, fit for JSON."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        kinds = _parts_of(type(self))
-        own, content = all_apart({name: getattr(self, name) for name in kinds}, kinds)
+        own, content = fields_apart(self, _parts_of(type(self)))
         return tensors | own, content
 
     @classmethod
@@ -63,20 +68,12 @@ class Model(ABC, Generic[S]):
             raise OstinatoError(
                 f"{bundle.folder}: the weights {broken} hold numbers that are not finite: train the model again"
             )
-        try:
+        with _fitting_together(bundle):
             parts = all_together(_parts_of(cls), own, bundle.model)
-        except Misfit as misfit:
-            raise OstinatoError(
-                f"{bundle.folder}: what was saved does not fit: {misfit}: save the model again"
-            ) from None
         _refuse_depth(settings, weights, bundle)
         network = cls._network(settings, parts, weights, bundle)
-        try:
+        with _fitting_together(bundle):
             return cls(settings=settings, network=network.eval(), **parts)  # type: ignore[call-arg]
-        except ValueError as error:
-            raise OstinatoError(
-                f"{bundle.folder}: what was saved does not fit: {error}: save the model again"
-            ) from None
 
     @classmethod
     def _network(cls, settings: S, parts: dict[str, Any], weights: dict[str, Tensor], bundle: Bundle) -> nn.Module:
@@ -96,6 +93,15 @@ class Model(ABC, Generic[S]):
             network = cls.build(settings, parts)
         network.load_state_dict(weights)
         return network
+
+
+@contextmanager
+def _fitting_together(bundle: Bundle) -> Iterator[None]:
+    """Where parts that do not fit, or not each other, are refused with the folder they were read from."""
+    try:
+        yield
+    except ValueError as error:
+        raise OstinatoError(f"{bundle.folder}: what was saved does not fit: {error}: save the model again") from None
 
 
 def _refuse_depth(settings: NetworkSettings, weights: Mapping[str, Tensor], bundle: Bundle) -> None:

@@ -26,7 +26,7 @@ from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score, classifier_loss
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
@@ -97,12 +97,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> Any:
-        lists = (list, np.ndarray, pd.Series)
-        if not isinstance(data, lists) or not isinstance(y, (*lists, tuple)) or len(y) != len(data):
-            raise OstinatoError(
-                "y holds the labels of the sequences, one for each; other data to choose when to stop are given as "
-                "validation=..."
-            )
+        # A tuple is (texts, labels) already.
+        refuse_unmatched(data, y, "the labels of the sequences, one for each", lists=(list, np.ndarray, pd.Series))
         return list(data), list(y)
 
     def prepare(
@@ -296,13 +292,12 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         """One line: what the network is, and of what it was made."""
         model = self.model
         settings = model.settings
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         both = " in both directions" if settings.bidirectional else ""
         grams = 0 if model.linear is None else len(model.linear.grams.numbers)
         linear = f" and a linear part of {grams:,} words and pairs" if grams else ""
         return (
             f"SequenceClassifier: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
-            f"units{both}, {weights:,} weights{linear}; "
+            f"units{both}, {model.num_weights:,} weights{linear}; "
             f"{model.modality.summary(settings)} in, {len(model.labels)} labels out."
         )

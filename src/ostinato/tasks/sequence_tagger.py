@@ -15,7 +15,7 @@ from ostinato.data.tagged_steps import read_steps
 from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Numbers
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
@@ -32,7 +32,6 @@ TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[An
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
 
 TABLES = (".csv", ".parquet", ".pq")
-LISTS = (list, tuple, np.ndarray, pd.Series)
 """Of sentences, and of their tags where those come apart."""
 
 
@@ -105,11 +104,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
     def with_targets(self, data: Any, y: Any) -> Any:
         if isinstance(data, pd.DataFrame | Table):
             raise OstinatoError("the tags of a table stand in a column of it, label=...: leave y out")
-        if not isinstance(data, LISTS) or not isinstance(y, LISTS) or len(y) != len(data):
-            raise OstinatoError(
-                "y holds the tags of each sentence of a list; other data to choose when to stop are given as "
-                "validation=..."
-            )
+        refuse_unmatched(data, y, "the tags of each sentence of a list")
         return list(zip(data, y, strict=True))
 
     def prepare(
@@ -275,14 +270,13 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model = self.model
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         sizes, settings = model.network.sizes, self.settings
         of = f"{sizes.words:,} words" if sizes.words else f"{sizes.features} features"
         how = "a conditional random field" if settings.decoder == "crf" else "softmax"
         return (
             f"SequenceTagger: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units"
-            f"{' in both directions' if settings.bidirectional else ''}, {weights:,} weights; {of}, {len(model.tags)} "
-            f"tags, chosen by {how}."
+            f"{' in both directions' if settings.bidirectional else ''}, {model.num_weights:,} weights; {of}, "
+            f"{len(model.tags)} tags, chosen by {how}."
         )
 
 

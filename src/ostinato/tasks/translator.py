@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.plot import save_plot
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -83,11 +83,7 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> list[tuple[str, str]]:
-        if isinstance(data, str | Path | pd.DataFrame) or isinstance(y, str | Path) or len(y) != len(data):
-            raise OstinatoError(
-                "y holds the translations of the texts, one for each; other data to choose when to stop are given as "
-                "validation=..."
-            )
+        refuse_unmatched(data, y, "the translations of the texts, one for each")
         return list(zip(data, y, strict=True))
 
     def overlap(self, training: ParallelTexts, validation: ParallelTexts) -> tuple[str, ...]:
@@ -336,14 +332,14 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model, settings = self.model, self.settings
-        weights = sum(parameter.numel() for parameter in model.network.parameters())
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         source, target = len(model.vocabularies.source), len(model.vocabularies.target)
         units = f"{source:,} units of both sides" if settings.shared_vocabulary else f"{source:,} to {target:,} units"
         to = f", into {', '.join(self.languages)}" if self.languages else ""
         return (
             f"Translator: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{settings.attention or 'no'} attention, {weights:,} weights; {units} ({settings.tokenizer}){to}."
+            f"{settings.attention or 'no'} attention, {model.num_weights:,} weights; {units} "
+            f"({settings.tokenizer}){to}."
         )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.data.tokenizers import WordTokenizer
+from ostinato.parts import lines_of, lines_tensor
 
 Targets = npt.NDArray[np.int64]
 Split = Literal["punctuation", "whitespace"]
@@ -91,17 +92,15 @@ class Grams:
 
     def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All of them as UTF-8 bytes, a line each; and how a text is cut."""
-        lines = np.frombuffer("\n".join(self.numbers).encode(), np.uint8).copy()
-        return {"": torch.from_numpy(lines)}, {"longest": self.longest, "cut": self.cut._asdict()}
+        return {"": lines_tensor(tuple(self.numbers))}, {"longest": self.longest, "cut": self.cut._asdict()}
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor], content: dict[str, Any]) -> Self:
         """What `saved` gave."""
-        lines, longest, cut = tensors[""], content["longest"], Cut(**content["cut"])
+        longest, cut = content["longest"], Cut(**content["cut"])
         if cut.split not in get_args(Split) or longest not in (1, 2) or not isinstance(cut.lowercase, bool):
             raise ValueError("this is no way to cut a text into words")
-        grams = lines.numpy().tobytes().decode().split("\n") if lines.numel() else []
-        return cls({gram: number for number, gram in enumerate(grams)}, longest, cut)
+        return cls({gram: number for number, gram in enumerate(lines_of(tensors[""]))}, longest, cut)
 
 
 @dataclass(frozen=True, eq=False)
