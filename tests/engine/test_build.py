@@ -118,9 +118,9 @@ def test_a_library_shares_the_threads_of_torch():
         assert probe.threads() == 3
     finally:
         torch.set_num_threads(before)
-    assert (
-        len({line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}) == 1
-    )
+    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
+    # a wheel that brings its own has renamed it (scikit-learn's: libgomp-<hash>.so); the compiler asks for libgomp.so
+    assert len([path for path in mapped if Path(path).name.startswith("libgomp.so")]) == 1
 
 
 # What is kept
