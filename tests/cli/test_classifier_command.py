@@ -74,7 +74,7 @@ def test_explain_shows_every_word_and_draws_a_page(model, tmp_path):
 
 
 def test_explain_refuses_what_it_cannot_explain(model, tmp_path, request):
-    assert "the text is empty" in error_of("explain", model[0], " ")
+    assert "holds no word to explain" in error_of("explain", model[0], " ")
     assert "a directory" in error_of("explain", model[0], "good", "--html", tmp_path)
     forecaster = request.getfixturevalue("model_of_sales")
     assert error_of("explain", forecaster, "good") == f"explain is for classifiers; {forecaster} is a Forecaster"

@@ -116,7 +116,7 @@ def test_runs_of_white_space_are_one_space():
         ("pairs.tsv", "Hello.\tHi!\nBye.\t\n", ", line 2, column 2: ", "nothing is said"),
         ("talk.txt", "Hello.\nHi!\t\n", ", line 2: ", "a tab"),
         ("talk.txt", b"Hello.\nGr\xfc\xdfe\n", ", line 2: ", "byte 0xFC is not UTF-8"),
-        ("talk.txt", "Hello.\n".encode("utf-16"), ": ", "UTF-16"),
+        ("talk.txt", "Hello.\n".encode("utf-16"), ", line 1: ", "UTF-16"),
         ("talk.txt", b"Hello.\n\0\n", ", line 2: ", "NUL"),
         ("talk.txt", "", ": ", "no dialogue"),
         ("talk.jsonl", "\n \n", ": ", "no dialogue"),

@@ -231,7 +231,7 @@ def test_any_bytes_are_an_error_or_the_fields_that_the_csv_module_reads(data):
     except OstinatoError:
         return
     text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    records = list(standard.reader(io.StringIO(text), delimiter=parsed.delimiter))
+    records = list(standard.reader(io.StringIO(text), delimiter=parsed.delimiter, quoting=0 if parsed.quoted else 3))
     columns = len(parsed.frame.columns)
     if columns > 1:  # in a file of one column blank lines are values
         kept = [record[-columns:] for record in records if len(record) > 1]

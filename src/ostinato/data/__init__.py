@@ -5,6 +5,7 @@ from ostinato.data.calendar import calendar_features
 from ostinato.data.conll import ConllColumns, read_conll, write_conll
 from ostinato.data.corpus import Corpus, Passage
 from ostinato.data.dialogues import Dialogues
+from ostinato.data.file_format import FileFormat
 from ostinato.data.frequency import Frequency
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import read_labelled
@@ -23,6 +24,7 @@ __all__ = [
     "ConllColumns",
     "Corpus",
     "Dialogues",
+    "FileFormat",
     "Frequency",
     "IndexBatches",
     "LabelledSequences",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ostinato.data.file_format import UTF8
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
@@ -26,16 +27,18 @@ class ConllColumns:
             words or none, which are left out (Universal Dependencies).
         words: Column of the words, counted from 1; None for the first, of "conllu" the second.
         tags: Column of the tags; None for the last, of "conllu" the fourth.
+        encoding: Of the file.
 
     Example:
         >>> from ostinato.data import ConllColumns
         >>> ConllColumns(words=1, tags=4)
-        ConllColumns(format='conll', words=1, tags=4)
+        ConllColumns(format='conll', words=1, tags=4, encoding='utf-8')
     """
 
     format: ConllFormat = "conll"
     words: int | None = None
     tags: int | None = None
+    encoding: str = UTF8
 
     def places(self, width: int, where: str, tagged: bool) -> tuple[int, int]:
         """Where words and tags stand in lines of so many columns, counted from 0; without tags, both the words."""

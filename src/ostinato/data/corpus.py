@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.data.text import Text
 from ostinato.data.tokenizers import UNKNOWN, Tokenizer, WordTokenizer
 from ostinato.errors import OstinatoError
@@ -41,19 +42,23 @@ class Passage:
     stop: int | None = None
 
     @classmethod
-    def of(cls, source: "PassageSource") -> "Passage":
+    def of(cls, source: "PassageSource", form: FileFormat = USUAL) -> "Passage":
         """A passage as it is, or all the text of a file, a folder or a list of strings.
+
+        Args:
+            source: Any of them.
+            form: How files are encoded.
 
         Raises:
             OstinatoError: For a path where nothing is.
         """
-        return source if isinstance(source, Passage) else cls(Text.of(source))
+        return source if isinstance(source, Passage) else cls(Text.of(source, form=form))
 
     def pieces(self) -> Iterator[str]:
         """The passage, piece by piece.
 
         Raises:
-            OstinatoError: For a file that is not UTF-8 text, with the line.
+            OstinatoError: For a file that is not text of its encoding, with the line.
         """
         place = 0
         for piece in self.text.pieces():
@@ -68,7 +73,7 @@ class Passage:
         """Line by line, without line ends.
 
         Raises:
-            OstinatoError: For a file that is not UTF-8 text, with the line.
+            OstinatoError: For a file that is not text of its encoding, with the line.
         """
         rest = ""
         for piece in self.pieces():

@@ -4,6 +4,7 @@ The scan over the bytes is numpy arithmetic: it knows each record's line and num
 fields, so a ragged line or a stray quotation mark is an error with a line number and never a shifted value.
 """
 
+import csv
 import io
 import re
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.errors import OstinatoError
 
 _DELIMITERS = b"\t;,"  # in order of preference: a comma may also be a decimal sign, a tab is nothing else
@@ -19,42 +21,62 @@ _NEWLINE, _QUOTE, _SPACE, _TAB = b'\n" \t'
 
 
 class Delimited(NamedTuple):
-    """The records of a delimited file: text columns, the line of each record (header: line 1), and the delimiter."""
+    """The records of a delimited file.
+
+    Attributes:
+        frame: text columns.
+        lines: the line of each record (header: line 1).
+        delimiter: what separates fields.
+        quoted: whether quotation marks around a field belong to the file and not to the text.
+    """
 
     frame: pd.DataFrame
     lines: npt.NDArray[np.int64]
     delimiter: str
+    quoted: bool
 
 
-def parse_delimited(data: bytes, origin: str) -> Delimited:
+class _Scan(NamedTuple):
+    """What the bytes say before they are split: where records start, their lines, their numbers of fields."""
+
+    quoted: bool
+    delimiter: str
+    starts: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int64]
+    fields: npt.NDArray[np.int64]
+
+    @property
+    def ragged(self) -> npt.NDArray[np.int64]:
+        """The records that have another number of fields than the header."""
+        return np.flatnonzero(self.fields != self.fields[0])
+
+
+def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delimited:
     """Split `data` into named columns of text. The delimiter (comma, semicolon or tab) is found from the lines.
 
     Args:
-        data: the file's bytes: UTF-8 with or without a byte-order mark; lines end with LF, CRLF or CR.
+        data: the file's bytes, with or without a byte-order mark; lines end with LF, CRLF or CR.
         origin: the name used in errors.
+        form: how the file is written.
 
     Returns:
         The records. Blank lines are skipped, except in a file of one column, where a blank line is a missing value.
+        Last columns that have no name are left out where they hold nothing, and else called "column 3".
 
     Raises:
-        OstinatoError: empty, not UTF-8, no header, header only, ragged lines, stray quotation marks, columns without a
-            name or with the same one.
+        OstinatoError: empty, of another encoding, no header, header only, ragged lines, stray quotation marks, columns
+            without a name before others or with the same one.
     """
-    data = _checked_text(data, origin)
+    data = _checked_text(data, origin, form)
     raw = np.frombuffer(data, np.uint8)
-    outside = _outside_quotes(raw)
-    starts, ends, lines = _records(raw, outside)
-    delimiter, fields = _sniff(raw, outside, starts, ends)
-    _check_quotes(raw, delimiter, origin)
-    if fields[0] > 1:
-        full = (fields > 1) | ~_blank(raw, starts, ends)
-        starts, lines, fields = starts[full], lines[full], fields[full]
-    ragged = np.flatnonzero(fields != fields[0])
-    if ragged.size:
-        row = ragged[0]
+    scan = _scan_as_told(raw, origin, form)
+    quoted, delimiter, starts, lines, fields = scan
+    if scan.ragged.size:
+        row = scan.ragged[0]
+        told = " or quote the field that holds a" if quoted else ", which must not hold a"
         raise OstinatoError(
             f"{origin}, line {lines[row]}: {fields[row]} fields where the header has {fields[0]} "
-            f"(fields are separated by {delimiter!r}): mend the line or quote the field that holds a {delimiter!r}"
+            f"(fields are separated by {delimiter!r}): mend the line{told} {delimiter!r}"
         )
     if len(starts) < 2:
         raise OstinatoError(f"{origin}: a header and no rows below it: add rows of data")
@@ -68,6 +90,7 @@ def parse_delimited(data: bytes, origin: str) -> Delimited:
         na_filter=False,
         skip_blank_lines=bool(fields[0] > 1),
         low_memory=False,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
     )
     if len(cells) != len(starts):
         raise OstinatoError(f"{origin}: the file is damaged: {len(starts)} records by its lines, {len(cells)} read")
@@ -77,26 +100,53 @@ def parse_delimited(data: bytes, origin: str) -> Delimited:
         names[0] = "index"
         if bool((cells[0].to_numpy() == np.arange(len(cells)).astype(str).astype(object)).all()):
             cells, names = cells.drop(columns=0), names[1:]
+    cells, names = _last_columns(cells, names)
     _check_names(names, f"{origin}, line {lines[0]}")
     cells.columns = pd.Index(names)
-    return Delimited(cells, lines[1:], delimiter)
+    return Delimited(cells, lines[1:], delimiter, quoted)
 
 
-def _checked_text(data: bytes, origin: str) -> bytes:
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
+def _checked_text(data: bytes, origin: str, form: FileFormat) -> bytes:
+    """The text as UTF-8, every line end as one newline."""
+    data = form.decode(data, origin).encode().replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
     if not data.strip():
         raise OstinatoError(f"{origin}: the file is empty: give a header line and rows of data")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise OstinatoError(
-            f"{origin}, line {line}: byte 0x{data[error.start]:02X} is not UTF-8 text: save the file as UTF-8"
-        ) from None
     if (nul := data.find(b"\0")) >= 0:
         line = data.count(b"\n", 0, nul) + 1
         raise OstinatoError(f"{origin}, line {line}: a NUL byte: the file is damaged or is not a text file")
     return data
+
+
+def _scan_as_told(raw: npt.NDArray[np.uint8], origin: str, form: FileFormat) -> _Scan:
+    """The scan with quoting or without, as the format says, or as the file itself does."""
+    if form.quoting == "none" or not (raw == _QUOTE).any():
+        return _scan(raw, quoted=form.quoting != "none")
+    quoted = _scan(raw, quoted=True)
+    stray = _stray_quote(raw, quoted.delimiter)
+    if form.quoting is None:
+        plain = _scan(raw, quoted=False)
+        # Of a file separated by tabs, each mark is text, unless all that open a field close one and the records fit.
+        # Where they fit either way, a field that a line end runs through was two lines with a mark each.
+        through = len(plain.fields) != len(quoted.fields)
+        if plain.delimiter == "\t" and (stray is not None or quoted.ragged.size or (through and not plain.ragged.size)):
+            return plain
+    if stray is not None:
+        line = int(np.count_nonzero(raw[:stray] == _NEWLINE)) + 1
+        raise OstinatoError(
+            f"{origin}, line {line}: a quotation mark that neither opens nor closes a whole field: "
+            "quote the field and double the marks inside it (\"\"), or say quoting='none' where marks are text"
+        )
+    return quoted
+
+
+def _scan(raw: npt.NDArray[np.uint8], *, quoted: bool) -> _Scan:
+    outside = _outside_quotes(raw) if quoted else np.ones(len(raw), np.bool_)
+    starts, ends, lines = _records(raw, outside)
+    delimiter, fields = _sniff(raw, outside, starts, ends)
+    if fields[0] > 1:
+        full = (fields > 1) | ~_blank(raw, starts, ends)
+        starts, lines, fields = starts[full], lines[full], fields[full]
+    return _Scan(quoted, delimiter, starts, lines, fields)
 
 
 def _outside_quotes(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -105,8 +155,8 @@ def _outside_quotes(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return np.asarray(np.cumsum(quotes, dtype=np.uint8) % 2 == 0) if quotes.any() else ~quotes
 
 
-def _check_quotes(raw: npt.NDArray[np.uint8], delimiter: str, origin: str) -> None:
-    """Every quotation mark must open or close a whole field, so that the scan and the parser split alike."""
+def _stray_quote(raw: npt.NDArray[np.uint8], delimiter: str) -> int | None:
+    """The first mark that neither opens nor closes a whole field, so that scan and parser would split unlike."""
     quotes = np.flatnonzero(raw == _QUOTE)
     opening, closing = quotes[::2], quotes[1::2]
     edges = np.frombuffer(b'\n"' + delimiter.encode(), np.uint8)
@@ -114,12 +164,7 @@ def _check_quotes(raw: npt.NDArray[np.uint8], delimiter: str, origin: str) -> No
     after = np.minimum(closing + 1, len(raw) - 1)
     stray_close = closing[(closing + 1 < len(raw)) & ~np.isin(raw[after], edges)]
     stray = np.concatenate([stray_open, stray_close, opening[len(closing) :]])
-    if stray.size:
-        line = int(np.count_nonzero(raw[: stray.min()] == _NEWLINE)) + 1
-        raise OstinatoError(
-            f"{origin}, line {line}: a quotation mark that neither opens nor closes a whole field: "
-            'quote the field and double the marks inside it ("")'
-        )
+    return int(stray.min()) if stray.size else None
 
 
 def _records(
@@ -163,6 +208,13 @@ def _blank(
         return np.asarray(empty)
     ink = np.flatnonzero((raw != _SPACE) & (raw != _TAB) & (raw != _NEWLINE))
     return np.asarray(np.searchsorted(ink, ends) == np.searchsorted(ink, starts))
+
+
+def _last_columns(cells: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The columns without the last ones that have neither name nor values, as spreadsheets write them."""
+    named = max((place for place, name in enumerate(names, 1) if name), default=len(names))
+    held = [*range(named), *(place for place in range(named, len(names)) if cells.iloc[:, place].str.strip().any())]
+    return cells.iloc[:, held], [names[place] or (f"column {place + 1}" if place >= named else "") for place in held]
 
 
 def _check_names(names: list[str], where: str) -> None:

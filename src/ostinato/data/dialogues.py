@@ -1,20 +1,28 @@
-"""Dialogues: JSON Lines, two columns, or one turn per line -> checked turns -> what was said and the reply to it."""
+"""Dialogues: JSON Lines, columns, a dialogue or a turn per line -> checked turns -> what was said and the reply."""
 
-import gzip
 import json
-import zlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.data.text import Text
+from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
+from ostinato.data.packed import unpacked_pieces
+from ostinato.data.text import Text, lines_of
 from ostinato.errors import OstinatoError
 
 HEADER = ("said", "reply")
 """The names that the first line of a file of two columns may have."""
+
+END_OF_TURN = "__eou__"
+"""What stands after a turn where a line holds a whole dialogue."""
+
+_SPEAKER = re.compile(r"\s*([^\W\d_][\w .'-]{0,29}):\s+(.*)")
 
 
 class Example(NamedTuple):
@@ -71,19 +79,22 @@ class Dialogues:
     origin: str = "the dialogues"
 
     @classmethod
-    def of(cls, source: "DialogueSource") -> "Dialogues":
+    def of(cls, source: "DialogueSource", form: FileFormat = USUAL) -> "Dialogues":
         """The dialogues of a file, of every file in a folder, or of a list.
 
-        A file is one of these, UTF-8, with ``.gz`` behind its name where it is compressed:
+        A file is one of these, with ``.gz`` behind its name where it is compressed:
 
         - ``.jsonl``: a JSON object a line with ``turns``, a list of texts or of ``{"speaker": ..., "text": ...}``, and
           maybe a ``topic``; other keys are not read. Neighbouring turns of one speaker are joined to one.
+        - any other name, where the first line holds ``__eou__``: a dialogue per line, that mark after each turn.
         - any other name, where the first line holds a tab: two columns, what was said and the reply to it; a first line
           ``said<TAB>reply`` is a header.
-        - any other name: one turn per line, a blank line between two dialogues.
+        - any other name: one turn per line, a blank line between two dialogues. Where every line begins with one of a
+          few names and a colon (``Human 1: Hello.``), those are the speakers.
 
         Args:
             source: A path, or a list of dialogues, each a list of texts or what a JSON line would hold.
+            form: How files are encoded.
 
         Raises:
             OstinatoError: For anything wrong with them, with file and line.
@@ -92,7 +103,7 @@ class Dialogues:
             return source
         if isinstance(source, str | Path):
             paths = Text.of(source).paths
-            found = [dialogue for path in paths for dialogue in _read(path)]
+            found = [dialogue for path in paths for dialogue in _read(path, form)]
             origin = str(source)
         elif not isinstance(source, Sequence):
             raise OstinatoError(f"dialogues are a path, or a list of lists of texts, not a {type(source).__name__}")
@@ -178,35 +189,23 @@ DialogueSource = str | Path | Sequence[Sequence[str]] | Sequence[Mapping[str, An
 """A file or folder by its path, or dialogues already in memory: lists of turns, or mappings as a JSON line holds."""
 
 
-def _read(path: Path) -> Iterator[Dialogue]:
-    lines = _lines(path)
+def _read(path: Path, form: FileFormat) -> Iterator[Dialogue]:
+    lines = _lines(path, form)
     if path.name.removesuffix(".gz").endswith(".jsonl"):
         return _json_lines(lines, path)
     first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), None)
     if first is None:
         return iter(())
-    number, line = first
-    numbered = enumerate(lines, number + 1)
-    return _columns(line, number, numbered, path) if "\t" in line else _turn_a_line(line, number, numbered, path)
+    numbered = chain([first], enumerate(lines, first[0] + 1))
+    form_of = _marked if END_OF_TURN in first[1] else _columns if "\t" in first[1] else _turn_a_line
+    return form_of(numbered, path)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """The checked lines of a file, decompressed where its name ends in .gz."""
+def _lines(path: Path, form: FileFormat) -> Iterator[str]:
+    """The checked lines of a file, decompressed as they are read where its name ends in .gz."""
     if path.suffix != ".gz":
-        return Text.of(path).lines()
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OstinatoError(f"{path}: not a whole gzip file ({error}): compress or download it again") from None
-    except OSError as error:
-        raise OstinatoError(f"{path}: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
-        raise OstinatoError(f"{path}, line {line}: byte 0x{byte:02X} is not UTF-8 text: save it as UTF-8") from None
-    return Text.of([text]).lines()
+        return Text.of(path, form=form).lines()
+    return lines_of(unpacked_pieces(path, form))
 
 
 def _json_lines(lines: Iterator[str], path: Path) -> Iterator[Dialogue]:
@@ -221,11 +220,19 @@ def _json_lines(lines: Iterator[str], path: Path) -> Iterator[Dialogue]:
         yield _from_mapping(content, where)
 
 
-def _columns(first: str, number: int, lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Dialogue]:
-    if tuple(name.strip().lower() for name in first.split("\t")) != HEADER:
-        yield _row(first, f"{path}, line {number}")
+def _marked(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Dialogue]:
+    """A dialogue per line, a mark after each turn (DailyDialog and the Ubuntu corpus have it)."""
     for number, line in lines:
-        if line.strip():
+        where = f"{path}, line {number}"
+        turns = [turn for turn in line.split(END_OF_TURN) if turn.strip()]
+        if turns:
+            yield Dialogue(tuple(_clean(turn, f"{where}, turn {place}") for place, turn in enumerate(turns, 1)))
+
+
+def _columns(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Dialogue]:
+    for place, (number, line) in enumerate(lines):
+        header = not place and tuple(name.strip().lower() for name in line.split("\t")) == HEADER
+        if line.strip() and not header:
             yield _row(line, f"{path}, line {number}")
 
 
@@ -238,21 +245,33 @@ def _row(line: str, where: str) -> Dialogue:
     return Dialogue(tuple(_clean(field, f"{where}, column {place}") for place, field in enumerate(fields, 1)))
 
 
-def _turn_a_line(first: str, number: int, lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Dialogue]:
-    turns = [_clean(first, f"{path}, line {number}")]
+def _turn_a_line(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Dialogue]:
+    blocks: list[list[tuple[int, str]]] = [[]]
     for number, line in lines:
+        if "\t" in line and line.strip():
+            raise OstinatoError(
+                f"{path}, line {number}: a tab, but line by line the turns have none: give every line two columns, "
+                "or none"
+            )
         if line.strip():
-            if "\t" in line:
-                raise OstinatoError(
-                    f"{path}, line {number}: a tab, but line by line the turns have none: give every line two columns, "
-                    "or none"
-                )
-            turns.append(_clean(line, f"{path}, line {number}"))
-        elif turns:
-            yield Dialogue(tuple(turns))
-            turns = []
-    if turns:
-        yield Dialogue(tuple(turns))
+            blocks[-1].append((number, line))
+        elif blocks[-1]:
+            blocks.append([])
+    named = _name_speakers([line for block in blocks for _, line in block])
+    for block in filter(None, blocks):
+        if named:
+            spoken = [_SPEAKER.match(line) for _, line in block]
+            turns = [{"speaker": found[1].strip(), "text": found[2]} for found in spoken if found]
+            yield _spoken(turns, None, [f"{path}, line {number}" for number, _ in block])
+        else:
+            yield Dialogue(tuple(_clean(line, f"{path}, line {number}") for number, line in block))
+
+
+def _name_speakers(lines: Sequence[str]) -> bool:
+    """Whether lines begin with the names of speakers: all with one, and few, each of whom speaks again."""
+    found = [_SPEAKER.match(line) for line in lines]
+    names = Counter(match[1].strip() for match in found if match)
+    return all(found) and len(names) > 1 and min(names.values()) > 1
 
 
 def _in_memory(entry: Any, where: str) -> Dialogue:
@@ -274,18 +293,19 @@ def _from_mapping(content: Any, where: str) -> Dialogue:
     if any(named):
         if not all(named):
             raise OstinatoError(f"{where}: some turns name their speaker and some do not: name all, or none")
-        return _spoken(turns, topic, where)
+        return _spoken(turns, topic, [f"{where}, turn {place}" for place in range(1, len(turns) + 1)])
     return Dialogue(tuple(_clean(turn, f"{where}, turn {place}") for place, turn in enumerate(turns, 1)), None, topic)
 
 
-def _spoken(turns: Sequence[Mapping[str, Any]], topic: str | None, where: str) -> Dialogue:
+def _spoken(turns: Sequence[Mapping[str, Any]], topic: str | None, places: Sequence[str]) -> Dialogue:
+    """A dialogue whose turns name their speakers; each stands in a place that errors name."""
     texts: list[str] = []
     speakers: list[str] = []
-    for place, turn in enumerate(turns, 1):
+    for turn, where in zip(turns, places, strict=True):
         speaker = turn.get("speaker")
         if not isinstance(speaker, str):
-            raise OstinatoError(f'{where}, turn {place}: a turn is a text, or {{"speaker": "...", "text": "..."}}')
-        text = _clean(turn.get("text"), f"{where}, turn {place}")
+            raise OstinatoError(f'{where}: a turn is a text, or {{"speaker": "...", "text": "..."}}')
+        text = _clean(turn.get("text"), where)
         if speakers and speakers[-1] == speaker:
             texts[-1] += f" {text}"
         else:
@@ -298,10 +318,7 @@ def _clean(text: Any, where: str) -> str:
     """A checked turn, its runs of white space as one space."""
     if not isinstance(text, str):
         raise OstinatoError(f"{where}: {text!r} where a text should be")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise OstinatoError(f"{where}: half of a surrogate pair, which is no character: mend the text") from None
+    refuse_halves(text, where)
     if "\0" in text:
         raise OstinatoError(f"{where}: a NUL character: the text is damaged")
     words = text.split()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
@@ -19,15 +20,16 @@ class LabelledSpec(BaseModel):
     """How to read labelled sequences. Names left out are found.
 
     Attributes:
-        layout: "table" (one row per text), "lines" (label, a space, text), "folders" (a folder per class, a file per
-            text) or "sequences" (a long table of numbers, one row per step). None: a folder is "folders"; a table is
-            "sequences" when `id` or `features` is given, or when it has a column named as ids are and none named as
-            texts are; else it is "table".
+        layout: "table" (one row per text), "lines" (label, a space or tab, text), "folders" (a folder per class, a
+            file per text) or "sequences" (a long table of numbers, one row per step). None: a folder is "folders"; a
+            table is "sequences" when `id` or `features` is given, or when it has a column named as ids are and none
+            named as texts are; else it is "table".
         text: The column of texts; None: one with a usual name, or the only other beside the label.
         label: The column of labels; None: one with a usual name.
         id: The column that tells sequences of numbers apart.
         time: The column that orders the steps of each; None: one with a usual name, else the order of the rows.
         features: The columns of numbers; empty: all others.
+        form: How files of text are written.
 
     Example:
         >>> from ostinato.data import LabelledSpec
@@ -43,6 +45,7 @@ class LabelledSpec(BaseModel):
     id: str | None = None
     time: str | None = None
     features: tuple[str, ...] = ()
+    form: FileFormat = USUAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +81,12 @@ class LabelledSequences:
         """Texts in memory.
 
         Raises:
-            OstinatoError: For what is no text, an empty text, or another number of labels.
+            OstinatoError: For what is no text, another number of labels, or an empty text that has a label.
         """
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise OstinatoError(f"the texts, item {number}: a {type(text).__name__} where a text should be")
+            refuse_halves(text, f"the texts, item {number}")
         return cls(tuple(texts), _spelled(labels, len(texts)), tuple(texts), _counted(texts), "the texts")._checked()
 
     @classmethod
@@ -113,7 +117,7 @@ class LabelledSequences:
         if not self.items:
             raise OstinatoError(f"{self.origin}: nothing to read: give at least one sequence")
         for row, item in enumerate(self.items):
-            if isinstance(item, str) and not item.strip():
+            if self.labels is not None and isinstance(item, str) and not item.strip():
                 raise self.error("the text is empty: fill it in or leave it out", row)
         for row, label in enumerate(self.labels or ()):
             if not label:

@@ -1,5 +1,6 @@
 """Labelled sequences from files: tables, lines of label and text, a folder per class, long tables of numbers."""
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ostinato.data.file_format import refuse_halves
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Table, read_table
@@ -17,6 +19,8 @@ LabelledSource = str | Path | pd.DataFrame | Table | LabelledSequences | Sequenc
 """A path, a DataFrame, a list of texts or arrays, or such a list and one of labels as a tuple."""
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
+
+_TAB, _WHITE = re.compile("\t"), re.compile("[ \t]")
 
 
 def read_labelled(
@@ -31,8 +35,8 @@ def read_labelled(
     Args:
         source: See `LabelledSource`; a plain text file with ``spec.layout="lines"``.
         spec: How to read it.
-        labels: Whether every sequence needs a label. Without, those that are there are read, and in a file of lines
-            the labels are taken off where every line begins with one of `known`.
+        labels: Whether every sequence needs a label, and a text. Without, the labels that are there are read, in a file
+            of lines the labels are taken off where every line begins with one of `known`, and blank texts are kept.
         known: Labels that may be there.
 
     Returns:
@@ -76,7 +80,7 @@ def _memory(source: Sequence[Any]) -> LabelledSequences:
 
 def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
     try:
-        return read_table(source)
+        return read_table(source, spec.form)
     except OstinatoError as error:
         if spec.layout is None and isinstance(source, str | Path) and Path(source).is_file():
             raise OstinatoError(f"{error} (if it holds lines of label and text: layout=lines)") from None
@@ -111,16 +115,25 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     if text == label:
         raise table.error("the column is to be both text and label: name two columns", column=text)
     texts = [str(value) for value in table.texts(text)]
-    if "" in texts:
+    if needed and "" in texts:
         raise table.error("the text is empty: fill it in or leave the row out", row=texts.index(""), column=text)
+    for row, value in enumerate(texts):
+        refuse_halves(value, f"{table.origin}, {table.place(row)}")
     return LabelledSequences(
         items=tuple(texts),
-        labels=None if label is None else tuple(whole_texts(table, label, "label")),
+        labels=None if label is None else _labels(table, label, needed),
         names=tuple(texts),
         places=tuple(table.place(row) for row in range(len(table))),
         origin=table.origin,
         spec=spec.model_copy(update={"text": text, "label": label or spec.label}),
     )
+
+
+def _labels(table: Table, column: str, needed: bool) -> tuple[str, ...] | None:
+    """The labels; where they are not needed and one is missing, none."""
+    if not needed and "" in table.texts(column):
+        return None
+    return tuple(whole_texts(table, column, "label"))
 
 
 def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
@@ -152,23 +165,33 @@ def _constant_label(table: Table, column: str, long: LongTable) -> list[str]:
 
 
 def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> LabelledSequences:
-    lines = [(number, line.strip()) for number, line in enumerate(Text.of(path).lines(), 1) if line.strip()]
-    pairs = [(number, *line.partition(" ")[::2]) for number, line in lines]
-    if not lines:
+    lines = [(number, line.strip()) for number, line in enumerate(Text.of(path, form=spec.form).lines(), 1)]
+    filled = [(number, line) for number, line in lines if line]
+    if not filled:
         raise OstinatoError(f"{path}: the file is empty: give lines of label and text")
-    labelled = needed or all(label in known and text for _, label, text in pairs)
-    for number, _, text in pairs:
-        if labelled and not text.strip():
+    mark = _TAB if all("\t" in line for _, line in filled) else _WHITE
+    parted = {number: _parted(line, mark) for number, line in filled}
+    labelled = needed or all(label in known and text for label, text in parted.values())
+    for number, (_, text) in parted.items():
+        if labelled and not text:
             raise OstinatoError(f"{path}, line {number}: no text after the label: write label, a space, the text")
-    texts = tuple(text.strip() for _, _, text in pairs) if labelled else tuple(line for _, line in lines)
+    kept = filled if needed else lines  # what is only read to be predicted has its blank lines, too
+    parts = [parted.get(number, ("", "")) for number, _ in kept]
+    texts = tuple(text for _, text in parts) if labelled else tuple(line for _, line in kept)
     return LabelledSequences(
         items=texts,
-        labels=tuple(label for _, label, _ in pairs) if labelled else None,
+        labels=tuple(label for label, _ in parts) if labelled else None,
         names=texts,
-        places=tuple(f"line {number}" for number, _ in lines),
+        places=tuple(f"line {number}" for number, _ in kept),
         origin=str(path),
         spec=spec,
     )
+
+
+def _parted(line: str, mark: re.Pattern[str]) -> tuple[str, str]:
+    """Label and text of a line; the text is empty where there is none."""
+    label, *rest = mark.split(line, 1)
+    return label.strip(), "".join(rest).strip()
 
 
 def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
@@ -178,7 +201,7 @@ def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     stray = [file for file, inside in files if len(inside.parts) == 1]
     if needed and stray:
         raise OstinatoError(f"{stray[0]}: a file beside the folders of the classes: move it into one, or away")
-    texts = ["".join(Text((file,)).pieces()).strip() for file, _ in files]
+    texts = ["".join(Text((file,), form=spec.form).pieces()).strip() for file, _ in files]
     if "" in texts:
         raise OstinatoError(f"{files[texts.index('')][0]}: the text is empty: fill it in or remove the file")
     return LabelledSequences(

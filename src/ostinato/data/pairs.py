@@ -1,6 +1,7 @@
 """Pairs of texts, one a translation of the other: files or objects in memory -> checked pairs."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.table import read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
@@ -19,6 +21,8 @@ PairSource = str | Path | tuple[str | Path, str | Path] | pd.DataFrame | Sequenc
 
 TABLES = (".csv", ".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson")
+
+_NO_TEXT = re.compile(r"\d+$|CC[- ]?(BY|0)\b|Public domain\b", re.IGNORECASE)
 
 
 class PairColumns(NamedTuple):
@@ -66,24 +70,29 @@ class ParallelTexts:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: "PairSource | ParallelTexts", columns: PairColumns = COLUMNS) -> "ParallelTexts":
+    def of(
+        cls, data: "PairSource | ParallelTexts", columns: PairColumns = COLUMNS, form: FileFormat = USUAL
+    ) -> "ParallelTexts":
         """Reads pairs.
 
         Args:
-            data: A file: tab-separated, with named columns in the first line or without and then two of them; CSV or
-                Parquet with named columns; JSON lines. Or what else `PairSource` names.
+            data: A file: tab-separated, with named columns in the first line or without and then two of them, beside
+                which numbers and licences may stand, as in files of Tatoeba; CSV or Parquet with named columns; JSON
+                lines. Or what else `PairSource` names.
             columns: The names.
+            form: How files are written.
 
         Raises:
             OstinatoError: For anything wrong, with file and line. Pairs with an empty side are left out and noted.
         """
         if isinstance(data, ParallelTexts):
             return data
-        origin, records = _records(data, columns)
+        notes: list[str] = []
+        origin, records = _records(data, columns, form, notes)
         kept: list[Record] = []
         empty: list[str] = []
         for record in records:
-            source, target = " ".join(record.source.split()), " ".join(record.target.split())
+            source, target = (_spaced(text, f"{origin}, {record.place}") for text in (record.source, record.target))
             if source and target:
                 kept.append(record._replace(source=source, target=target))
             else:
@@ -94,13 +103,14 @@ class ParallelTexts:
         if named and len(named) < len(kept):
             nameless = next(record for record in kept if not record.language)
             raise OstinatoError(f"{origin}, {nameless.place}: no language, where other pairs have one: name it")
-        lost = f"{origin}: pairs with an empty side left out: {len(empty)} ({empty[0]} first)" if empty else ""
+        if empty:
+            notes.append(f"{origin}: pairs with an empty side left out: {len(empty)} ({empty[0]} first)")
         return cls(
             tuple(record.source for record in kept),
             tuple(record.target for record in kept),
             tuple(str(record.language) for record in kept) if named else None,
             origin,
-            (lost,) if lost else (),
+            tuple(notes),
         )
 
     def __len__(self) -> int:
@@ -142,14 +152,17 @@ class ParallelTexts:
 
 
 def read_sources(
-    data: str | Path | pd.DataFrame | Sequence[str], columns: PairColumns = COLUMNS
+    data: str | Path | pd.DataFrame | Sequence[str],
+    columns: PairColumns = COLUMNS,
+    form: FileFormat = USUAL,
 ) -> tuple[list[str], list[str] | None]:
-    """Texts to translate.
+    """Texts to translate; blank ones too, so that each stands where it stood.
 
     Args:
         data: A list of texts; a table or JSON lines with the source's column; a tab-separated file with named columns;
             any other file, one text per line.
         columns: The names.
+        form: How files are written.
 
     Returns:
         The texts, and the language to translate each into where a column names it.
@@ -160,33 +173,39 @@ def read_sources(
     if not isinstance(data, str | Path | pd.DataFrame):
         return list(Text.of(data).texts), None
     if isinstance(data, pd.DataFrame) or Path(data).suffix.lower() in (*TABLES, *JSON_LINES):
-        records = list(_records(data, columns, needed=(columns.source,))[1])
+        records = list(_records(data, columns, form, [], needed=(columns.source,))[1])
     else:
-        lines = list(_lines(Path(data)))
+        lines = list(_lines(Path(data), form))
         named = bool(lines) and columns.source in lines[0].split("\t")
         if not named:
             return lines, None
-        records = list(_tab_separated(Path(data), columns, needed=(columns.source,)))
+        records = list(_tab_separated(Path(data), columns, form, [], needed=(columns.source,)))
+    for record in records:
+        refuse_halves(record.source, record.place)
     languages = [record.language or "" for record in records]
     return [record.source for record in records], languages if any(languages) else None
 
 
 def _records(
-    data: PairSource, columns: PairColumns, needed: Sequence[str] | None = None
+    data: PairSource,
+    columns: PairColumns,
+    form: FileFormat,
+    notes: list[str],
+    needed: Sequence[str] | None = None,
 ) -> tuple[str, Iterator[Record]]:
     needed = columns[:2] if needed is None else needed
     if isinstance(data, pd.DataFrame):
-        return "the DataFrame", _table(data, columns, needed)
+        return "the DataFrame", _table(data, columns, form, needed)
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.suffix.lower() in TABLES:
-            return str(path), _table(path, columns, needed)
+        if path.suffix.lower() in TABLES or form.quoting == "csv":
+            return str(path), _table(path, columns, form, needed)
         if path.suffix.lower() in JSON_LINES:
-            return str(path), _json_lines(path, columns, needed)
-        return str(path), _tab_separated(path, columns, needed)
+            return str(path), _json_lines(path, columns, form, needed)
+        return str(path), _tab_separated(path, columns, form, notes, needed)
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], str | Path):
         first, second = (Path(str(part)) for part in data)
-        return f"{first} and {second}", _parallel(first, second)
+        return f"{first} and {second}", _parallel(first, second, form)
     return "the pairs", _in_memory(cast(Sequence[Sequence[str]], data))
 
 
@@ -197,8 +216,8 @@ def _in_memory(pairs: Sequence[Sequence[str]]) -> Iterator[Record]:
         yield Record(f"row {number}", pair[0], pair[1], pair[2] if len(pair) == 3 else None)
 
 
-def _parallel(first: Path, second: Path) -> Iterator[Record]:
-    sources, targets = list(_lines(first)), list(_lines(second))
+def _parallel(first: Path, second: Path, form: FileFormat) -> Iterator[Record]:
+    sources, targets = list(_lines(first, form)), list(_lines(second, form))
     if len(sources) != len(targets):
         raise OstinatoError(
             f"{first} has {len(sources):,} lines and {second} {len(targets):,}: line n of one must be the translation "
@@ -208,34 +227,52 @@ def _parallel(first: Path, second: Path) -> Iterator[Record]:
         yield Record(f"line {number}", source, target, None)
 
 
-def _tab_separated(path: Path, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
-    lines = enumerate((line.split("\t") for line in _lines(path)), 1)
-    filled = ((number, fields) for number, fields in lines if any(field.strip() for field in fields))
-    header: list[str] | None = None
-    width = 0
+def _tab_separated(
+    path: Path, columns: PairColumns, form: FileFormat, notes: list[str], needed: Sequence[str]
+) -> Iterator[Record]:
+    lines = enumerate((line.split("\t") for line in _lines(path, form)), 1)
+    filled = [(number, fields) for number, fields in lines if any(field.strip() for field in fields)]
+    if not filled:
+        return
+    first, width = filled[0][0], len(filled[0][1])
     for number, fields in filled:
-        if header is None:
-            width, header = len(fields), [field.strip() for field in fields]
-            if set(needed) <= set(header):
-                continue
-            if width != 2:
-                word = "field" if width == 1 else "fields"
-                raise OstinatoError(
-                    f"{path}, line {number}: {width} {word} separated by tabs, and no first line that names the "
-                    f"columns {' and '.join(needed)}: name the columns there, or keep two of them"
-                )
-            header = [columns.source, columns.target]
         if len(fields) != width:
             raise OstinatoError(
                 f"{path}, line {number}: {len(fields)} fields separated by tabs instead of {width}: mend it"
             )
+    header = [field.strip() for field in filled[0][1]]
+    if set(needed) <= set(header):
+        del filled[0]
+    else:
+        texts = _texts_of([fields for _, fields in filled])
+        if len(texts) != 2:
+            word = "field" if width == 1 else "fields"
+            raise OstinatoError(
+                f"{path}, line {first}: {width} {word} separated by tabs, and no first line that names the "
+                f"columns {' and '.join(needed)}: name the columns there, or keep two of them"
+            )
+        if width > 2:
+            others = " and ".join(str(place + 1) for place in range(width) if place not in texts)
+            notes.append(f"{path}: column {others} left out: numbers or licences")
+        header = [""] * width
+        for place, name in zip(texts, columns, strict=False):
+            header[place] = name
+    for number, fields in filled:
         row = dict(zip(header, fields, strict=True))
         language = row.get(columns.language, "").strip()
         yield Record(f"line {number}", row[columns.source], row.get(columns.target, ""), language or None)
 
 
-def _json_lines(path: Path, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
-    for number, line in enumerate(_lines(path), 1):
+def _texts_of(rows: list[list[str]]) -> list[int]:
+    """The columns that hold texts: of more than two, not those of numbers, or of licences, as Tatoeba has them."""
+    places = range(len(rows[0]))
+    if len(places) <= 2:
+        return list(places)
+    return [place for place in places if not all(_NO_TEXT.match(row[place].strip()) for row in rows)]
+
+
+def _json_lines(path: Path, columns: PairColumns, form: FileFormat, needed: Sequence[str]) -> Iterator[Record]:
+    for number, line in enumerate(_lines(path, form), 1):
         if not line.strip():
             continue
         try:
@@ -255,8 +292,10 @@ def _json_lines(path: Path, columns: PairColumns, needed: Sequence[str]) -> Iter
         )
 
 
-def _table(data: Path | pd.DataFrame, columns: PairColumns, needed: Sequence[str]) -> Iterator[Record]:
-    table = read_table(data)
+def _table(
+    data: Path | pd.DataFrame, columns: PairColumns, form: FileFormat, needed: Sequence[str]
+) -> Iterator[Record]:
+    table = read_table(data, form)
     table.require(*needed)
     texts = {name: table.texts(name).tolist() for name in columns if name in table.columns}
     nothing = [""] * len(table)
@@ -265,7 +304,13 @@ def _table(data: Path | pd.DataFrame, columns: PairColumns, needed: Sequence[str
         yield Record(table.place(row), source, target, language or None)
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, form: FileFormat) -> Iterator[str]:
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a file")
-    return Text.of(path).lines()
+    return Text.of(path, form=form).lines()
+
+
+def _spaced(text: str, where: str) -> str:
+    """A checked text, its runs of white space as one space."""
+    refuse_halves(text, where)
+    return " ".join(text.split())

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.data.table import Source, Table, read_frame, read_table
 from ostinato.errors import OstinatoError
 
@@ -14,13 +15,14 @@ SeriesSource = Source | pd.Series | npt.NDArray[Any]
 """A table, or series alone: a pandas Series, or an array ``(time,)`` or ``(time, series)``."""
 
 
-def series_table(source: SeriesSource) -> Table:
+def series_table(source: SeriesSource, form: FileFormat = USUAL) -> Table:
     """Reads a table, or makes one of series that come alone.
 
     Args:
         source: A table, as for `read_table`. A Series: the column has its name, or "y", and the index is the time where
             it has a name or holds dates. An array: ``(time,)`` is the column "y", ``(time, series)`` are the columns
             "series_0", "series_1" and so on.
+        form: How a CSV file is written.
 
     Raises:
         OstinatoError: Anything else, or as `read_table`.
@@ -36,4 +38,4 @@ def series_table(source: SeriesSource) -> Table:
         raise OstinatoError(
             f"series are read from a file, a DataFrame, a Series or an array, not from a {type(source).__name__}"
         )
-    return read_table(source)
+    return read_table(source, form)

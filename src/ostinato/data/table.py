@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ostinato.data.delimited import parse_delimited
+from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.errors import OstinatoError
 
 _MISSING = ["", "na", "n/a", "nan", "null", "none", "<na>", "nat"]
@@ -122,7 +123,11 @@ class Table:
             codes, values = pd.factorize(self.frame[column], use_na_sentinel=False)
         except TypeError:
             raise self.error("holds lists or other objects: give numbers, text or dates", column=column) from None
-        merged, texts = pd.factorize(_as_text(pd.Series(values)))
+        try:
+            merged, texts = pd.factorize(_as_text(pd.Series(values, dtype=object)))
+        except UnicodeEncodeError:
+            what = "half of a surrogate pair, which is no character: mend the text"
+            raise self.error(what, column=column) from None
         return merged[codes].astype(np.int64), np.asarray(texts, dtype=object)
 
     def number_columns(self, columns: Sequence[str]) -> list[str]:
@@ -169,13 +174,14 @@ class Table:
 Source = str | Path | pd.DataFrame | Table
 
 
-def read_table(source: Source) -> Table:
+def read_table(source: Source, form: FileFormat = USUAL) -> Table:
     """Read a table. A Table is returned as it is.
 
     Args:
-        source: a CSV file (fields separated by comma, semicolon or tab; a header line; UTF-8), a Parquet file (its name
+        source: a CSV file (fields separated by comma, semicolon or tab; a header line), a Parquet file (its name
             ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An index of a DataFrame that has a name
             or holds dates becomes a column; any other index is left out.
+        form: how a CSV file is written: its encoding, and whether fields are quoted.
 
     Raises:
         OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line.
@@ -203,7 +209,7 @@ def read_table(source: Source) -> Table:
         raise OstinatoError(f"{path}: cannot be read: {error}") from None
     if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
         return _from_parquet(data, str(path))
-    parsed = parse_delimited(data, str(path))
+    parsed = parse_delimited(data, str(path), form)
     return Table(parsed.frame, str(path), parsed.lines, decimal_comma=parsed.delimiter != ",")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
@@ -22,6 +23,7 @@ class StepColumns(BaseModel):
         time: What orders the steps of each; None: the order of the rows.
         label: The tag of each step.
         features: The columns of numbers; empty: all others.
+        form: How a file of text is written.
 
     Example:
         >>> from ostinato.data import StepColumns
@@ -35,6 +37,7 @@ class StepColumns(BaseModel):
     time: str | None = None
     label: str | None = None
     features: tuple[str, ...] = ()
+    form: FileFormat = USUAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +202,7 @@ def _strings(part: Any, where: str) -> Words:
     if not isinstance(part, list | tuple | np.ndarray):
         raise OstinatoError(f"{where}: a {type(part).__name__} where a list of strings should be")
     for value in part:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip(" \t\r\n"):
             raise OstinatoError(f"{where}: {value!r} is no word and no tag: give strings that are not empty")
+        refuse_halves(value, where)
     return tuple(map(str, part))

@@ -27,7 +27,7 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> Ta
         >>> tagged.tags, tagged.columns.features
         ((('sit', 'run'), ('run',)), ('x',))
     """
-    table = read_table(source)
+    table = read_table(source, columns.form)
     label = columns.label or named(table, LABEL_NAMES)
     if label is None and tags:
         raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")

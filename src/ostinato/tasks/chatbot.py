@@ -83,7 +83,7 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
         Raises:
             OstinatoError: For anything wrong with them, with file and line.
         """
-        return Dialogues.of(data)
+        return Dialogues.of(data, self._given.form)
 
     def split(self, records: Dialogues, share: float) -> tuple[Dialogues, Dialogues]:
         return records.split(share, self._given.seed)
@@ -223,7 +223,7 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        histories = [dialogue.turns for dialogue in Dialogues.of(data)]
+        histories = [dialogue.turns for dialogue in Dialogues.of(data, self.settings.form)]
         replies = [self.reply(turns, self.settings.seed + number) for number, turns in enumerate(histories)]
         return pd.DataFrame(
             {

@@ -333,19 +333,27 @@ class Estimator(ABC, Generic[S, R, M]):
         )
 
     @classmethod
-    def load(cls, folder: str | Path, *, cell: type[Cell[Any]] | None = None, device: str = "auto") -> Self:
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        cell: type[Cell[Any]] | None = None,
+        device: str = "auto",
+        encoding: str | None = None,
+    ) -> Self:
         """Reads what `save` wrote.
 
         Args:
             folder: The bundle.
             cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
             device: Where it predicts, see the setting; not where it was trained.
+            encoding: Of the files it is used on; as the training data unless given.
 
         Raises:
             OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
         """
         bundle = load_bundle(Path(folder), {cls.__name__})
-        settings = bundle.settings | {"device": device}
+        settings = bundle.settings | {"device": device} | ({} if encoding is None else {"encoding": encoding})
         trained_with = settings.get("cell")
         if not isinstance(trained_with, str) or trained_with not in CELLS:
             if cell is None:

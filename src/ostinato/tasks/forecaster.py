@@ -133,14 +133,14 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         if isinstance(data, PanelPart):
             return data
-        return PanelPart.whole(Panel.from_table(series_table(data), self._given.spec))
+        return PanelPart.whole(Panel.from_table(series_table(data, self._given.form), self._given.spec))
 
     def read_validation(self, data: SeriesSource, training: PanelPart) -> PanelPart:
         if not training.is_whole:
             raise OstinatoError(
                 "give validation data or a holdout, not both: validation data end where the test begins"
             )
-        later = Panel.from_table(series_table(data), training.panel.spec)
+        later = Panel.from_table(series_table(data, self._given.form), training.panel.spec)
         panel = continued(training.panel, later)
         return PanelPart(panel, training.end, panel.lengths)
 
@@ -251,7 +251,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """The steps to forecast, with their known covariates."""
         horizon = self.model.settings.horizon
         if panel.names.future:
-            return panel.ahead(horizon, series_table(data) if future is None else future)
+            return panel.ahead(horizon, series_table(data, self._given.form) if future is None else future)
         if future is not None:
             raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
         return panel.ahead(horizon)

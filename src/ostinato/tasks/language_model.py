@@ -61,7 +61,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
 
     settings_class: ClassVar = LanguageSettings
     model_class: ClassVar = LanguageParts
-    data_help: ClassVar = "UTF-8 text file of any size, or a folder of such files."
+    data_help: ClassVar = "Text file of any size, or a folder of such files."
     fit_help: ClassVar = """Train a language model: what comes next in a text.
 
     It scores texts, writes them, and suggests words. Prints its scores on the held-out end of the text next to those of
@@ -84,7 +84,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         Raises:
             OstinatoError: For a path where nothing is.
         """
-        return Passage.of(data)
+        return Passage.of(data, self._given.form)
 
     def split(self, records: Passage, share: float) -> tuple[Passage, Passage]:
         return records.split(share)
@@ -159,7 +159,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
             decay: Its pull back to the trained weights.
 
         Raises:
-            OstinatoError: For a text that is not there, not UTF-8, or empty.
+            OstinatoError: For a text that is not there, of another encoding, or empty.
         """
         model = self.model
         corpus = model.read(data)
@@ -180,7 +180,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
             would spell it out, and 8 for its end). `print` it, or ask it for `verdict()`. Also kept as `metrics`.
 
         Raises:
-            OstinatoError: For a text that is not there, not UTF-8, or empty.
+            OstinatoError: For a text that is not there, of another encoding, or empty.
         """
         model = self.model
         corpus = model.read(data)
@@ -210,12 +210,13 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
             One row per line: text, units (the line end is one), bits_per_char.
 
         Raises:
-            OstinatoError: For a text that is not there, not UTF-8, or empty.
+            OstinatoError: For a text that is not there, of another encoding, or empty.
         """
         model = self.model
-        lines = list(Passage.of(data).lines())
+        passage = Passage.of(data, self.settings.form)
+        lines = list(passage.lines())
         if not lines:
-            raise OstinatoError(f"{Passage.of(data).text.origin}: the text is empty")
+            raise OstinatoError(f"{passage.text.origin}: the text is empty")
         found = [numbers(model.cased(line) + "\n", model.tokenizer) for line in lines]
         ids = torch.from_numpy(np.concatenate([each for each, _ in found]))
         reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, model.first)

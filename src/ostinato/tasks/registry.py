@@ -64,12 +64,13 @@ def kinds() -> dict[str, Entry]:
     return {entry.kind: entry for entry in REGISTRY.values()}
 
 
-def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None) -> Any:
+def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None, encoding: str | None = None) -> Any:
     """The estimator that was saved in a folder, whichever it is.
 
     Args:
         folder: A bundle, as `Estimator.save` writes it.
         cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
+        encoding: Of the files it is used on; as the training data unless given.
 
     Raises:
         OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`.
@@ -85,4 +86,4 @@ def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None) -> Any:
     from ostinato.bundle import kind_in
 
     known = kinds()
-    return known[kind_in(Path(folder), known)].load().load(folder, cell=cell)
+    return known[kind_in(Path(folder), known)].load().load(folder, cell=cell, encoding=encoding)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,10 +88,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return read_labelled(data, self._given.spec)
 
     def read_validation(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
-        found = {name: value for name, value in training.spec.model_dump().items() if value}
+        found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
         read = read_labelled(data, self._given.model_copy(update=found).spec)
         if len(read.features) != len(training.features):
             raise read.error(f"{len(read.features)} features, where training has {len(training.features)}")
+        return read
+
+    def read_test(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
+        read = self.read_validation(data, training)
+        numbered(read, ordered_labels(training))
         return read
 
     def split(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
@@ -149,7 +155,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         useless = foreign_settings(kind, given) + (["linear"] if "linear" in given and kind is not Text else [])
         if useless:
             raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
-        found = {name: value for name, value in training.spec.model_dump().items() if value}
+        found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
         return self._given.model_copy(update=found)
 
     def overlap(self, training: LabelledSequences, validation: LabelledSequences) -> tuple[str, ...]:
@@ -166,7 +172,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return np.array(self.model.labels)
 
     def predict_proba(self, data: LabelledSource) -> npt.NDArray[np.float64]:
-        """The probability of each label, ``(rows, labels)``, in the order of `classes_`.
+        """The probability of each label, ``(rows, labels)``, in the order of `classes_`; NaN for blank texts.
 
         Args:
             data: As for `predict`.
@@ -174,8 +180,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         Raises:
             OstinatoError: For anything wrong with the data.
         """
-        model = self.model
-        return probabilities(model.logits(model.read(data, labels=False).items))
+        return self._shares(self.model.read(data, labels=False))
+
+    def _shares(self, read: LabelledSequences) -> npt.NDArray[np.float64]:
+        """The probability of each label ``(rows, labels)``; NaN for blank texts, in which there is nothing to read."""
+        filled = np.array([not isinstance(item, str) or bool(item.strip()) for item in read.items])
+        shares = np.full((len(read), len(self.model.labels)), np.nan)
+        if filled.any():
+            shares[filled] = probabilities(self.model.logits(list(compress(read.items, filled))))
+        return shares
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn asks: a classifier, so that cross-validation keeps the shares of the labels."""
@@ -196,18 +209,17 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
         Returns:
             One row per sequence: "text" or its id, "label", "confidence" (the label's probability), and for each label
-            its probability, "p(label)".
+            its probability, "p(label)". A blank text has no label, and its probabilities are missing.
 
         Raises:
             OstinatoError: For anything wrong with the data.
         """
         model = self.model
         read = model.read(data, labels=False)
-        shares = probabilities(model.logits(read.items))
-        told = shares.argmax(axis=1)
+        shares = self._shares(read)
         columns: dict[str, Any] = {
             (model.spec.id or "id") if read.features else "text": list(read.names),
-            "label": [model.labels[number] for number in told],
+            "label": ["" if np.isnan(row).any() else model.labels[row.argmax()] for row in shares],
             "confidence": shares.max(axis=1),
         }
         columns |= {f"p({label})": shares[:, number] for number, label in enumerate(model.labels)}

@@ -148,7 +148,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         """The settings, with what the training data decide."""
         if training.features:
             columns = training.columns.model_copy(update={"features": training.features})
-            found = {name: value for name, value in columns.model_dump().items() if value is not None}
+            found = {name: value for name, value in columns.model_dump(exclude={"form"}).items() if value is not None}
             return self._given.model_copy(update={**found, "inputs": "numbers", "scheme": "none"})
         scheme = self._given.scheme or scheme_of(training.require_tags()) or "none"
         return self._given.model_copy(update={"inputs": "words", "scheme": scheme})

@@ -15,9 +15,10 @@ import torch
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from ostinato.cells import CELLS, Cell, CellFactory
+from ostinato.data.file_format import UTF8, FileFormat, Quoting, known_encoding
 from ostinato.engine import BackendName
 from ostinato.errors import OstinatoError
-from ostinato.options import MODEL, Option
+from ostinato.options import DATA, MODEL, Option
 from ostinato.training import DistributedContext, TrainingSettings, num_threads
 
 SMALL = 64
@@ -105,6 +106,40 @@ class NetworkSettings(TrainingSettings):
         if (device.index or 0) >= there[device.type]:
             raise OstinatoError(f"device={self.device!r}: this machine has none: leave it at auto, or say cpu")
         return device
+
+
+class FileSettings(TrainingSettings):
+    """How files of text are read."""
+
+    encoding: Annotated[str, Option("NAME", DATA, "Of files of text: utf-8, latin-1, cp1252, utf-16.")] = Field(
+        UTF8,
+        description="How files of text are encoded: utf-8, latin-1, cp1252, utf-16, or what else Python knows.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return known_encoding(value)
+
+    @property
+    def form(self) -> FileFormat:
+        """How files are written."""
+        return FileFormat(self.encoding)
+
+
+class TableSettings(FileSettings):
+    """How files are read that may be tables."""
+
+    quoting: Annotated[Quoting | None, Option("NAME", DATA, "Tables: csv or none; found out unless given.")] = Field(
+        None,
+        description="What quotation marks mean in tables: csv: those around a field do not belong to it; none: they "
+        "are text like any other. None: csv, but where tabs separate fields none, unless all such fields are quoted.",
+    )
+
+    @property
+    def form(self) -> FileFormat:
+        """How files are written."""
+        return FileFormat(self.encoding, self.quoting)
 
 
 class BidirectionalSettings(TrainingSettings):

@@ -21,7 +21,7 @@ from ostinato.tasks.translation.nearest import NearestSource
 from ostinato.tasks.translation.plot import Attention, plot_attention
 from ostinato.tasks.translation.scores import check_scorer, translation_scores
 from ostinato.tasks.translation.settings import TranslatorSettings
-from ostinato.tasks.translation.vocabularies import Vocabularies
+from ostinato.tasks.translation.vocabularies import Vocabularies, known_languages
 from ostinato.training import moved
 
 
@@ -77,7 +77,12 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         Raises:
             OstinatoError: For anything wrong with them, with file and line.
         """
-        return ParallelTexts.of(data, self._given.columns)
+        return ParallelTexts.of(data, self._given.columns, self._given.form)
+
+    def read_test(self, data: PairSource | ParallelTexts, training: ParallelTexts) -> ParallelTexts:
+        read = self.read_validation(data, training)
+        known_languages(sorted(set(training.languages or ())), read.languages, len(read))
+        return read
 
     def split(self, records: ParallelTexts, share: float) -> tuple[ParallelTexts, ParallelTexts]:
         return records.split(share, self._given.seed)
@@ -238,7 +243,7 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
             OstinatoError: For anything wrong with the data, a language that the model does not know, or numbers out of
                 range.
         """
-        texts, named = read_sources(data, self.settings.columns)
+        texts, named = read_sources(data, self.settings.columns, self.settings.form)
         if named is not None and to is not None:
             raise OstinatoError(
                 f"the data have a column {self.settings.language_column!r}: leave it out, or do not say to={to!r}"

@@ -14,11 +14,13 @@ from ostinato.tasks.settings import (
     EnsembleSettings,
     LabelSmoothingSettings,
     NetworkSettings,
+    TableSettings,
 )
 from ostinato.topologies import Pooling
 
 
 class ClassifierSettings(
+    TableSettings,
     WordSplitSettings,
     EmbeddingSettings,
     BidirectionalSettings,
@@ -35,7 +37,7 @@ class ClassifierSettings(
 
     layout: Annotated[
         Layout | None,
-        Option("NAME", DATA, "table, lines (label, a space, text), folders or sequences; found, but for lines."),
+        Option("NAME", DATA, "table, lines (label, a space or tab, text), folders or sequences; found, but for lines."),
     ] = Field(
         None,
         description="How the data lie: a table of texts, lines of label and text, a folder for each class, or a long "
@@ -94,7 +96,13 @@ class ClassifierSettings(
     def spec(self) -> LabelledSpec:
         """How to read data."""
         return LabelledSpec(
-            layout=self.layout, text=self.text, label=self.label, id=self.id, time=self.time, features=self.features
+            layout=self.layout,
+            text=self.text,
+            label=self.label,
+            id=self.id,
+            time=self.time,
+            features=self.features,
+            form=self.form,
         )
 
     @property

@@ -79,7 +79,7 @@ class ForecasterModel(Model[ForecasterSettings]):
         Raises:
             OstinatoError: For anything wrong with them, and for a series without a vector of its own.
         """
-        panel = Panel.from_table(series_table(data), self.spec)
+        panel = Panel.from_table(series_table(data, self.settings.form), self.spec)
         self._refuse_strangers(panel)
         return panel
 

@@ -6,12 +6,13 @@ from pydantic import Field, field_validator, model_validator
 
 from ostinato.data import PanelSpec
 from ostinato.options import DATA, MODEL, SCORE, Option
-from ostinato.tasks.settings import ColumnNames, NetworkSettings
+from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
 
 class ForecasterSettings(
+    TableSettings,
     NetworkSettings,
     epochs=40,
     schedule="cosine",

@@ -53,9 +53,9 @@ class LanguageParts(Model[LanguageSettings]):
         """A text in the units of training.
 
         Raises:
-            OstinatoError: For a text that is not there, is not UTF-8, or is empty.
+            OstinatoError: For a text that is not there, is of another encoding, or is empty.
         """
-        passage = Passage.of(data)
+        passage = Passage.of(data, self.settings.form)
         corpus = Corpus.encode(cased(passage, self.settings), self.tokenizer, reverse=self.settings.reverse)
         if not len(corpus):
             raise OstinatoError(f"{passage.text.origin}: the text is empty")

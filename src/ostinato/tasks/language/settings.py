@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from ostinato.modalities import WordSplitSettings
 from ostinato.options import DATA, Option
-from ostinato.tasks.settings import NetworkSettings
+from ostinato.tasks.settings import FileSettings, NetworkSettings
 
 
 class LanguageSettings(
+    FileSettings,
     WordSplitSettings,
     NetworkSettings,
     cell="lstm",  # these defaults suit a megabyte of text read character by character

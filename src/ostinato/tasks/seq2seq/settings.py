@@ -8,6 +8,7 @@ from ostinato.modalities import TokenizerSettings, TokenVectorSettings
 from ostinato.tasks.settings import (
     BidirectionalSettings,
     EnsembleSettings,
+    FileSettings,
     LabelSmoothingSettings,
     NetworkSettings,
 )
@@ -18,6 +19,7 @@ FEWEST = 8
 
 
 class Seq2SeqSettings(
+    FileSettings,
     TokenizerSettings,
     TokenVectorSettings,
     BidirectionalSettings,

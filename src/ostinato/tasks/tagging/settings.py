@@ -8,7 +8,7 @@ from ostinato.data.conll import ConllColumns, ConllFormat
 from ostinato.data.tagged import StepColumns
 from ostinato.modalities import EmbeddingSettings, VocabularySettings
 from ostinato.options import DATA, MODEL, Option
-from ostinato.tasks.settings import ColumnNames, NetworkSettings
+from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 from ostinato.training import TrainingSettings
 
 WORDS_ONLY = (
@@ -24,6 +24,7 @@ NUMBERS_ONLY = ("id", "time", "label", "features")
 
 
 class TaggerSettings(
+    TableSettings,
     VocabularySettings,
     EmbeddingSettings,
     NetworkSettings,
@@ -115,9 +116,9 @@ class TaggerSettings(
     @property
     def conll(self) -> ConllColumns:
         """How files of words are read."""
-        return ConllColumns(self.format, self.token_column, self.tag_column)
+        return ConllColumns(self.format, self.token_column, self.tag_column, self.encoding)
 
     @property
     def steps(self) -> StepColumns:
         """How tables of numbers are read."""
-        return StepColumns(id=self.id, time=self.time, label=self.label, features=self.features)
+        return StepColumns(id=self.id, time=self.time, label=self.label, features=self.features, form=self.form)

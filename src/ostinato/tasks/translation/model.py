@@ -71,8 +71,11 @@ class TranslatorModel(Model[TranslatorSettings]):
     def translations(
         self, texts: Sequence[str], languages: Sequence[str | None], beam_size: int, n_best: int
     ) -> list[list[Translation]]:
-        """Up to `n_best` translations of each text, best first."""
-        asked = list(zip(texts, languages, strict=True))
+        """Up to `n_best` translations of each text, best first; that of a blank text is blank."""
+        every = list(zip(texts, languages, strict=True))
+        asked = [(text, language) for text, language in every if text.strip()]
+        if not asked:
+            return [[self._blank(*each)] for each in every]
         found = search(
             self.network,
             [self.vocabularies.source_ids(text, language) for text, language in asked],
@@ -81,10 +84,17 @@ class TranslatorModel(Model[TranslatorSettings]):
             length_penalty=self.settings.length_penalty,
             max_length=self.settings.max_length,
         )
+        best = iter(found)
         return [
-            [self._translation(text, language, each) for each in best]
-            for (text, language), best in zip(asked, found, strict=True)
+            [self._translation(text, language, each) for each in next(best)]
+            if text.strip()
+            else [self._blank(text, language)]
+            for text, language in every
         ]
+
+    @staticmethod
+    def _blank(source: str, language: str | None) -> Translation:
+        return Translation(source, language, "", 0.0, (), None)
 
     def _translation(self, source: str, language: str | None, written: Hypothesis) -> Translation:
         ids = written.ids
@@ -98,8 +108,10 @@ class TranslatorModel(Model[TranslatorSettings]):
         """What the units of a translation looked at.
 
         Raises:
-            OstinatoError: The model has no attention.
+            OstinatoError: The model has no attention, or the text is blank.
         """
+        if not translation.source.strip():
+            raise OstinatoError("the text is blank: there is nothing to look at")
         if translation.weights is None:
             raise OstinatoError("this model was trained with attention=None: there is nothing to look at")
         tag = [] if translation.language is None else [f"<to {translation.language}>"]

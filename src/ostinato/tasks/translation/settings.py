@@ -7,9 +7,10 @@ from pydantic import Field
 from ostinato.data.pairs import PairColumns
 from ostinato.options import DATA, Option
 from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
+from ostinato.tasks.settings import TableSettings
 
 
-class TranslatorSettings(Seq2SeqSettings):
+class TranslatorSettings(TableSettings, Seq2SeqSettings):
     """Settings of `ostinato.Translator`: its own and those of every task from text to text (`Seq2SeqSettings`)."""
 
     source_column: Annotated[str, Option("COLUMN", DATA)] = Field(

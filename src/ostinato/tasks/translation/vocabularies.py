@@ -91,21 +91,7 @@ class Vocabularies:
         Raises:
             OstinatoError: For an unknown language, none where there is a choice, or one where there is none.
         """
-        known = ", ".join(self.languages)
-        if languages is None:
-            if len(self.languages) > 1:
-                raise OstinatoError(
-                    f"which language? This model translates to {known}: say to={self.languages[0]!r}, or name it for "
-                    "each text in a table"
-                )
-            return [self.languages[0] if self.languages else None] * count
-        every = [languages] * count if isinstance(languages, str) else languages
-        for language in dict.fromkeys(every):
-            if not self.languages:
-                raise OstinatoError(f"to {language!r}: this model was trained without names of languages: leave it out")
-            if language not in self.languages:
-                raise OstinatoError(f"to {language!r}: this model translates to {known}")
-        return every
+        return known_languages(self.languages, languages, count)
 
     def text(self, ids: Sequence[int], copied: Sequence[str | None]) -> str:
         """A translation's text.
@@ -137,3 +123,21 @@ class Vocabularies:
 
 def _tags(languages: Sequence[str]) -> list[str]:
     return [f"<to {language}>" for language in languages]
+
+
+def known_languages(known: Sequence[str], languages: Sequence[str] | str | None, count: int) -> Sequence[str | None]:
+    """The language to write each text in, of those that a model knows; see `Vocabularies.checked`."""
+    if languages is None:
+        if len(known) > 1:
+            raise OstinatoError(
+                f"which language? This model translates to {', '.join(known)}: say to={known[0]!r}, or name it for "
+                "each text in a table"
+            )
+        return [known[0] if known else None] * count
+    every = [languages] * count if isinstance(languages, str) else languages
+    for language in dict.fromkeys(every):
+        if not known:
+            raise OstinatoError(f"to {language!r}: this model was trained without names of languages: leave it out")
+        if language not in known:
+            raise OstinatoError(f"to {language!r}: this model translates to {', '.join(known)}")
+    return every

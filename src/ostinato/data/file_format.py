@@ -1,0 +1,94 @@
+"""How a file of text is written: its encoding, and what quotation marks mean in it."""
+
+import codecs
+import re
+from typing import Literal, NamedTuple
+
+from ostinato.errors import OstinatoError
+
+Quoting = Literal["csv", "none"]
+UTF8 = "utf-8"
+_LINE_END = re.compile("\r\n?|\n")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class FileFormat(NamedTuple):
+    """How a file of text is written.
+
+    Attributes:
+        encoding: A codec of Python: "utf-8", "latin-1", "cp1252", "utf-16". A byte-order mark is no part of the text.
+        quoting: Of tables: "csv", quotation marks around a field belong to the file, and may hold a delimiter or a line
+            end; "none", they are text like any other. None: "csv", but for fields separated by tabs: "none" unless
+            quoting is unmistakable (every field that begins with a mark ends with one).
+
+    Example:
+        >>> from ostinato.data import FileFormat
+        >>> FileFormat(encoding="latin-1").quoting is None  # to be found from the file
+        True
+    """
+
+    encoding: str = UTF8
+    quoting: Quoting | None = None
+
+    @property
+    def codec(self) -> str:
+        """The codec to read with: that of UTF-8 takes off a byte-order mark."""
+        return "utf-8-sig" if codecs.lookup(self.encoding).name == UTF8 else self.encoding
+
+    def decode(self, data: bytes, origin: str) -> str:
+        """The text of a whole file.
+
+        Raises:
+            OstinatoError: With the line, where the bytes are not of this encoding.
+        """
+        try:
+            text = data.decode(self.codec).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            before = data[: error.start].decode(self.codec, errors="ignore")
+            raise self.broken(1 + len(_LINE_END.findall(before)), data[error.start], origin) from None
+        except UnicodeError as error:  # of UTF-16: no byte-order mark, say
+            raise OstinatoError(f"{origin}: not {self.encoding} text ({error}): {mend()}") from None
+        refuse_halves(text, origin)
+        return text
+
+    def broken(self, line: int, byte: int, origin: str) -> OstinatoError:
+        """The error to raise about a byte that is not of this encoding."""
+        name = self.encoding.upper() if self.encoding.lower().startswith("utf") else self.encoding
+        where = f"{origin}, line {line}: byte 0x{byte:02X} is not {name}"
+        if line == 1 and byte in (0xFF, 0xFE) and self.codec == "utf-8-sig":
+            return OstinatoError(f"{where}, it begins UTF-16 text: {mend('utf-16')}")
+        return OstinatoError(f"{where} text: {mend()}")
+
+
+USUAL = FileFormat()
+"""UTF-8, and quoting as the file shows."""
+
+
+def refuse_halves(text: str, where: str) -> None:
+    """Makes sure that a text is made of characters: JSON, DataFrames and arguments may hold halves of them.
+
+    Raises:
+        OstinatoError: It holds half of a surrogate pair, which no file of text can.
+    """
+    if not text.isascii() and _HALF.search(text):
+        raise OstinatoError(f"{where}: half of a surrogate pair, which is no character: mend the text")
+
+
+def known_encoding(name: str) -> str:
+    """A codec's name, where Python has one of text that is called so.
+
+    Raises:
+        ValueError: It has none.
+    """
+    try:
+        known = codecs.lookup(name)
+    except LookupError:
+        known = None
+    if known is None or not known._is_text_encoding:
+        raise ValueError("Python knows no such encoding of text: utf-8, latin-1, cp1252, utf-16 and shift_jis are some")
+    return name
+
+
+def mend(encoding: str = "latin-1") -> str:
+    """What to do about a file of another encoding, which may be this one."""
+    return f"save the file as UTF-8, or say what it is written in: encoding={encoding!r}, say"

@@ -1,0 +1,49 @@
+"""Files compressed with gzip, read as they are unpacked, and no larger than a text can become."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ostinato.data.file_format import FileFormat
+from ostinato.data.text import decoded_pieces
+from ostinato.errors import OstinatoError
+
+RATIO = 200
+"""Times its packed size that a file may unpack to; prose packs to a third or a quarter, logs to a twentieth."""
+
+ALWAYS = 1 << 26
+"""Bytes that any file may unpack to: 64 MiB."""
+
+
+class _Unpacked:
+    """The bytes of a packed file, block by block."""
+
+    def __init__(self, file: gzip.GzipFile, path: Path) -> None:
+        self._file, self._path = file, path
+        self._left = max(path.stat().st_size * RATIO, ALWAYS)
+
+    def read(self, size: int, /) -> bytes:
+        block = self._file.read(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise OstinatoError(
+                f"{self._path}: unpacks to more than {RATIO} times its size, as no ordinary text does: if it is what "
+                "it should be, unpack it first (gunzip) and give the file without .gz"
+            )
+        return block
+
+
+def unpacked_pieces(path: Path, form: FileFormat) -> Iterator[str]:
+    """The text of a packed file, piece by piece; see `decoded_pieces`.
+
+    Raises:
+        OstinatoError: It is damaged, unpacks to far more than a text would, or is not text of this encoding.
+    """
+    try:
+        with gzip.open(path) as file:
+            yield from decoded_pieces(_Unpacked(file, path), str(path), form)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise OstinatoError(f"{path}: not a whole gzip file ({error}): compress or download it again") from None
+    except OSError as error:
+        raise OstinatoError(f"{path}: {error.strerror}") from None
