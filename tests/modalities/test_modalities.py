@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ostinato.modalities
-from ostinato import OstinatoError, SequenceClassifier
-from ostinato.data import LabelledSequences
-from ostinato.modalities import MODALITIES, FrontEnd, Modality, Numbers, Text, foreign_settings, padded
+from ostinato import OstinatoError, SequenceClassifier, SequenceTagger
+from ostinato.data import LabelledSequences, TaggedSequences
+from ostinato.modalities import MODALITIES, FrontEnd, Modality, Numbers, Text, Words, foreign_settings, padded
 
 TEXTS = ["not bad at all", "a dull film", "a fine film"]
 
@@ -21,6 +21,9 @@ def learned(kind):
     settings = SequenceClassifier().settings
     if kind is Text:
         return Text.learn(LabelledSequences.of_texts(TEXTS), settings)
+    if kind is Words:
+        sentences = TaggedSequences.of_sentences([text.split() for text in TEXTS], tags=False)
+        return Words.learn(sentences, SequenceTagger().settings)
     return Numbers.learn(LabelledSequences.of_arrays([np.arange(6.0).reshape(3, 2), np.ones((1, 2))]), settings)
 
 
@@ -28,7 +31,7 @@ def learned(kind):
 def test_what_was_saved_reads_as_before(kind):
     modality = learned(kind)
     again = Modality.restored(*modality.saved())
-    item = "a fine film, at last" if kind is Text else np.array([[3.0, 1.0]])
+    item = {Text: "a fine film, at last", Words: ("a", "fine", "film"), Numbers: np.array([[3.0, 1.0]])}[kind]
     np.testing.assert_array_equal(again.steps(item), modality.steps(item))
     assert type(again) is kind
 
@@ -52,6 +55,23 @@ def test_sequences_are_padded_with_zeros(sizes):
     assert lengths.tolist() == sizes
     assert x.shape == (len(sizes), max(sizes), 2)
     assert x.sum().item() == 2 * sum(sizes)
+
+
+def test_a_word_is_spelled_once_a_batch_wherever_it_stands_and_a_long_one_by_its_ends():
+    words, settings = learned(Words), SequenceTagger(char_hidden_size=3, word_dropout=0).settings
+    front_end = words.front_end(settings).eval()
+    long = "film" + "x" * 100 + "film"
+    sentences = [("fine", "film"), ("film",), (long, "a", "fine")]
+    x, lengths = padded([words.steps(item) for item in sentences])
+    features, _ = front_end(x, lengths)
+    torch.testing.assert_close(features[0, 1], features[1, 0])
+    torch.testing.assert_close(features[0, 0], features[2, 2])
+    alone, _ = front_end(*padded([words.steps(("film" + "x" * 92 + "film",))]))
+    torch.testing.assert_close(alone[0, 0], features[2, 0])  # the same 20 characters at either end, and as unknown
+
+
+def test_words_say_which_of_them_training_has_seen():
+    assert learned(Words).known(("a", "green", "film")).tolist() == [True, False, True]
 
 
 def test_settings_of_another_modality_are_named():

@@ -8,11 +8,11 @@ import torch
 from forecast_scenario import COVARIATES, TINY, long
 from safetensors.torch import save_file
 
-from ostinato.data import Panel, PanelSpec, Windows
+from ostinato.data import Panel, PanelSpec, TaggedSequences, Windows
 from ostinato.demos.memory.starts import STARTS
 from ostinato.demos.memory.tasks import MEMORY_TASKS, MemoryBatch
 from ostinato.demos.memory.trial import Reader, loss_of
-from ostinato.modalities import Text
+from ostinato.modalities import Text, Words
 from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
@@ -30,8 +30,7 @@ from ostinato.tasks.seq2seq.batches import pair_batch
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.train import pair_loss
-from ostinato.tasks.tagging.encoding import Encoded
-from ostinato.tasks.tagging.network import Sizes as TaggingSizes
+from ostinato.tasks.tagging import batches as tagging_batches
 from ostinato.tasks.tagging.network import TaggingNetwork
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_loss
@@ -78,11 +77,13 @@ def classifier():
 
 def tagger(decoder):
     settings = TaggerSettings(**SMALL, **SURE, decoder=decoder, char_hidden_size=0)
-    words, tags = (
-        [torch.from_numpy(row % size) for row in rows_of(LENGTHS, 12, seed)] for seed, size in ((0, 12), (1, 3))
-    )
-    network = TaggingNetwork(settings, TaggingSizes(12, 0, 0, 3))
-    return network, Encoded(words, tags).gather, lambda model, batch, state: tagging_loss(model, batch)
+    words = Words.learn(
+        TaggedSequences.of_sentences([list("abcdefghij")], tags=False), settings
+    )  # and two specials: 12
+    steps = [row[:, None] for row in rows_of(LENGTHS, 12)]
+    tags = [row % 3 for row in rows_of(LENGTHS, 12, seed=1)]
+    batch = lambda rows: tagging_batches.gathered([steps[row] for row in rows], [tags[row] for row in rows])  # noqa: E731
+    return TaggingNetwork(settings, words, 3), batch, lambda model, batch, state: tagging_loss(model, batch)
 
 
 def writer(make):

@@ -64,7 +64,7 @@ def test_one_sentence_is_tagged_with_confidence(tagger):
 
 
 def test_capitals_make_another_word(tagger):
-    known = tagger.model.encoding.words
+    known = tagger.model.modality.words
     assert known.numbers(["mr"]) != known.numbers(["Mr"])
 
 
@@ -88,7 +88,7 @@ def test_without_characters_unknown_words_are_told_by_their_neighbours_alone(uns
     tagger = SequenceTagger(**GOOD | {"char_hidden_size": 0, "word_dropout": 0.3}).fit(
         sentences(150), validation=sentences(40, 1)
     )
-    assert tagger.model.network.sizes.characters == 0
+    assert tagger.model.modality.characters is None
     assert tagger.evaluate(unseen).rows["ostinato"]["f1"] > 0.8
 
 
@@ -191,15 +191,15 @@ def test_what_validation_has_and_training_not_is_told():
 
 def test_nothing_is_learned_from_validation_data():
     tagger = SequenceTagger(**TINY).fit(sentences(20), validation=[(["mr", "newan"], ["O", "B-PER"])])
-    assert "newan" not in tagger.model.encoding.words.tokens
-    assert "w" not in tagger.model.encoding.characters.tokens
+    assert "newan" not in tagger.model.modality.words.tokens
+    assert "w" not in tagger.model.modality.characters.tokens
 
 
 def test_words_seen_seldom_are_unknown():
     data = [(["a", "a", "b"], ["X", "Y", "X"]), (["c"], ["X"])] * 2 + [(["d"], ["Y"])]
-    vocabulary = SequenceTagger(**TINY, min_count=2).fit(data, validation=data).model.encoding.words
+    vocabulary = SequenceTagger(**TINY, min_count=2).fit(data, validation=data).model.modality.words
     assert vocabulary.tokens == ["<pad>", "<unk>", "a", "b", "c"]
-    assert len(SequenceTagger(**TINY, vocabulary_size=3).fit(data, validation=data).model.encoding.words) == 3
+    assert len(SequenceTagger(**TINY, vocabulary_size=3).fit(data, validation=data).model.modality.words) == 3
 
 
 # Numbers
@@ -238,7 +238,7 @@ def test_a_table_of_numbers_gives_one_row_a_step(mover):
 
 
 def test_the_scale_is_that_of_training(mover):
-    encoding = mover.model.encoding
+    encoding = mover.model.modality
     assert encoding.mean[0] == pytest.approx(moves()["x"].mean())
     assert encoding.spread.tolist() == [pytest.approx(moves()["x"].std(ddof=0)), 1.0]
 
@@ -363,11 +363,11 @@ def test_word_vectors_are_what_the_words_of_training_begin_with(tmp_path):
     path.write_text("mr 1 0 0\nin 0 2 0\nturtle 0 0 1\n")
     tagger = SequenceTagger(hidden_size=8, epochs=1, learning_rate=1e-9, vectors=str(path)).fit(sentences(20))
     fitted = tagger.model
-    first, second = fitted.network.embed.weight[fitted.encoding.words.numbers(["mr", "in"])].detach()
+    first, second = fitted.network.front_end.embedding.weight[fitted.modality.words.numbers(["mr", "in"])].detach()
     np.testing.assert_allclose(second[1], 2 * first[0], rtol=1e-4)
     assert first[1:].abs().max() < 1e-5
     assert tagger.settings.embedding_size == 3
-    assert "turtle" not in fitted.encoding.words.tokens
+    assert "turtle" not in fitted.modality.words.tokens
     assert any("has vectors for 2 of" in note for note in tagger.notes)
 
 
@@ -376,14 +376,14 @@ def test_frozen_word_vectors_stay_as_they_are_read_and_other_words_have_their_me
     path.write_text("mr 1 0 0\nin 0 2 0\n")
     chosen = {"hidden_size": 8, "epochs": 2, "learning_rate": 0.1, "vectors": str(path), "freeze_vectors": True}
     model = SequenceTagger(**chosen).fit(sentences(20)).model
-    weight = model.network.embed.weight.detach()
-    mr, known = weight[model.encoding.words.numbers(["mr", "in"])]
+    weight = model.network.front_end.embedding.weight.detach()
+    mr, known = weight[model.modality.words.numbers(["mr", "in"])]
     np.testing.assert_allclose(known, [0, 2 * mr[0], 0], rtol=1e-6)
     assert mr[1:].tolist() == [0, 0]
-    torch.testing.assert_close(weight[model.encoding.words.numbers(["to"])[0]], (mr + known) / 2)
+    torch.testing.assert_close(weight[model.modality.words.numbers(["to"])[0]], (mr + known) / 2)
     assert weight[0].tolist() == [0, 0, 0]
-    free = SequenceTagger(**chosen | {"freeze_vectors": False}).fit(sentences(20)).model.network.embed.weight
-    assert not torch.equal(free[model.encoding.words.numbers(["mr"])[0]], mr)
+    free = SequenceTagger(**chosen | {"freeze_vectors": False}).fit(sentences(20)).model.network.front_end
+    assert not torch.equal(free.embedding.weight[model.modality.words.numbers(["mr"])[0]], mr)
 
 
 def test_word_vectors_that_do_not_fit_are_refused(tmp_path):

@@ -101,6 +101,11 @@ class TaggedSequences:
         return len(self.items)
 
     @property
+    def modality(self) -> str:
+        """What an element is: "words" or "numbers"."""
+        return "numbers" if self.features else "words"
+
+    @property
     def steps(self) -> int:
         """Steps of all sequences together."""
         return sum(map(len, self.items))

@@ -12,8 +12,9 @@ from ostinato.modalities.text import (
     VocabularySettings,
     WordSplitSettings,
 )
+from ostinato.modalities.words import SpellingSettings, Words
 
-MODALITIES: tuple[type[Modality], ...] = (Text, Numbers)
+MODALITIES: tuple[type[Modality], ...] = (Text, Words, Numbers)
 """All there are."""
 
 
@@ -47,11 +48,13 @@ __all__ = [
     "Modality",
     "Numbers",
     "Pretrained",
+    "SpellingSettings",
     "Text",
     "TokenVectorSettings",
     "TokenizerSettings",
     "VocabularySettings",
     "WordSplitSettings",
+    "Words",
     "foreign_settings",
     "modality_named",
     "padded",

@@ -129,6 +129,10 @@ class Modality(ABC):
         """How many items have more steps than are read of them."""
         return 0 if self.max_length is None else sum(len(self.whole(item)) > self.max_length for item in items)
 
+    def known(self, item: Any) -> npt.NDArray[np.bool_] | None:
+        """Which steps of a record's item training has seen; None where that is no question."""
+        return None
+
     @abstractmethod
     def check(self, records: Any) -> None:
         """Makes sure that records are of the kind that was learned.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ostinato.data.labelled import LabelledSequences
 from ostinato.data.tagged import TaggedSequences
+from ostinato.errors import OstinatoError
 from ostinato.modalities.modality import FrontEnd, Modality, Steps
 
 
@@ -68,10 +69,10 @@ class Numbers(Modality):
         steps: Steps = ((item - self.mean) / self.spread).astype(np.float32)
         return steps
 
-    def check(self, records: LabelledSequences) -> None:
+    def check(self, records: LabelledSequences | TaggedSequences) -> None:
         _ = records.arrays  # or an error
-        if len(records.features) != len(self.features):
-            raise records.error(f"{len(records.features)} features, where training had {len(self.features)}")
+        if (found := len(records.features)) != len(self.features):
+            raise OstinatoError(f"{records.origin}: {found} features, where training had {len(self.features)}")
 
     def front_end(self, settings: Any) -> NumbersFrontEnd:
         return NumbersFrontEnd(len(self.features))

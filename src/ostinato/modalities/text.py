@@ -139,14 +139,7 @@ class TextFrontEnd(FrontEnd):
         self.drop = LockedDropout(settings.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.drop(self.embedding(self._some_unknown(x))), lengths
-
-    def _some_unknown(self, ids: Tensor) -> Tensor:
-        """Tokens replaced by the unknown one (Iyyer et al. 2015, "word dropout"), in training."""
-        if not (self.training and self.word_dropout):
-            return ids
-        lost = torch.rand(ids.shape, device=ids.device) < self.word_dropout
-        return ids.masked_fill(lost & (ids != PADDING), UNKNOWN_ID)
+        return self.drop(self.embedding(some_unknown(x, self.word_dropout if self.training else 0.0))), lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,25 +198,48 @@ class Text(Modality):
         return TextFrontEnd(len(self.tokenizer), settings)
 
     def pretrained(self, settings: Any) -> Pretrained | None:
-        """Vectors of the training vocabulary from the file `vectors`.
-
-        A word that the file does not have begins at random, spread as those found; where vectors stay as they are, it
-        has their mean.
-        """
-        if settings.vectors is None:
-            return None
-        asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
-        found, note = vocabulary_vectors(settings.vectors, self.tokenizer, asked)
-        tokens = self.tokenizer.tokens
-        numbers = {word: number for number, word in enumerate(tokens)}
-        values = torch.from_numpy(found.values)
-        generator = torch.Generator().manual_seed(settings.seed)
-        weight = torch.randn(len(tokens), found.size, generator=generator) * values.std()
-        if settings.freeze_vectors:
-            weight[:] = values.mean(0)
-        weight[[numbers[word] for word in found.words]] = values
-        weight[PADDING] = 0
-        return Pretrained({"embedding_size": found.size}, {"embedding.weight": weight}, note)
+        """Vectors of the training vocabulary from the file `vectors`."""
+        return pretrained_vectors(self.tokenizer, settings)
 
     def summary(self, settings: Any) -> str:
         return f"{len(self.tokenizer):,} {settings.tokenizer} tokens"
+
+
+def some_unknown(ids: Tensor, share: float) -> Tensor:
+    """Tokens, some of them replaced by the unknown one (Iyyer et al. 2015, "word dropout")."""
+    if not share:
+        return ids
+    lost = torch.rand(ids.shape, device=ids.device) < share
+    return ids.masked_fill(lost & (ids != PADDING), UNKNOWN_ID)
+
+
+def pretrained_vectors(tokenizer: Tokenizer, settings: Any, *, unit_length: bool = False) -> Pretrained | None:
+    """The vectors that an embedding begins with, from the file `vectors`; None where none is given.
+
+    A token that the file does not have begins at random, spread as those found; where vectors stay as they are, it has
+    their mean.
+
+    Args:
+        tokenizer: Whose tokens have them.
+        settings: With `EmbeddingSettings`.
+        unit_length: Whether all are stretched until a vector is about of length 1.
+
+    Raises:
+        OstinatoError: They cannot be read, or are of another size than was asked for.
+    """
+    if settings.vectors is None:
+        return None
+    asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
+    found, note = vocabulary_vectors(settings.vectors, tokenizer, asked)
+    tokens = tokenizer.tokens
+    numbers = {word: number for number, word in enumerate(tokens)}
+    values = torch.from_numpy(found.values)
+    if unit_length:
+        values = values / (values.std().clamp(min=1e-6) * found.size**0.5)
+    generator = torch.Generator().manual_seed(settings.seed)
+    weight = torch.randn(len(tokens), found.size, generator=generator) * values.std()
+    if settings.freeze_vectors:
+        weight[:] = values.mean(0)
+    weight[[numbers[word] for word in found.words]] = values
+    weight[PADDING] = 0
+    return Pretrained({"embedding_size": found.size}, {"embedding.weight": weight}, note)

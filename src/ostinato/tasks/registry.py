@@ -64,16 +64,24 @@ def kinds() -> dict[str, Entry]:
     return {entry.kind: entry for entry in REGISTRY.values()}
 
 
-def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None, encoding: str | None = None) -> Any:
+def load(
+    folder: str | Path,
+    *,
+    cell: "type[Cell[Any]] | None" = None,
+    device: str = "auto",
+    encoding: str | None = None,
+) -> Any:
     """The estimator that was saved in a folder, whichever it is.
 
     Args:
         folder: A bundle, as `Estimator.save` writes it.
         cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
+        device: Where it predicts: auto (a CUDA device where there is one, else the CPU), cpu, cuda, cuda:1, mps.
         encoding: Of the files it is used on; as the training data unless given.
 
     Raises:
-        OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`.
+        OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`; for a device that is not
+            there.
 
     Example:
         >>> import ostinato
@@ -86,4 +94,5 @@ def load(folder: str | Path, *, cell: "type[Cell[Any]] | None" = None, encoding:
     from ostinato.bundle import kind_in
 
     known = kinds()
-    return known[kind_in(Path(folder), known)].load().load(folder, cell=cell, encoding=encoding)
+    verb = known[kind_in(Path(folder), known)].load()
+    return verb.load(folder, cell=cell, device=device, encoding=encoding)

@@ -73,7 +73,7 @@ class _Saved(BaseModel):
     verdict: str
 
 
-WIDEST = 8
+WIDEST = 7
 """Characters a figure may take, so that the table fits a terminal of 80 columns."""
 
 COVERAGE_TOLERANCE = 0.05

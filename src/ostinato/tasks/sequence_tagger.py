@@ -12,20 +12,19 @@ from ostinato.data.conll import read_conll
 from ostinato.data.table import Table
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
-from ostinato.data.vectors import vocabulary_vectors
 from ostinato.errors import OstinatoError
-from ostinato.modalities import Numbers
+from ostinato.modalities import Modality, modality_named
 from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.encoding import TagBatch, WordEncoding, encoded_by
+from ostinato.tasks.tagging.batches import TagBatch, gathered, numbered, training_batches
 from ostinato.tasks.tagging.entities import found_entities, found_tags, scheme_of, together, violations
-from ostinato.tasks.tagging.model import TaggerModel, with_tags
+from ostinato.tasks.tagging.model import TaggerModel
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.tasks.tagging.train import tagging_error, tagging_loss, training_batches
+from ostinato.tasks.tagging.train import tagging_error, tagging_loss
 from ostinato.training import LossSum, moved
 
 TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[Any]
@@ -114,22 +113,18 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         validation.checked()  # a part at random may be of empty sentences alone
         tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
         constrained, notes = _fit_for(settings, training)
-        encoding: WordEncoding | Numbers
-        encoding = Numbers.learn(training, settings) if training.features else WordEncoding.learn(training, settings)
-        words = encoding if isinstance(encoding, WordEncoding) else None
-        parts = {"encoding": encoding, "tags": tags, "constrained": constrained}
-        if settings.vectors is None or words is None:
-            network = TaggerModel.build(settings, parts)
-        else:
-            asked = settings.embedding_size if "embedding_size" in settings.model_fields_set else None
-            vectors, note = vocabulary_vectors(settings.vectors, words.words, asked)
-            settings = settings.model_copy(update={"embedding_size": vectors.size})
-            network = TaggerModel.build(settings, parts)
-            network.begin_with(vectors, words.words)
-            notes.append(note)
-        encoded = with_tags(encoded_by(encoding, training), training, tags)
-        baselines = Baselines.fit(training, encoded, tags)
-        model = TaggerModel(settings, network, tags, constrained, encoding, baselines)
+        modality = modality_named(training.modality).learn(training, settings)
+        modality.check(validation)
+        if pretrained := modality.pretrained(settings):
+            settings = settings.model_copy(update=pretrained.settings)
+            notes.append(pretrained.note)
+        network = TaggerModel.build(settings, {"modality": modality, "tags": tags, "constrained": constrained})
+        if pretrained:
+            network.front_end.load_state_dict(pretrained.weights, strict=False)
+        steps, judged = ([modality.steps(item) for item in part.items] for part in (training, validation))
+        numbers = numbered(training, tags)
+        baselines = Baselines.fit(training, steps, numbers, tags)
+        model = TaggerModel(settings, network, tags, constrained, modality, baselines)
 
         def loss(model: nn.Module, batch: TagBatch, state: None) -> LossSum:
             return tagging_loss(model, batch)
@@ -137,11 +132,11 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return Prepared(
             settings=settings,
             network=network,
-            batches=training_batches(encoded, settings),
+            batches=training_batches(steps, numbers, settings),
             loss=loss,
-            score=tagging_error(encoded_by(encoding, validation), list(validation.require_tags()), tags, settings),
+            score=tagging_error(judged, list(validation.require_tags()), tags, settings),
             model=lambda: model,
-            notes=(*notes, *_unseen(words, validation, tags)),
+            notes=(*notes, *_unseen(modality, validation, tags)),
         )
 
     def _resolved(self, training: TaggedSequences) -> TaggerSettings:
@@ -168,7 +163,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         """
         model = self.model
         sequences = _read(data, model.settings, tags=False)
-        tags, confidence = model.give(model.encoded(sequences))
+        tags, confidence = model.give(model.steps(sequences))
         lengths = sequences.lengths
         columns: dict[str, Any] = {
             ("sequence" if sequences.features else "sentence"): np.repeat(np.array(sequences.names, object), lengths)
@@ -214,9 +209,9 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         """
         model = self.model
         sequences = _read(data, model.settings)
-        encoded = model.encoded(sequences)
-        models = {"ostinato": model.give(encoded).tags} | model.baselines.predict(sequences, encoded)
-        known = model.encoding.known(sequences) if isinstance(model.encoding, WordEncoding) else None
+        steps = model.steps(sequences)
+        models = {"ostinato": model.give(steps).tags} | model.baselines.predict(sequences, steps)
+        known = [seen for item in sequences.items if (seen := model.modality.known(item)) is not None]
         by_entities, truth = self.settings.scheme != "none", sequences.require_tags()
         rows = {name: figures(truth, given, by_entities=by_entities, known=known) for name, given in models.items()}
         self.metrics = ScoreTable("ostinato", rows, sequences.steps, "steps" if sequences.features else "words")
@@ -238,7 +233,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         model = self.model
         sequences = _read(data, model.settings)
         count = found_tags if self.settings.scheme == "none" else found_entities
-        kinds = count(sequences.require_tags(), model.give(model.encoded(sequences)).tags)
+        kinds = count(sequences.require_tags(), model.give(model.steps(sequences)).tags)
         rows = kinds | {"all": together(kinds.values())}
         return pd.DataFrame(
             {
@@ -263,20 +258,20 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
     def sample_loss(self, data: TaggedSource) -> Callable[[], Tensor]:
         model = self.model
         sequences = _read(data, model.settings)
-        encoded = with_tags(model.encoded(sequences), sequences, model.tags)
-        batch = moved(encoded.gather(evenly(len(encoded))), self.settings.on_device)
+        steps, tags = model.steps(sequences), numbered(sequences, model.tags)
+        rows = evenly(len(steps))
+        batch = moved(gathered([steps[row] for row in rows], [tags[row] for row in rows]), self.settings.on_device)
         return lambda: tagging_loss(model.network, batch).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""
         model = self.model
-        sizes, settings = model.network.sizes, self.settings
-        of = f"{sizes.words:,} words" if sizes.words else f"{sizes.features} features"
+        settings = self.settings
         how = "a conditional random field" if settings.decoder == "crf" else "softmax"
         return (
             f"SequenceTagger: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units"
-            f"{' in both directions' if settings.bidirectional else ''}, {model.num_weights:,} weights; {of}, "
-            f"{len(model.tags)} tags, chosen by {how}."
+            f"{' in both directions' if settings.bidirectional else ''}, {model.num_weights:,} weights; "
+            f"{model.modality.summary(settings)}, {len(model.tags)} tags, chosen by {how}."
         )
 
 
@@ -321,12 +316,11 @@ def _fit_for(settings: TaggerSettings, training: TaggedSequences) -> tuple[bool,
     return settings.decoder == "crf" and not odd, notes
 
 
-def _unseen(encoding: WordEncoding | None, validating: TaggedSequences, tags: tuple[str, ...]) -> list[str]:
+def _unseen(modality: Modality, validating: TaggedSequences, tags: tuple[str, ...]) -> list[str]:
     """What of the validation part training has not seen."""
     notes = []
-    if encoding is not None:
-        known = np.concatenate(encoding.known(validating))
-        notes.append(f"{1 - known.mean():.1%} of the validation words are unknown from training")
+    if known := [seen for item in validating.items if (seen := modality.known(item)) is not None]:
+        notes.append(f"{1 - np.concatenate(known).mean():.1%} of the validation words are unknown from training")
     if new := sorted({tag for own in validating.require_tags() for tag in own} - set(tags)):
         notes.append(f"the validation data have tags that training has not: {', '.join(new[:5])}")
     return notes

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.data.tagged import TaggedSequences
-from ostinato.tasks.tagging.encoding import Encoded
+from ostinato.modalities.modality import Steps
+from ostinato.tasks.tagging.batches import TagNumbers
 
 Array = npt.NDArray[np.float64]
 
@@ -47,27 +48,37 @@ class Baselines:
             raise ValueError("either words have tags, or numbers a regression")
 
     @classmethod
-    def fit(cls, training: TaggedSequences, encoded: Encoded, tags: Sequence[str]) -> Self:
-        """The baselines for some sequences; of tags equally frequent the first."""
-        numbers = torch.cat(encoded.tags)
-        majority = int(torch.bincount(numbers, minlength=len(tags)).argmax())
+    def fit(
+        cls, training: TaggedSequences, steps: Sequence[Steps], numbers: Sequence[TagNumbers], tags: Sequence[str]
+    ) -> Self:
+        """The baselines for some sequences; of tags equally frequent the first.
+
+        Args:
+            training: The sequences.
+            steps: Of each.
+            numbers: Of the tags of each.
+            tags: All tags, by number.
+        """
+        every = torch.from_numpy(np.concatenate(numbers))
+        majority = int(torch.bincount(every, minlength=len(tags)).argmax())
         if training.features:
-            return cls(tuple(tags), majority, logistic=_logistic(torch.cat(encoded.inputs), numbers, len(tags)))
+            inputs = torch.from_numpy(np.concatenate(steps))
+            return cls(tuple(tags), majority, logistic=_logistic(inputs, every, len(tags)))
         counts: dict[str, Counter[int]] = {}
-        for words, own in zip(training.sentences, encoded.tags, strict=True):
+        for words, own in zip(training.sentences, numbers, strict=True):
             for word, tag in zip(words, own.tolist(), strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
         most = {word: min(seen, key=lambda tag, seen=seen: (-seen[tag], tag)) for word, seen in counts.items()}  # type: ignore[misc]
         return cls(tuple(tags), majority, words={word: tag for word, tag in most.items() if tag != majority})
 
-    def predict(self, sequences: TaggedSequences, encoded: Encoded) -> dict[str, list[list[str]]]:
+    def predict(self, sequences: TaggedSequences, steps: Sequence[Steps]) -> dict[str, list[list[str]]]:
         """The tags that each baseline gives, by its name."""
         always = [[self.tags[self.majority]] * len(item) for item in sequences.items]
         if self.words is not None:
             each = [[self.tags[self.words.get(word, self.majority)] for word in words] for words in sequences.sentences]
             return {"each word's tag": each, "commonest tag": always}
         assert self.logistic is not None
-        scores = [_with_one(one) @ torch.from_numpy(self.logistic) for one in encoded.inputs]
+        scores = [_with_one(torch.from_numpy(own)) @ torch.from_numpy(self.logistic) for own in steps]
         alone = [[self.tags[tag] for tag in own.argmax(1).tolist()] for own in scores]
         return {"step alone": alone, "commonest tag": always}
 

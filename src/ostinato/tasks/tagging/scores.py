@@ -26,7 +26,7 @@ def figures(
     given: Sequence[Tags],
     *,
     by_entities: bool,
-    known: Sequence[npt.NDArray[np.bool_]] | None,
+    known: Sequence[npt.NDArray[np.bool_]],
 ) -> dict[str, float]:
     """The scores of one model, keys of `ostinato.tasks.score_table.METRICS`.
 
@@ -34,10 +34,10 @@ def figures(
         truth: The tags of each sequence.
         given: Those of the model.
         by_entities: Whether tags mark entities.
-        known: Which words training had; None for numbers.
+        known: Which steps training had; none for numbers.
     """
     row = {"accuracy": accuracy(truth, given)}
-    if known is not None and not (seen := np.concatenate(known)).all():
+    if known and not (seen := np.concatenate(known)).all():
         pairs = zip(truth, given, strict=True)
         right = np.array([a == b for theirs, ours in pairs for a, b in zip(theirs, ours, strict=True)])
         row["unknown_words"] = float(right[~seen].mean())

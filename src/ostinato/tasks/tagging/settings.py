@@ -6,19 +6,16 @@ from pydantic import Field, model_validator
 
 from ostinato.data.conll import ConllColumns, ConllFormat
 from ostinato.data.tagged import StepColumns
-from ostinato.modalities import EmbeddingSettings, VocabularySettings
+from ostinato.modalities import EmbeddingSettings, SpellingSettings, VocabularySettings, Words
 from ostinato.options import DATA, MODEL, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
-from ostinato.training import TrainingSettings
 
 WORDS_ONLY = (
     "format",
     "token_column",
     "tag_column",
     "scheme",
-    "char_embedding_size",
-    "char_hidden_size",
-    *sorted({*VocabularySettings.model_fields, *EmbeddingSettings.model_fields} - {*TrainingSettings.model_fields}),
+    *sorted(Words.setting_names()),
 )
 NUMBERS_ONLY = ("id", "time", "label", "features")
 
@@ -27,6 +24,7 @@ class TaggerSettings(
     TableSettings,
     VocabularySettings,
     EmbeddingSettings,
+    SpellingSettings,
     NetworkSettings,
     batch_size=16,
     learning_rate=3e-3,
@@ -88,10 +86,6 @@ class TaggerSettings(
     bidirectional: bool = Field(True, description="Whether a tag may depend on what comes after it.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before, between and after the recurrent layers.")
     locked_dropout: bool = Field(False, description="Whether dropout takes one mask for all steps of a sequence.")
-    char_hidden_size: int = Field(
-        24, ge=0, description="Words: units of each direction of the layer that reads a word's characters; 0: none."
-    )
-    char_embedding_size: int = Field(16, ge=1, description="Words: features of a character's vector.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
