@@ -4,7 +4,7 @@ import io
 
 import pandas as pd
 import pytest
-from command import error_of, run
+from command import TINY, error_of, run
 
 from ostinato import load
 
@@ -62,3 +62,22 @@ def test_data_and_models_that_are_not_there_are_told_of(model, sales, tmp_path):
 def test_data_without_the_columns_of_training_are_refused(model, tmp_path):
     (tmp_path / "other.csv").write_text("date,turnover\n2024-01-01,1\n2024-01-02,2\n")
     assert "no column 'sales'" in error_of("predict", model, tmp_path / "other.csv")
+
+
+def test_numbers_that_can_be_read_in_two_ways_are_asked_about(sales, model, tmp_path):
+    frame = pd.read_csv(sales)
+    frame["sales"] = frame["sales"].map("{:,.0f}".format)
+    tabbed = tmp_path / "sales.tsv"
+    frame[frame["sales"].str.contains(",")].to_csv(tabbed, sep="\t", index=False)
+    assert "can be read as" in error_of("predict", model, tabbed)
+    thousands, decimals = (
+        pd.read_csv(io.StringIO(run("predict", model, tabbed, option, ",").out))["forecast"].median()
+        for option in ("--thousands", "--decimal")
+    )
+    assert 900 < thousands < 1100
+    assert decimals < 100
+    assert "decimal = 'comma'" in error_of("predict", model, tabbed, "--decimal", "comma")
+    fitted = tmp_path / "model"
+    assert "can be read as" in error_of("fit", "forecaster", tabbed, "--out", fitted, *TINY)
+    assert run("fit", "forecaster", tabbed, "--out", fitted, *TINY, "--thousands", ",").code == 0
+    assert load(fitted).predict(tabbed)["forecast"].median() == pytest.approx(1000, rel=0.1)

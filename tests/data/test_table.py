@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data import Panel, read_table
+from ostinato.data import FileFormat, Panel, PanelSpec, read_table
 from ostinato.data.delimited import parse_delimited
 from ostinato.errors import OstinatoError
 
@@ -44,11 +44,6 @@ class TestDelimitedText:
     def test_a_decimal_comma_is_read_where_commas_do_not_separate(self, tmp_path, delimiter):
         table = read_table(csv(tmp_path, f"a{delimiter}b\n1,5{delimiter}2\n-0,25{delimiter}3e1\n"))
         np.testing.assert_array_equal(table.numbers(["a", "b"]), [[1.5, 2], [-0.25, 30]])
-
-    def test_decimal_commas_beside_points_are_refused_as_either_may_separate_thousands(self, tmp_path):
-        table = read_table(csv(tmp_path, "a;b\n1,5;x\n1.234;x\n"))
-        with pytest.raises(OstinatoError, match=says("line 3", "column 'a'", "'1.234' is not a number")):
-            table.numbers(["a"])
 
     def test_quoted_fields_may_hold_delimiters_quotes_and_line_breaks_and_lines_are_counted_as_an_editor_does(
         self, tmp_path
@@ -121,6 +116,80 @@ class TestDelimitedText:
             read_table(tmp_path)
         with pytest.raises(OstinatoError, match="cannot be read"):
             read_table("a\0b")
+
+
+class TestMarksOfNumbers:
+    """Which mark is the decimal sign, and which parts thousands."""
+
+    def read(self, folder, values, delimiter="\t", **marks):
+        lines = [f"x{delimiter}y", *(f"x{delimiter}{value}" for value in values)]
+        return read_table(csv(folder, "\n".join(lines)), form=FileFormat(**marks)).numbers(["y"])[:, 0].tolist()
+
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    @pytest.mark.parametrize(
+        ("texts", "numbers"),
+        [
+            (["998", "1,002.5", "1,005"], [998, 1002.5, 1005]),
+            (["998", "1.002,5", "1.005"], [998, 1002.5, 1005]),
+            (["1,234,567", "1,005"], [1234567, 1005]),
+            (["1.234.567", "1.005"], [1234567, 1005]),
+            (["0.998", "1.005"], [0.998, 1.005]),
+            (["0,998", "1,005"], [0.998, 1.005]),
+            (["1,5", "1.234"], [1.5, 1234]),
+            (["12.5", "1,234"], [12.5, 1234]),
+            (["1234.567", "1.005"], [1234.567, 1.005]),
+            (["1.005e3", "1.005"], [1005, 1.005]),
+            (["1 002", "1\u00a0003,5", "-1\u202f004", ""], [1002, 1003.5, -1004, np.nan]),
+            (["1'002.5", "1’003", "+4"], [1002.5, 1003, 4]),
+        ],
+    )
+    def test_a_column_decides_from_all_its_values(self, tmp_path, delimiter, texts, numbers):
+        np.testing.assert_array_equal(self.read(tmp_path, texts, delimiter), numbers)
+
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    @pytest.mark.parametrize(("text", "readings"), [("1,002", "1002 or 1.002"), ("-1.002", "-1002 or -1.002")])
+    def test_a_column_that_can_be_read_in_two_ways_is_refused_with_the_line_until_a_mark_is_named(
+        self, tmp_path, delimiter, text, readings
+    ):
+        said = says("line 3, column 'y'", repr(text), "can be read as", readings, "--decimal")
+        with pytest.raises(OstinatoError, match=said):
+            self.read(tmp_path, ["998", text], delimiter)
+        sign = next(mark for mark in text if mark in ",.")
+        assert abs(self.read(tmp_path, ["998", text], delimiter, decimal=sign)[1]) == 1.002
+        assert abs(self.read(tmp_path, ["998", text], delimiter, thousands=sign)[1]) == 1002
+        assert abs(self.read(tmp_path, ["998", text], delimiter, thousands=" ")[1]) == 1.002
+
+    def test_the_other_columns_of_the_file_decide_for_one_that_does_not_and_a_note_says_so(self, tmp_path):
+        german = csv(tmp_path, "ds;z;y\n2024-01-01;0,5;998\n2024-01-02;12,25;1.002\n2024-01-03;1;1.004\n")
+        panel = Panel.from_table(german, PanelSpec(target="y"))
+        assert panel.target.tolist() == [998, 1002, 1004]
+        assert panel.notes == ("'1.002' in y is read as 1002",)
+        assert read_table(german, FileFormat(decimal=".")).numbers(["y"])[1] == 1.002
+
+    def test_where_commas_part_fields_points_are_decimal_signs_unless_a_quoted_number_says_otherwise(self, tmp_path):
+        assert self.read(tmp_path, ["998", "1.002"], ",") == [998, 1.002]
+        assert self.read(tmp_path, ["998", '"1,002"'], ",") == [998, 1002]
+        assert self.read(tmp_path, ["1.002", '"1,5"'], ",") == [1002, 1.5]
+        assert self.read(tmp_path, ["998", "1.002"], ",", decimal=",") == [998, 1002]
+
+    @pytest.mark.parametrize("texts", [["1,5", "12.5"], ["1.5", "1,2,3"], ["1.5", "12,34,567"], ["1.5", "1 2"]])
+    def test_a_number_in_no_one_notation_is_refused(self, tmp_path, texts):
+        with pytest.raises(OstinatoError, match=says("column 'y'", "is not a number")):
+            self.read(tmp_path, texts)
+
+    @pytest.mark.parametrize(
+        "marks", [{"decimal": ",", "thousands": ","}, {"decimal": "x"}, {"thousands": "12"}, {"decimal": ""}]
+    )
+    def test_marks_that_are_none_are_refused(self, tmp_path, marks):
+        with pytest.raises(OstinatoError, match=r"decimal|thousands"):
+            self.read(tmp_path, ["1"], **marks)
+
+    def test_numbers_beside_text_in_a_column_of_objects_keep_their_value(self):
+        assert read_table(pd.DataFrame({"y": [1.5, "1,5", 2]}, dtype=object)).numbers(["y"])[:, 0].tolist() == [
+            1.5,
+            1.5,
+            2,
+        ]
 
 
 class TestDataFrames:
@@ -234,6 +303,9 @@ def test_any_bytes_are_an_error_or_the_fields_that_the_csv_module_reads(data):
     records = list(standard.reader(io.StringIO(text), delimiter=parsed.delimiter, quoting=0 if parsed.quoted else 3))
     columns = len(parsed.frame.columns)
     if columns > 1:  # in a file of one column blank lines are values
-        kept = [record[-columns:] for record in records if len(record) > 1]
-        assert [name.strip() or "index" for name in kept[0]] == list(parsed.frame.columns)
+        full = [record for record in records if len(record) > 1]
+        while not any(record[-1].strip() for record in full):  # last columns of nothing are left out
+            full = [record[:-1] for record in full]
+        kept = [record[-columns:] for record in full]
+        assert all(name.strip() in ("", found) for name, found in zip(kept[0], parsed.frame.columns, strict=True))
         assert kept[1:] == parsed.frame.to_numpy().tolist()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato.cli.options import DECIMAL, THOUSANDS
 from ostinato.cli.screen import screen, show_details, show_scores
 from ostinato.cli.settings import known_by
 
@@ -27,6 +28,8 @@ def evaluate(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
+    decimal: Annotated[str | None, typer.Option(metavar="MARK", help=DECIMAL)] = None,
+    thousands: Annotated[str | None, typer.Option(metavar="MARK", help=THOUSANDS)] = None,
 ) -> None:
     """Score a saved model next to simple baselines, on data it was not fitted on.
 
@@ -38,7 +41,7 @@ def evaluate(
     """
     from ostinato.tasks import load
 
-    estimator = load(model)
+    estimator = load(model, decimal=decimal, thousands=thousands)
     scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride))
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))

@@ -17,6 +17,8 @@ from ostinato.training import TrainingSettings
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
+DECIMAL = "Decimal sign of numbers, . or a comma; as in training, or found for each column, unless given."
+THOUSANDS = "Mark between their thousands, likewise."
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 
 

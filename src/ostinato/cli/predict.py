@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato.cli.options import DECIMAL, THOUSANDS
 from ostinato.cli.outputs import check_file, check_plot
 from ostinato.cli.settings import known_by
 from ostinato.errors import OstinatoError
@@ -37,6 +38,8 @@ def predict(
         ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecasters: PNG file to draw into.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="MARK", help=DECIMAL)] = None,
+    thousands: Annotated[str | None, typer.Option(metavar="MARK", help=THOUSANDS)] = None,
 ) -> None:
     """Apply a saved model to a file, and write a table.
 
@@ -54,7 +57,7 @@ def predict(
         check_file(out, data, future)
     if plot is not None:
         check_plot(plot)
-    estimator = load(model)
+    estimator = load(model, decimal=decimal, thousands=thousands)
     if plot is not None and not hasattr(estimator, "plot"):
         raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
     known = known_by(estimator.predict, future=future)

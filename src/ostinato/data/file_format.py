@@ -1,4 +1,4 @@
-"""How a file of text is written: its encoding, and what quotation marks mean in it."""
+"""How a file of text is written: its encoding, what quotation marks mean in it, and how its numbers are written."""
 
 import codecs
 import re
@@ -21,6 +21,9 @@ class FileFormat(NamedTuple):
             end; "none", they are text like any other. None: "csv", but for fields separated by tabs: "none" unless
             quoting is unmistakable (every field that begins with a mark ends with one).
 
+        decimal: Of tables: the decimal sign of numbers, "." or ",". None: found for each column from all its values.
+        thousands: Of tables: the mark between their thousands, ",", ".", "'" or a space. None: found likewise.
+
     Example:
         >>> from ostinato.data import FileFormat
         >>> FileFormat(encoding="latin-1").quoting is None  # to be found from the file
@@ -29,6 +32,8 @@ class FileFormat(NamedTuple):
 
     encoding: str = UTF8
     quoting: Quoting | None = None
+    decimal: str | None = None
+    thousands: str | None = None
 
     @property
     def codec(self) -> str:

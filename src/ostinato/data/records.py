@@ -93,7 +93,7 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         future=table.numbers(spec.future)[rows],
         static=np.stack([values for values, _ in statics], axis=1) if statics else np.zeros((len(ids), 0)),
         names=names,
-        notes=(*notes, *times.notes),
+        notes=(*notes, *times.notes, *table.notes_on_numbers([*targets, *spec.past, *spec.future])),
     )
     _check_order(table, records)
     return records

@@ -2,8 +2,10 @@
 
 import difflib
 import importlib.util
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,22 @@ import pandas as pd
 
 from ostinato.data.delimited import parse_delimited
 from ostinato.data.file_format import USUAL, FileFormat
+from ostinato.data.numerals import (
+    COMMA,
+    POINT,
+    Marks,
+    candidates,
+    fitting,
+    only_two_ways,
+    plain_numbers,
+    to_numbers,
+    two_ways,
+)
 from ostinato.errors import OstinatoError
 
 _MISSING = ["", "na", "n/a", "nan", "null", "none", "<na>", "nat"]
 _TRUTH = {"true": 1.0, "false": 0.0}
+_SAMPLE = 1000  # texts of a column that mostly decide for all of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +41,9 @@ class Table:
         frame: the columns, rows counted from 0. Columns of a CSV file hold text; others hold what they were given as.
         origin: the file's name, or "the DataFrame".
         lines: for text files, the line each row starts at as an editor shows it (the header is line 1).
-        decimal_comma: whether "1,5" may mean 1.5 (files whose fields are not separated by commas).
+        delimiter: for text files, what separates fields.
+        decimal: the decimal sign, "." or ","; None: found for each column of text from all its values.
+        thousands: the mark between thousands; None: found likewise.
 
     Example:
         >>> import pandas as pd
@@ -42,7 +58,13 @@ class Table:
     frame: pd.DataFrame
     origin: str
     lines: npt.NDArray[np.int64] | None = None
-    decimal_comma: bool = False
+    delimiter: str = ","
+    decimal: str | None = None
+    thousands: str | None = None
+
+    def __post_init__(self) -> None:
+        """Makes sure that the marks are some."""
+        candidates(self.decimal, self.thousands)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -132,59 +154,132 @@ class Table:
 
     def number_columns(self, columns: Sequence[str]) -> list[str]:
         """Those of `columns` that hold at least one number; the rest of them hold text, dates or nothing."""
-        candidates = self.frame[list(columns)]
-        return [name for name in columns if _holds_numbers(candidates[name]) or self._reads_as_numbers(name)]
+        held = self.frame[list(columns)]
+        return [name for name in columns if _holds_numbers(held[name]) or self._reads_as_numbers(name)]
 
     def is_numeric(self, column: str) -> bool:
         """Whether all that the column holds are numbers."""
-        return _holds_numbers(self.frame[column]) or not bool(self._parse(self.distinct(column)[1])[1].any())
+        if _holds_numbers(self.frame[column]):
+            return True
+        unread = self.texts(column)[self._parse([column])[1][:, 0]]
+        return all(two_ways(text) for text in unread)
 
     def _reads_as_numbers(self, column: str) -> bool:
-        return not bool(np.isnan(self._parse(self._raw([column]))[0]).all())
+        values, bad = self._parse([column])
+        return not bool(np.isnan(values).all()) or any(two_ways(text) for text in self.texts(column)[bad[:, 0]])
 
-    def _raw(self, columns: list[str]) -> npt.NDArray[np.object_]:
-        """Columns that are not of a numeric type, as objects, flat in row order."""
-        return self.frame[columns].to_numpy(dtype=object).ravel()
+    def notes_on_numbers(self, columns: Sequence[str]) -> list[str]:
+        """Statements about the columns whose texts would be another number with other marks."""
+        notes = []
+        for column in columns:
+            parts = "," if self._marks.get(column, COMMA) == POINT else "."
+            texts = self._spellings(column) if column in self._marks else []
+            text = next((text for text in texts if parts in text and two_ways(text)), None)
+            if text is not None:
+                notes.append(f"{text!r} in {column} is read as {text.replace(parts, '')}")
+        return notes
+
+    @cached_property
+    def _marks(self) -> dict[str, Marks | None]:
+        """The marks of columns that are not as a programming language writes numbers, as far as they have been read."""
+        return {}
+
+    @cached_property
+    def _likely(self) -> tuple[Marks, ...]:
+        """The marks of the columns that can be read in one way only."""
+        found = set()
+        for column in self.columns:
+            texts = [text for text in self._spellings(column) if text.casefold() not in {*_MISSING, *_TRUTH}]
+            fit = fitting(texts, self._candidates)
+            if texts and len(fit) == 1 and not np.isnan(to_numbers(texts, fit[0])).any():
+                found.add(fit[0])
+        return tuple(found)
+
+    @property
+    def _candidates(self) -> tuple[Marks, ...]:
+        return candidates(self.decimal, self.thousands)
+
+    def _spellings(self, column: str) -> list[str]:
+        """The distinct texts of a column, without spaces about them."""
+        if _holds_numbers(self.frame[column]):
+            return []
+        return list({value.strip(): None for value in self.frame[column] if isinstance(value, str)})
+
+    def _find_marks(self, column: str) -> Marks | None:
+        """The marks of a column of text, None where it can be read in two ways and nothing tells which."""
+        texts = self._spellings(column)
+        fit = fitting(texts, self._candidates)
+        if len(fit) == 1 or not any(map(two_ways, texts)):
+            return fit[0]
+        if self.delimiter == ",":  # where commas separate fields, points are decimal signs
+            return fit[0]
+        return self._likely[0] if len(self._likely) == 1 else None
 
     def _numbers_from_text(self, columns: list[str]) -> npt.NDArray[np.float64]:
-        values, bad = self._parse(self._raw(columns))
-        if bad.any():
-            row, place = divmod(int(np.argmax(bad)), len(columns))
-            text = str(self.frame[columns[place]].iloc[row])
-            raise self.error(f"{text!r} is not a number", row=row, column=columns[place])
-        return values.reshape(-1, len(columns))
+        values, bad = self._parse(columns)
+        if not bad.any():
+            return values
+        row, place = map(int, np.argwhere(bad)[0])
+        text = str(self.frame[columns[place]].iloc[row]).strip()
+        if two_ways(text) and self._marks.get(columns[place], POINT) is None:
+            whole, part = re.split("[.,]", text)
+            readings = f"{whole}{part} or {whole}.{part}"
+            what = f"{text!r} can be read as {readings}: say which, decimal='.' or decimal=',' (--decimal)"
+            raise self.error(what, row=row, column=columns[place])
+        raise self.error(f"{text!r} is not a number", row=row, column=columns[place])
 
-    def _parse(self, raw: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Objects to numbers, and where one is neither a number nor a sign for a missing value."""
-        values = _to_float(pd.Series(raw, dtype=object))
-        unread = np.flatnonzero(np.isnan(values))
-        rest = _as_text(pd.Series(raw[unread], dtype=object)).str.casefold()
-        filled = rest.map(_TRUTH).to_numpy(dtype=np.float64)
-        if self.decimal_comma:
-            comma = rest.where(rest.str.fullmatch(r"[+-]?\d*,\d+(?:e[+-]?\d+)?")).str.replace(",", ".")
-            filled = np.where(np.isnan(filled), _to_float(comma), filled)
-        values[unread] = filled
-        bad = np.zeros(len(raw), np.bool_)
-        bad[unread] = np.isnan(filled) & ~rest.isin(_MISSING).to_numpy(dtype=np.bool_)
-        if self.decimal_comma and bool(comma.notna().any()):  # beside 1,5 a 1.234 may mean 1234: refuse to guess
-            bad |= pd.Series(raw, dtype=object).astype(str).str.contains(".", regex=False).to_numpy(dtype=np.bool_)
+    def _parse(self, columns: list[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Columns of text as numbers, and where one is neither a number nor a sign for a missing value."""
+        raw = self.frame[columns].to_numpy(dtype=object)
+        values = plain_numbers(pd.Series(raw.ravel(), dtype=object)).reshape(raw.shape)
+        bad = np.zeros(raw.shape, np.bool_)
+        for place, column in enumerate(columns):
+            unread = np.isnan(values[:, place])
+            words = _as_text(pd.Series(raw[unread, place], dtype=object)).str.casefold()
+            values[unread, place] = words.map(_TRUTH)
+            bad[unread, place] = ~words.isin([*_MISSING, *_TRUTH])
+            if bad[:, place].any() or self._may_mislead(raw[:, place]):
+                spelled = np.array([isinstance(value, str) for value in raw[:, place]])
+                spelled[unread] &= bad[unread, place]
+                values[spelled, place] = self._spelled(column, raw[spelled, place])
+                bad[spelled, place] = np.isnan(values[spelled, place])
         return values, bad
+
+    def _spelled(self, column: str, values: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+        """Texts of a column to numbers; NaN where one is none, or can be read in two ways and nothing tells which."""
+        texts = [value.strip() for value in values]
+        first = fitting(texts[:_SAMPLE], self._candidates)
+        if len(first) == 1 and not np.isnan(numbers := to_numbers(texts, first[0])).any():
+            self._marks[column] = first[0]  # nothing else reads the first of them
+            return numbers
+        marks = self._marks[column] = self._find_marks(column)
+        if marks is not None:
+            return to_numbers(texts, marks)
+        return to_numbers(["" if two_ways(text) else text for text in texts], POINT)
+
+    def _may_mislead(self, texts: npt.NDArray[np.object_]) -> bool:
+        """Whether a column may hold other numbers than a programming language would read in it."""
+        if self.decimal is None and self.thousands is None:
+            return self.delimiter != "," and only_two_ways(texts)
+        return "." not in {marks.decimal for marks in self._candidates}
 
 
 Source = str | Path | pd.DataFrame | Table
 
 
 def read_table(source: Source, form: FileFormat = USUAL) -> Table:
-    """Read a table. A Table is returned as it is.
+    """Read a table. A Table is returned as it is, but for marks that it lacks.
 
     Args:
         source: a CSV file (fields separated by comma, semicolon or tab; a header line), a Parquet file (its name
             ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An index of a DataFrame that has a name
             or holds dates becomes a column; any other index is left out.
-        form: how a CSV file is written: its encoding, and whether fields are quoted.
+        form: how a CSV file is written: its encoding, and whether fields are quoted; and which mark is the decimal sign
+            of numbers in text, and which parts thousands, where their columns do not tell.
 
     Raises:
-        OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line.
+        OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line; one
+            mark for both.
 
     Example:
         >>> import pandas as pd
@@ -194,6 +289,11 @@ def read_table(source: Source, form: FileFormat = USUAL) -> Table:
         >>> read_table("sales.csv").numbers(["sales"]).ravel().tolist()
         [1.5, 2.5]
     """
+    table = _read(source, form)
+    return replace(table, decimal=table.decimal or form.decimal, thousands=table.thousands or form.thousands)
+
+
+def _read(source: Source, form: FileFormat) -> Table:
     if isinstance(source, Table):
         return source
     if isinstance(source, pd.DataFrame):
@@ -210,7 +310,7 @@ def read_table(source: Source, form: FileFormat = USUAL) -> Table:
     if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
         return _from_parquet(data, str(path))
     parsed = parse_delimited(data, str(path), form)
-    return Table(parsed.frame, str(path), parsed.lines, decimal_comma=parsed.delimiter != ",")
+    return Table(parsed.frame, str(path), parsed.lines, parsed.delimiter)
 
 
 def read_frame(frame: pd.DataFrame, origin: str = "the DataFrame") -> Table:
@@ -272,10 +372,3 @@ def _holds_numbers(column: "pd.Series[Any]") -> bool:
 
 def _as_text(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return column.astype(object).where(column.notna(), "").astype(str).str.strip()
-
-
-def _to_float(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    numbers = pd.to_numeric(values, errors="coerce")
-    if pd.api.types.is_complex_dtype(numbers.dtype):
-        return np.full(len(values), np.nan)
-    return np.array(numbers, dtype=np.float64)  # a copy: pandas may lend read-only memory

@@ -339,7 +339,7 @@ class Estimator(ABC, Generic[S, R, M]):
         *,
         cell: type[Cell[Any]] | None = None,
         device: str = "auto",
-        encoding: str | None = None,
+        **files: str | None,
     ) -> Self:
         """Reads what `save` wrote.
 
@@ -347,13 +347,16 @@ class Estimator(ABC, Generic[S, R, M]):
             folder: The bundle.
             cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
             device: Where it predicts, see the setting; not where it was trained.
-            encoding: Of the files it is used on; as the training data unless given.
+            files: How files it is used on are written, where not as the training data: `encoding`, `quoting`,
+                `decimal`, `thousands`, as in the settings.
 
         Raises:
             OstinatoError: For a folder that is no such bundle, is damaged, or needs `cell`.
         """
         bundle = load_bundle(Path(folder), {cls.__name__})
-        settings = bundle.settings | {"device": device} | ({} if encoding is None else {"encoding": encoding})
+        settings = (
+            bundle.settings | {"device": device} | {name: value for name, value in files.items() if value is not None}
+        )
         trained_with = settings.get("cell")
         if not isinstance(trained_with, str) or trained_with not in CELLS:
             if cell is None:

@@ -251,7 +251,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """The steps to forecast, with their known covariates."""
         horizon = self.model.settings.horizon
         if panel.names.future:
-            return panel.ahead(horizon, series_table(data, self._given.form) if future is None else future)
+            return panel.ahead(horizon, series_table(data if future is None else future, self._given.form))
         if future is not None:
             raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
         return panel.ahead(horizon)

@@ -69,7 +69,7 @@ def load(
     *,
     cell: "type[Cell[Any]] | None" = None,
     device: str = "auto",
-    encoding: str | None = None,
+    **files: str | None,
 ) -> Any:
     """The estimator that was saved in a folder, whichever it is.
 
@@ -77,7 +77,8 @@ def load(
         folder: A bundle, as `Estimator.save` writes it.
         cell: Your own Cell class, where the model was trained with one: a bundle holds weights, never code.
         device: Where it predicts: auto (a CUDA device where there is one, else the CPU), cpu, cuda, cuda:1, mps.
-        encoding: Of the files it is used on; as the training data unless given.
+        files: How files it is used on are written, where not as the training data: `encoding`, `quoting`, `decimal`,
+            `thousands`, as in the settings.
 
     Raises:
         OstinatoError: For a folder that is no bundle, a damaged one, or one that needs `cell`; for a device that is not
@@ -95,4 +96,4 @@ def load(
 
     known = kinds()
     verb = known[kind_in(Path(folder), known)].load()
-    return verb.load(folder, cell=cell, device=device, encoding=encoding)
+    return verb.load(folder, cell=cell, device=device, **files)

@@ -9,7 +9,7 @@ A field marked with an `Option` has a command-line option of its own; all others
 
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
@@ -136,10 +136,17 @@ class TableSettings(FileSettings):
         "are text like any other. None: csv, but where tabs separate fields none, unless all such fields are quoted.",
     )
 
+    decimal: Annotated[Literal[".", ","] | None, Option("MARK", DATA)] = Field(
+        None, description="Decimal sign of numbers, '.' or ','; found for each column unless given."
+    )
+    thousands: Annotated[Literal[".", ",", "'", " "] | None, Option("MARK", DATA)] = Field(
+        None, description="Mark between their thousands; found likewise."
+    )
+
     @property
     def form(self) -> FileFormat:
         """How files are written."""
-        return FileFormat(self.encoding, self.quoting)
+        return FileFormat(self.encoding, self.quoting, self.decimal, self.thousands)
 
 
 class BidirectionalSettings(TrainingSettings):
