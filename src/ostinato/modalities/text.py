@@ -147,7 +147,7 @@ class Text(Modality):
     """Texts as the numbers of their tokens, learned from the training part alone.
 
     Attributes:
-        tokenizer: Whose first tokens are padding and the unknown one.
+        tokenizer: Whose first tokens are padding and the unknown one, where texts are read side by side.
         lowercase: Whether capitals are made small letters.
         max_length: Tokens read of each text, the first ones; None for all.
 
@@ -177,19 +177,23 @@ class Text(Modality):
         return learned
 
     @classmethod
-    def of(cls, texts: Iterable[str], settings: Any) -> Self:
-        """The tokens of some texts."""
+    def of(cls, texts: Iterable[str], settings: Any, specials: tuple[str, ...] = (PAD, UNKNOWN)) -> Self:
+        """The tokens of some texts, behind special ones."""
         tokenizer = TOKENIZERS[settings.tokenizer].learn(
             (text.lower() if settings.lowercase else text for text in texts),
-            specials=(PAD, UNKNOWN),
+            specials=specials,
             size=settings.vocabulary_size,
             min_count=settings.min_count,
             split=settings.split,
         )
-        return cls(tokenizer, settings.lowercase, settings.max_length)
+        return cls(tokenizer, settings.lowercase, getattr(settings, "max_length", None))
+
+    def cased(self, text: str) -> str:
+        """A text as it is cut."""
+        return text.lower() if self.lowercase else text
 
     def whole(self, item: str) -> Steps:
-        return self.tokenizer.encode(item.lower() if self.lowercase else item)
+        return self.tokenizer.encode(self.cased(item))
 
     def check(self, records: LabelledSequences) -> None:
         _ = records.texts  # or an error

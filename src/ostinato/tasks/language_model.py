@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from ostinato.cells import State
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, numbers, spelled_bytes
-from ostinato.data.tokenizers import TOKENIZERS, Tokenizer
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
+from ostinato.modalities import Text
 from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
-from ostinato.tasks.language.model import LanguageParts, cased
+from ostinato.tasks.language.model import LanguageParts, encoded
 from ostinato.tasks.language.network import FEWEST
 from ostinato.tasks.language.ngrams import Ngrams
 from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReader, Read, Reader, in_chunks
@@ -93,21 +94,14 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         self, training: Passage, validation: Passage, *, folder: Path | None
     ) -> Prepared[tuple[Tensor, ...], LanguageParts]:
         settings = self._given
-        tokenizer = TOKENIZERS[settings.tokenizer].learn(
-            cased(training, settings),
-            size=settings.vocabulary_size,
-            min_count=settings.min_count,
-            split=settings.split,
-        )
+        text = Text.of(training.pieces(), settings, specials=())
+        tokenizer = text.tokenizer
         if settings.softmax == "adaptive" and len(tokenizer) < FEWEST:
             raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(tokenizer)}")
-        corpus, other = (
-            Corpus.encode(cased(passage, settings), tokenizer, reverse=settings.reverse, folder=folder)
-            for passage in (training, validation)
-        )
+        corpus, other = (encoded(passage, text, settings, folder) for passage in (training, validation))
         settings = self._fitting(training, corpus, validation, other)
         ngrams = Ngrams.count(corpus.ids, len(tokenizer))
-        network = LanguageParts.build(settings, {"tokenizer": tokenizer})
+        network = LanguageParts.build(settings, {"text": text})
         network.begin_with(ngrams.frequency)
 
         def loss(model: nn.Module, batch: tuple[Tensor, ...], state: tuple[State, ...] | None) -> LossSum:
@@ -119,7 +113,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
             batches=training_batches(corpus, settings),
             loss=loss,
             score=mean_nats(other, settings),
-            model=lambda: LanguageParts(settings, network, tokenizer, ngrams, corpus.counted),
+            model=lambda: LanguageParts(settings, network, text, ngrams, corpus.counted),
             notes=_notes(settings, tokenizer, corpus, other),
         )
 
@@ -217,7 +211,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         lines = list(passage.lines())
         if not lines:
             raise OstinatoError(f"{passage.text.origin}: the text is empty")
-        found = [numbers(model.cased(line) + "\n", model.tokenizer) for line in lines]
+        found = [numbers(model.text.cased(line) + "\n", model.tokenizer) for line in lines]
         ids = torch.from_numpy(np.concatenate([each for each, _ in found]))
         reading = in_chunks(ids.flip(0) if self.settings.reverse else ids, model.first)
         read = Reader(model.network)

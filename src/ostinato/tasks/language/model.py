@@ -1,12 +1,14 @@
 """What fitting a LanguageModel leaves: everything that reads and writes, and that a bundle must hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
+from ostinato.modalities import Text
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.ngrams import Ngrams
 from ostinato.tasks.language.settings import LanguageSettings
@@ -20,14 +22,14 @@ class LanguageParts(Model[LanguageSettings]):
     Attributes:
         settings: The LanguageModel's.
         network: In evaluation mode.
-        tokenizer: The vocabulary.
+        text: How a text is cut into units.
         ngrams: Counted on the training text.
         trained: How much text the network was trained on.
     """
 
     settings: LanguageSettings
     network: LanguageNetwork
-    tokenizer: Tokenizer
+    text: Text
     ngrams: Ngrams
     trained: Counted
 
@@ -38,16 +40,17 @@ class LanguageParts(Model[LanguageSettings]):
 
     @classmethod
     def build(cls, settings: LanguageSettings, parts: Mapping[str, Any]) -> LanguageNetwork:
-        return LanguageNetwork(settings, len(parts["tokenizer"]))
+        return LanguageNetwork(settings, len(parts["text"].tokenizer))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary."""
+        return self.text.tokenizer
 
     @property
     def first(self) -> int:
         """The unit before the first of any text: a line end."""
         return line_end(self.tokenizer)
-
-    def cased(self, text: str) -> str:
-        """A text as the units read it."""
-        return text.lower() if self.settings.lowercase else text
 
     def read(self, data: PassageSource) -> Corpus:
         """A text in the units of training.
@@ -56,15 +59,16 @@ class LanguageParts(Model[LanguageSettings]):
             OstinatoError: For a text that is not there, is of another encoding, or is empty.
         """
         passage = Passage.of(data, self.settings.form)
-        corpus = Corpus.encode(cased(passage, self.settings), self.tokenizer, reverse=self.settings.reverse)
+        corpus = encoded(passage, self.text, self.settings)
         if not len(corpus):
             raise OstinatoError(f"{passage.text.origin}: the text is empty")
         return corpus
 
 
-def cased(passage: Passage, settings: LanguageSettings) -> Iterator[str]:
-    """The pieces of a passage as the units read them."""
-    return (piece.lower() for piece in passage.pieces()) if settings.lowercase else passage.pieces()
+def encoded(passage: Passage, text: Text, settings: LanguageSettings, folder: Path | None = None) -> Corpus:
+    """A passage in units; in a file of `folder`, where one is given."""
+    pieces = map(text.cased, passage.pieces())
+    return Corpus.encode(pieces, text.tokenizer, reverse=settings.reverse, folder=folder)
 
 
 def line_end(tokenizer: Tokenizer) -> int:
