@@ -13,6 +13,7 @@ from ostinato.tasks.classification.calibration import (
     Mix,
     calibration_error,
     fitted_mix,
+    log_loss,
     log_odds,
     probabilities,
     softened,
@@ -121,7 +122,27 @@ def test_calibration_keeps_the_order_and_betters_the_error():
 def test_a_part_told_all_right_does_not_make_the_model_sure_beyond_what_its_rows_can_say():
     targets = np.array([0, 1] * 5)
     mix = fitted_mix(np.eye(2)[targets], None, targets)
-    assert probabilities(mix.logits(np.eye(2), None)).max() == pytest.approx(6 / 7, abs=1e-3)
+    assert probabilities(mix.logits(np.eye(2), None)).max() == pytest.approx(10.5 / 11, abs=1e-3)
+
+
+@pytest.mark.parametrize("classes", [2, 20, 50])
+def test_many_labels_with_few_rows_each_are_as_sure_as_they_are_right(classes):
+    targets = np.tile(np.arange(classes), 4)
+    mix = fitted_mix(np.eye(classes)[targets], None, targets)
+    confidence = probabilities(mix.logits(np.eye(classes), None)).max()
+    assert confidence == pytest.approx((len(targets) + 1 / classes) / (len(targets) + 1), abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([2, 3, 40]), st.floats(0.1, 20))
+def test_no_temperature_fits_the_validation_part_worse_than_none(seed, classes, size):
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, classes, 60)
+    scores = size * (random.normal(size=(60, classes)) + 3 * np.eye(classes)[targets])
+    mix = fitted_mix(scores, None, targets)
+    before, after = probabilities(scores), probabilities(mix.logits(scores, None))
+    assert log_loss(after, targets) <= log_loss(before, targets)
+    assert calibration_error(after, targets) <= calibration_error(before, targets)
 
 
 def test_the_calibration_error_by_hand():

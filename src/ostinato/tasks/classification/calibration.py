@@ -36,8 +36,9 @@ def fitted_mix(
 ) -> Mix:
     """The mix with the least negative log-likelihood on validation data (temperature scaling: Guo et al. 2017).
 
-    A row of a class with n rows is counted as that class with probability (n + 1) / (n + classes) only, as Platt (1999)
-    does, so that a small part in which all is told right does not make the model infinitely sure.
+    The targets are counted with `softened`'s doubt, so that a small part in which all is told right does not make the
+    model infinitely sure. A temperature that fits the targets as they are worse than 1 does, in likelihood or
+    calibration error, is given up for 1.
 
     Args:
         network: Scores ``(rows, classes)``.
@@ -63,14 +64,22 @@ def fitted_mix(
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     found = factors().detach().tolist()
-    return Mix(found[1] / found[0] if len(found) > 1 else 0.0, 1 / found[0])
+    mix = Mix(found[1] / found[0] if len(found) > 1 else 0.0, 1 / found[0])
+    as_it_was = mix._replace(temperature=1.0)
+    after, before = (probabilities(each.logits(network, linear)) for each in (mix, as_it_was))
+    worse = any(measure(after, targets) > measure(before, targets) for measure in (log_loss, calibration_error))
+    return as_it_was if worse else mix
 
 
 def softened(targets: npt.NDArray[np.int64], classes: int) -> Array:
-    """The probabilities ``(rows, classes)`` that validation rows are taken to have, see `fitted_mix`."""
-    counts = np.bincount(targets, minlength=classes)[targets]
-    soft = np.repeat(1 / (counts + classes)[:, None], classes, axis=1)
-    soft[np.arange(len(targets)), targets] = (counts + 1) / (counts + classes)
+    """The probabilities ``(rows, classes)`` that validation rows are taken to have.
+
+    All n rows share one more that is of every class alike: a row is of its class with probability
+    (n + 1 / classes) / (n + 1), and of each other with 1 / classes / (n + 1).
+    """
+    rows = len(targets)
+    soft = np.full((rows, classes), 1 / classes / (rows + 1))
+    soft[np.arange(rows), targets] += rows / (rows + 1)
     return soft
 
 
@@ -85,6 +94,11 @@ def log_odds(logits: Array, of: int) -> Array:
     others = np.delete(logits, of, axis=1)
     highest = others.max(axis=1)
     return np.asarray(logits[:, of] - highest - np.log(np.exp(others - highest[:, None]).sum(axis=1)))
+
+
+def log_loss(shares: Array, targets: npt.NDArray[np.int64]) -> float:
+    """The mean negative log-likelihood of targets, of probabilities ``(rows, classes)``."""
+    return float(-np.log(np.maximum(shares[np.arange(len(targets)), targets], np.finfo(np.float64).tiny)).mean())
 
 
 def calibration_error(shares: Array, targets: npt.NDArray[np.int64]) -> float:
