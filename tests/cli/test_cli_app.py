@@ -57,6 +57,15 @@ def test_the_help_of_fit_and_demo_comes_without_them_either():
         assert python("-c", script).stdout.splitlines()[-1] == "set()"
 
 
+def test_what_a_saved_model_needs_comes_without_compilers_pictures_and_other_peoples_models():
+    slow = "{'torch._dynamo', 'sympy', 'networkx', 'matplotlib', 'sklearn', 'scipy'}"
+    script = (
+        "import sys\nfrom ostinato.tasks.registry import REGISTRY\n"
+        f"for entry in REGISTRY.values(): entry.load()\nprint({slow} & set(sys.modules))"
+    )
+    assert python("-c", script).stdout == "set()\n"
+
+
 def test_the_version_is_told():
     assert run("--version").out == f"ostinato {ostinato.__version__}\n"
 

@@ -10,13 +10,14 @@ import torch
 from ostinato.cells import Elman
 from ostinato.engine.build import BuildError, library, stand_in
 from ostinato.engine.capture import LOCK, capture
+from ostinato.engine.constant import assumed_constant
 from ostinato.engine.graph import build_graph
 from ostinato.engine.lower import lower, whole
 from ostinato.engine.schedule import build_schedule
 from ostinato.engine.toolchain import TIMEOUT, find_toolchain
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
+@assumed_constant
 def obstacle() -> str | None:
     """Why nothing can be compiled here, found out by building a small cell once in a process; None if it works.
 

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from ostinato.cells import Cell, State
 from ostinato.engine import aten, cache, cpp, reference
 from ostinato.engine.capture import weights_of, with_weights
+from ostinato.engine.constant import assumed_constant
 from ostinato.engine.interception import current_interceptor, intercept_scans
 from ostinato.engine.lengths import as_lengths, mask_steps, sequence_mask
 from ostinato.engine.program import Failure
@@ -250,7 +251,7 @@ class _Plain(torch.nn.Module):
         return reference.run(self.cell, x, first, lengths, reverse)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch.compile asks, and does not trace it
+@assumed_constant
 def _constant_choice(
     cell: Cell[Any], features: int, dtype: torch.dtype, device: torch.device, backend: BackendName, kinds: Any
 ) -> tuple[str, str]:
@@ -261,7 +262,7 @@ def _constant_choice(
     return choice.backend, cache.trace(cell, features, dtype) if choice.ready else ""
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@assumed_constant
 def _names(cell: Cell[Any]) -> tuple[str, ...]:
     return tuple(f"cell.{name}" for name, _ in weights_of(cell))
 

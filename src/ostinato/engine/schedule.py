@@ -9,7 +9,6 @@ the weights, done for all steps at once after the loop.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import networkx as nx
 from torch import fx
 
 from ostinato.engine.capture import CaptureError, where
@@ -306,6 +305,8 @@ def _choose_saved(
     A minimum cut between what each step begins with and what its gradient reads. The result of a multiplication is
     never computed twice; pointwise work is, where that saves memory, but for what a largest feature is taken of.
     """
+    import networkx as nx  # what compiles nothing does without: it takes as long to import as the rest of the engine
+
     before = [graph.refs[node].value for node in state]
     after = [graph.refs[node] for node in results[1:]]
     read = _read_by_gradient(graph)

@@ -18,13 +18,11 @@ from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.network import Sizes
-from ostinato.tasks.forecasting.plot import forecasts_to_draw, plot_forecast
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
-from ostinato.tasks.plot import save_plot
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
@@ -317,6 +315,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         Raises:
             OstinatoError: For anything wrong with the data, or a file that cannot be written.
         """
+        from ostinato.tasks.forecasting.plot import forecasts_to_draw, plot_forecast  # not before: matplotlib is slow
+        from ostinato.tasks.plot import save_plot
+
         model = self.model
         panel = model.read(data)
         if actual and future is not None:

@@ -10,15 +10,14 @@ from torch import Tensor
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
-from ostinato.tasks.plot import save_plot
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch
 from ostinato.tasks.seq2seq.train import pair_loss, prepared
 from ostinato.tasks.settings import cell_name
+from ostinato.tasks.translation.attention import Attention
 from ostinato.tasks.translation.model import Translation, TranslatorModel
 from ostinato.tasks.translation.nearest import NearestSource
-from ostinato.tasks.translation.plot import Attention, plot_attention
 from ostinato.tasks.translation.scores import check_scorer, translation_scores
 from ostinato.tasks.translation.settings import TranslatorSettings
 from ostinato.tasks.translation.vocabularies import Vocabularies, known_languages
@@ -325,6 +324,9 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         Raises:
             OstinatoError: As `attention`, or for a file that cannot be written.
         """
+        from ostinato.tasks.plot import save_plot  # not before: matplotlib takes a second to import
+        from ostinato.tasks.translation.plot import plot_attention
+
         save_plot(plot_attention(self.attention(text, to=to)), path)
 
     def sample_loss(self, data: PairSource | ParallelTexts) -> Callable[[], Tensor]:

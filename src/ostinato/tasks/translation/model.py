@@ -13,8 +13,8 @@ from ostinato.tasks.seq2seq.decode import search
 from ostinato.tasks.seq2seq.ensemble import Ensemble
 from ostinato.tasks.seq2seq.network import Seq2SeqNetwork
 from ostinato.tasks.seq2seq.texts import END, SPECIALS, UNK
+from ostinato.tasks.translation.attention import Attention
 from ostinato.tasks.translation.nearest import NearestSource
-from ostinato.tasks.translation.plot import Attention
 from ostinato.tasks.translation.settings import TranslatorSettings
 from ostinato.tasks.translation.vocabularies import Vocabularies
 from ostinato.topologies import Hypothesis

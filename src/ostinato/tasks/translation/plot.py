@@ -1,34 +1,17 @@
 """A picture of what attention looked at."""
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ostinato.palette import DARK
+from ostinato.tasks.translation.attention import Attention
 
 SQUARE = 0.3
 """Inches of one weight..."""
 MOST = 24.0
 """...but at most so many of a side."""
-
-
-class Attention(NamedTuple):
-    """What a translation looked at.
-
-    Attributes:
-        source: The units that were read, the end last.
-        target: The units that were written, the end last.
-        weights: How much of its attention each written unit (rows, which sum to 1) gave to each that was read,
-            ``(target, source)``.
-    """
-
-    source: list[str]
-    target: list[str]
-    weights: npt.NDArray[np.float64]
 
 
 def plot_attention(attention: Attention) -> Figure:
