@@ -68,7 +68,7 @@ def test_a_batch_holds_its_pairs_with_start_and_end(lengths):
 
 def test_an_epoch_has_every_pair_once_like_lengths_together():
     pairs = some_pairs([(n % 7, n % 5) for n in range(50)])
-    batches = list(pair_batches(pairs, 8, seed=3).epoch(0))
+    batches = list(pair_batches(pairs, Seq2SeqSettings(batch_size=8, seed=3)).epoch(0))
     assert sum(len(batch.source) for batch in batches) == 50
     assert max(int(batch.target_lengths.max() - batch.target_lengths.min()) for batch in batches) <= 2
 

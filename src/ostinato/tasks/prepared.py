@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
-from ostinato.data.batches import Batches
+from ostinato.data.batches import Batches, BucketBatches
 from ostinato.tasks.model import Model
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import Loss
+from ostinato.training import DistributedContext, Loss
 
 B = TypeVar("B")
 M = TypeVar("M", bound=Model[Any])
@@ -36,3 +38,27 @@ class Prepared(Generic[B, M]):
     score: Callable[[nn.Module], float]
     model: Callable[[], M]
     notes: tuple[str, ...] = ()
+
+
+def bucketed(
+    lengths: npt.NDArray[np.int64], gather: Callable[[npt.NDArray[np.int64]], B], settings: NetworkSettings
+) -> BucketBatches[B]:
+    """Batches to train on, of rows of like length, shuffled anew each epoch and shared out among processes.
+
+    Args:
+        lengths: Of each row.
+        gather: Makes the batch of some rows.
+        settings: The batch size and the seed.
+
+    Raises:
+        OstinatoError: There are too few rows, or a batch is too small, for so many processes.
+    """
+    context = DistributedContext.from_environment()
+    return BucketBatches(
+        lengths,
+        settings.batch_size,
+        gather,
+        seed=settings.seed,
+        rank=context.rank,
+        world_size=context.world_size,
+    )

@@ -19,7 +19,7 @@ from ostinato.errors import OstinatoError
 from ostinato.modalities import Text, foreign_settings, modality_named
 from ostinato.tasks.classification.bag_of_words import weighted_bayes
 from ostinato.tasks.classification.baselines import Baselines
-from ostinato.tasks.classification.batches import Batch, gathered, training_batches
+from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabilities
 from ostinato.tasks.classification.explanation import Explanation, explained
 from ostinato.tasks.classification.labels import found_in, numbered, ordered_labels, weights_of
@@ -28,7 +28,7 @@ from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score, classifier_loss
 from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
-from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import LossSum, moved
@@ -142,7 +142,11 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return Prepared(
             settings=settings,
             network=network,
-            batches=training_batches(items, targets, settings),
+            batches=bucketed(
+                np.array([len(steps) for steps in items]),
+                lambda rows: gathered([items[row] for row in rows], targets[rows]),
+                settings,
+            ),
             loss=loss,
             score=calibrated_score([modality.steps(item) for item in validation.items], others, said, device),
             model=model,

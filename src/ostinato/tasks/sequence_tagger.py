@@ -15,11 +15,11 @@ from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality, modality_named
 from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
-from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.batches import TagBatch, gathered, numbered, training_batches
+from ostinato.tasks.tagging.batches import TagBatch, gathered, numbered
 from ostinato.tasks.tagging.entities import found_entities, found_tags, scheme_of, together, violations
 from ostinato.tasks.tagging.model import TaggerModel
 from ostinato.tasks.tagging.scores import figures
@@ -132,7 +132,11 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return Prepared(
             settings=settings,
             network=network,
-            batches=training_batches(steps, numbers, settings),
+            batches=bucketed(
+                np.array([len(own) for own in steps]),
+                lambda rows: gathered([steps[row] for row in rows], [numbers[row] for row in rows]),
+                settings,
+            ),
             loss=loss,
             score=tagging_error(judged, list(validation.require_tags()), tags, settings),
             model=lambda: model,

@@ -10,8 +10,9 @@ from torch import Tensor
 from ostinato.data.batches import BucketBatches
 from ostinato.data.tokenizers import Ids
 from ostinato.nn import sequence_mask
+from ostinato.tasks.prepared import bucketed
+from ostinato.tasks.seq2seq.settings import Seq2SeqSettings
 from ostinato.tasks.seq2seq.texts import END, PAD, START
-from ostinato.training import DistributedContext
 
 Pair = tuple[Ids, Ids]
 
@@ -64,16 +65,8 @@ def pair_batch(pairs: Sequence[Pair]) -> PairBatch:
     return PairBatch(source, source_lengths, target_in, target_out, target_lengths)
 
 
-def pair_batches(pairs: Sequence[Pair], batch_size: int, seed: int) -> BucketBatches[PairBatch]:
-    """Training batches of pairs of like length, shuffled anew each epoch and shared out among processes."""
-    process = DistributedContext.from_environment()
+def pair_batches(pairs: Sequence[Pair], settings: Seq2SeqSettings) -> BucketBatches[PairBatch]:
+    """Training batches of pairs of like length."""
     sources, targets = (np.array([len(pair[side]) for pair in pairs], np.int64) for side in (0, 1))
     order = targets * (sources.max(initial=0) + 1) + sources  # by target, those of equal length by source
-    return BucketBatches(
-        order,
-        batch_size,
-        lambda rows: pair_batch([pairs[row] for row in rows]),
-        seed=seed,
-        rank=process.rank,
-        world_size=process.world_size,
-    )
+    return bucketed(order, lambda rows: pair_batch([pairs[row] for row in rows]), settings)

@@ -43,7 +43,7 @@ def prepared(
     return Prepared(
         settings=settings,
         network=network,
-        batches=pair_batches(training, settings.batch_size, settings.seed),
+        batches=pair_batches(training, settings),
         loss=loss,
         score=mean_loss(validation, settings.on_device),
         model=make_model,

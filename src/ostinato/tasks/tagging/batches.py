@@ -8,12 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ostinato.data import BucketBatches
 from ostinato.data.tagged import TaggedSequences
 from ostinato.modalities import padded
 from ostinato.modalities.modality import Steps
-from ostinato.tasks.tagging.settings import TaggerSettings
-from ostinato.training import DistributedContext
 
 TagNumbers = npt.NDArray[np.int64]
 
@@ -44,18 +41,3 @@ def numbered(sequences: TaggedSequences, tags: Sequence[str]) -> list[TagNumbers
     """The numbers of the tags of each sequence, `ABSENT` for others."""
     numbers = {tag: number for number, tag in enumerate(tags)}
     return [np.array([numbers.get(tag, ABSENT) for tag in own], np.int64) for own in sequences.require_tags()]
-
-
-def training_batches(
-    steps: Sequence[Steps], tags: Sequence[TagNumbers], settings: TaggerSettings
-) -> BucketBatches[TagBatch]:
-    """Batches of sequences of like length, shuffled anew each epoch and shared out among processes."""
-    context = DistributedContext.from_environment()
-    return BucketBatches(
-        np.array([len(own) for own in steps]),
-        settings.batch_size,
-        lambda rows: gathered([steps[row] for row in rows], [tags[row] for row in rows]),
-        seed=settings.seed,
-        rank=context.rank,
-        world_size=context.world_size,
-    )
