@@ -23,14 +23,14 @@ from torch import Tensor, nn
 
 from ostinato import __version__
 from ostinato.errors import OstinatoError
-from ostinato.storage import misfits, remove_leftovers, sync_folder, tensor_bytes, write_durably
+from ostinato.storage import LOCK, misfits, naming, remove_leftovers, sync_folder, tensor_bytes, write_durably
 
 FORMAT = "ostinato bundle"
 FORMAT_VERSION = 1
 MANIFEST = "bundle.json"
 WEIGHTS = r"weights-[0-9a-f]{12}\.safetensors"
 # What may lie in a folder before its first bundle is saved: what training left there, and a save that was killed.
-COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|memory\.(csv|png)|{WEIGHTS}|\..*\.tmp")
+COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|memory\.(csv|png)|{WEIGHTS}|\..*\.tmp|\{LOCK}")
 
 
 class _TensorForm(BaseModel):
@@ -163,8 +163,9 @@ def save_bundle(
     }
     text = json.dumps({**manifest, "sha256": digest_of(manifest)}, indent=2)
     if not folder.exists():
-        folder.mkdir(parents=True)
-        sync_folder(folder.parent)
+        with naming(folder):
+            folder.mkdir(parents=True)
+            sync_folder(folder.parent)
     for name in (MANIFEST, "weights-*"):
         remove_leftovers(folder, name)
     write_durably(folder / weights.file, content)

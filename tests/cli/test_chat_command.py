@@ -79,7 +79,9 @@ def test_other_models_and_damaged_input_are_refused(monkeypatch, bot, model):
     assert error_of("chat", model) == f"{model} is a Forecaster: chat needs a Chatbot"
     assert "temperature = 0.0" in error_of("chat", bot, "--temperature=0")
     ended = piped(monkeypatch, b"\xff\xfe\n", bot)
-    assert (ended.code, ended.err) == (2, "error: what was said is not UTF-8 text\n")
+    assert ended.code == 2
+    assert ended.err.startswith("error: standard input, line 1: byte 0xFF is not UTF-8, it begins UTF-16 text")
+    assert "--encoding utf-16" in ended.err
 
 
 class Terminal:

@@ -90,7 +90,7 @@ def test_texts_are_translated_a_line_each_from_arguments_or_standard_input(model
     texts = [source for source, _ in PAIRS[:3]]
     expected = Translator.load(model).translate(texts)
     assert run("translate", model, *texts).out.splitlines() == expected
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(texts) + "\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(("\n".join(texts) + "\n").encode())))
     assert run("translate", model).out.splitlines() == expected
 
 

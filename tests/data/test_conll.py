@@ -150,3 +150,32 @@ def test_what_is_written_is_read(pairs, tmp_path_factory):
     write_conll(path, sentences)
     read = read_conll(path)
     assert (read.items, read.tags) == (sentences.items, sentences.tags)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["a\nb", "a\tb", "a\rb", "a\0b", "-DOCSTART-", "-DOCSTART-x", " a", "a ", "\ufeffa", "a\ud800b"],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_would_not_be_read_back_is_not_written(word, place, tmp_path):
+    sentence = TaggedSequences((("fine",), ("fine", "b")), (("O",), ("O", "O")), (1, 2), "the sentences")
+    words, tags = ((word, "b"), ("O", "O")) if place == 0 else (("a", "b"), (word, "O"))
+    written = TaggedSequences((*sentence.items, words), (*sentence.tags, tags), (1, 2, 3), "the sentences")
+    with pytest.raises(OstinatoError, match="sentence 3, word 1") as caught:
+        write_conll(tmp_path / "w.conll", written)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "w.conll").exists()
+
+
+@law
+@given(st.lists(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3), min_size=1, max_size=3))
+@example([["\u00a0", "a b", "\u2028", "#", "\x0b"]])  # words to whoever wrote them
+def test_what_is_written_is_read_back_word_for_word(tmp_path_factory, sentences):
+    path = tmp_path_factory.mktemp("conll") / "w.conll"
+    items = tuple(map(tuple, sentences))
+    try:
+        write_conll(path, TaggedSequences(items, items, tuple(range(len(items))), "the sentences"))
+    except OstinatoError:
+        return
+    read = read_conll(path)
+    assert (read.items, read.tags) == (items, items)

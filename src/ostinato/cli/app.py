@@ -5,6 +5,7 @@ Torch, pandas and matplotlib are imported inside the commands that need them, so
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 
 from ostinato import __version__
 from ostinato.cli import bench, chat, demo, doctor, evaluate, explain, fit, generate, info, predict, suggest, translate
+from ostinato.cli.command import Command
 from ostinato.errors import OstinatoError
 
 
@@ -44,17 +46,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(fit.app, name="fit")
-app.command("predict", no_args_is_help=True)(predict.predict)
-app.command("translate", no_args_is_help=True)(translate.translate)
-app.command("chat", no_args_is_help=True)(chat.chat)
-app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)
-app.command("explain", no_args_is_help=True)(explain.explain)
-app.command("generate", no_args_is_help=True)(generate.generate)
-app.command("suggest", no_args_is_help=True)(suggest.suggest)
-app.command("demo")(demo.demo)
-app.command("doctor", no_args_is_help=True)(doctor.doctor)
-app.command("info", no_args_is_help=True)(info.info)
-app.command("bench", no_args_is_help=True)(bench.bench)
+app.command("predict", cls=Command, no_args_is_help=True)(predict.predict)
+app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
+app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)
+app.command("evaluate", cls=Command, no_args_is_help=True)(evaluate.evaluate)
+app.command("explain", cls=Command, no_args_is_help=True)(explain.explain)
+app.command("generate", cls=Command, no_args_is_help=True)(generate.generate)
+app.command("suggest", cls=Command, no_args_is_help=True)(suggest.suggest)
+app.command("demo", cls=Command)(demo.demo)
+app.command("doctor", cls=Command, no_args_is_help=True)(doctor.doctor)
+app.command("info", cls=Command, no_args_is_help=True)(info.info)
+app.command("bench", cls=Command, no_args_is_help=True)(bench.bench)
 
 
 def _show_version(asked: bool) -> None:
@@ -77,6 +79,9 @@ def ostinato(
 
 def main() -> None:
     """Runs the command; bad input ends it with one line on stderr and exit code 2, Ctrl-C with 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name of a file may be any bytes, a terminal may know few characters
+            stream.reconfigure(errors="surrogateescape" if stream.encoding.lower() == "utf-8" else "backslashreplace")
     try:
         sys.exit(app(standalone_mode=False))
     except OstinatoError as error:

@@ -1,13 +1,16 @@
 """`ostinato chat`: talk to a trained Chatbot in the terminal."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato.cli.file_options import Encoding
 from ostinato.cli.settings import merged
+from ostinato.cli.standard_input import input_lines
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def chat(
         float | None,
         typer.Option(metavar="SHARE", help="Confidence below which it says that it has no answer; 0: always answer."),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Talk to a chatbot; its replies come word by word.
 
@@ -51,29 +55,30 @@ def chat(
     conversation = bot.conversation(seed=randrange(2**31) if seed is None else seed, **changed)
     typer.echo(f"{bot.summary()}\n{HELP}\n")
     try:
-        while (said := _heard()) is not None and said != "/quit":
+        for said in _heard(encoding):
+            if said == "/quit":
+                break
             _answer(conversation, said)
     except KeyboardInterrupt:
         typer.echo()
     typer.echo("Goodbye.")
 
 
-def _heard() -> str | None:
-    """What is said next; None for nothing more."""
-    if sys.stdin.isatty():
+def _heard(encoding: str | None) -> Iterator[str]:
+    """What is said, line by line."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        for line in input_lines(encoding):
+            typer.echo(f"{PROMPT}{line.strip()}")
+            yield line.strip()
+        return
+    while True:
         try:
-            return input(PROMPT).strip()
+            yield input(PROMPT).strip()
         except EOFError:
             typer.echo()
-            return None
-    try:
-        line = sys.stdin.readline()
-    except UnicodeDecodeError:
-        raise OstinatoError("what was said is not UTF-8 text") from None
-    if not line:
-        return None
-    typer.echo(f"{PROMPT}{line.strip()}")
-    return line.strip()
+            return
+        except UnicodeDecodeError:
+            raise OstinatoError("what was said is not UTF-8 text") from None
 
 
 def _answer(conversation: "Conversation", said: str) -> None:

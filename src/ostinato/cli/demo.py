@@ -51,23 +51,25 @@ def demo(
 def _train(demo: "Demo", out: Path, resume: bool, force: bool) -> None:
     """Trains, scores, saves, and shows the model at work."""
     from ostinato.cli.screen import screen
-    from ostinato.cli.train import check_place, hold_out, show, train
+    from ostinato.cli.train import hold_out, show, train, training_in
     from ostinato.tasks.registry import REGISTRY
     from ostinato.training import DistributedContext
 
-    check_place(out, resume=resume, force=force)
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    materials = demo.materials()
-    console.print(demo.intro(materials))
-    verb = REGISTRY[demo.verb].load()
-    model = verb(**demo.settings)
-    training, scored, scored_on = materials.data, materials.test, demo.scored_on
-    if scored is None:
-        training, scored, scored_on = hold_out(model, model.read(materials.data), verb.holdout_share(validation=False))
-    train(model, training, out, materials.validation, scored, scored_on, resume=resume)
-    if not console.quiet:
-        for shown in demo.story(model, materials, out):
-            show(console, shown)
+    with training_in(out, resume=resume, force=force):
+        console = screen(quiet=not DistributedContext.from_environment().main)
+        materials = demo.materials()
+        console.print(demo.intro(materials))
+        verb = REGISTRY[demo.verb].load()
+        model = verb(**demo.settings)
+        training, scored, scored_on = materials.data, materials.test, demo.scored_on
+        if scored is None:
+            training, scored, scored_on = hold_out(
+                model, model.read(materials.data), verb.holdout_share(validation=False)
+            )
+        train(model, training, out, materials.validation, scored, scored_on, resume=resume)
+        if not console.quiet:
+            for shown in demo.story(model, materials, out):
+                show(console, shown)
 
 
 def _try_out(name: str, demo: "Experiment", out: Path, resume: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato.cli.file_options import FileEncoding
 from ostinato.cli.outputs import check_file
 from ostinato.cli.screen import screen
 
@@ -16,6 +17,7 @@ def doctor(
     html: Annotated[
         Path, typer.Option(metavar="FILE", help="The report with its pictures, a page that needs nothing else.")
     ] = Path("doctor.html"),
+    encoding: FileEncoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print verdict and figures as JSON instead.")] = False,
 ) -> None:
     """Look into a saved model: gradients through time, memory, gates, dynamics; a verdict, and what helps.
@@ -27,7 +29,7 @@ def doctor(
     from ostinato.tasks import load
 
     check_file(html, data)
-    found = load(model).examine(data)
+    found = load(model, encoding=encoding).examine(data)
     write_page(found, html, f"{model.name} on {data.name}")
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))

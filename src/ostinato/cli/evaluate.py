@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli.options import DECIMAL, THOUSANDS
+from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
 from ostinato.cli.screen import screen, show_details, show_scores
 from ostinato.cli.settings import known_by
 
@@ -27,9 +27,10 @@ def evaluate(
             metavar="N", min=1, help="Forecasters: steps from one forecast to the next; as in training unless given."
         ),
     ] = None,
+    encoding: FileEncoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
-    decimal: Annotated[str | None, typer.Option(metavar="MARK", help=DECIMAL)] = None,
-    thousands: Annotated[str | None, typer.Option(metavar="MARK", help=THOUSANDS)] = None,
 ) -> None:
     """Score a saved model next to simple baselines, on data it was not fitted on.
 
@@ -41,7 +42,7 @@ def evaluate(
     """
     from ostinato.tasks import load
 
-    estimator = load(model, decimal=decimal, thousands=thousands)
+    estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
     scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride))
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ostinato.cli.command import Command, Spelling
 from ostinato.cli.screen import screen
 from ostinato.cli.settings import merged
 from ostinato.errors import OstinatoError
@@ -40,13 +41,18 @@ def fit() -> None:
     """Train a model on a file, score it on data it has not seen, save it."""
 
 
-class FitCommand(TyperCommand):
+class FitCommand(Command):
     """A command whose help lists the verb's settings, too."""
 
     verb: "type[Estimator[Any, Any, Any]]"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spelled_out(args))
+
+    def spellings(self) -> dict[str, Spelling]:
+        from ostinato.cli.options import spellings_of
+
+        return spellings_of(self.verb.settings_class)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from ostinato.cli.listing import all_settings
@@ -88,28 +94,28 @@ def _fit(
     **options: Any,
 ) -> None:
     """Reads, holds out, fits, saves, scores, and tells how to go on."""
-    from ostinato.cli.train import check_place, hold_out, show, train
+    from ostinato.cli.train import hold_out, show, train, training_in
     from ostinato.training import DistributedContext
 
-    check_place(out, resume=resume, force=force)
-    model = verb(**merged(options, set))
-    given, checked, tested = (
-        _source(paths, name, verb.files)
-        for paths, name in ((data, "DATA"), (validation, "--validation"), (test, "--test"))
-    )
-    share = _held_out(verb, holdout, validation=checked is not None, test=tested is not None)
-    if share or tested is not None:
-        model.check_scoring()
-    training = model.read(given)
-    scored = None if tested is None else model.read_test(tested, training)
-    scored_on = f"{verb.scores_title} on {_named(tested)}"
-    if share:
-        training, scored, scored_on = hold_out(model, training, share)
-    train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
-    console = screen(quiet=not DistributedContext.from_environment().main)
-    if not console.quiet:
-        for step in model.next_steps(out, given):
-            show(console, step)
+    with training_in(out, resume=resume, force=force):
+        model = verb(**merged(options, set))
+        given, checked, tested = (
+            _source(paths, name, verb.files)
+            for paths, name in ((data, "DATA"), (validation, "--validation"), (test, "--test"))
+        )
+        share = _held_out(verb, holdout, validation=checked is not None, test=tested is not None)
+        if share or tested is not None:
+            model.check_scoring()
+        training = model.read(given)
+        scored = None if tested is None else model.read_test(tested, training)
+        scored_on = f"{verb.scores_title} on {_named(tested)}"
+        if share:
+            training, scored, scored_on = hold_out(model, training, share)
+        train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
+        console = screen(quiet=not DistributedContext.from_environment().main)
+        if not console.quiet:
+            for step in model.next_steps(out, given):
+                show(console, step)
 
 
 def _source(paths: Path | list[Path] | None, name: str, most: int) -> Any:

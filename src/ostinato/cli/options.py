@@ -9,6 +9,7 @@ import typer
 from pydantic.fields import FieldInfo
 from rich.markup import escape
 
+from ostinato.cli.command import Spelling
 from ostinato.cli.listing import choices, option_of, spelled
 from ostinato.options import MODEL, SCORE, Option
 from ostinato.tasks.settings import NetworkSettings
@@ -17,8 +18,6 @@ from ostinato.training import TrainingSettings
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
-DECIMAL = "Decimal sign of numbers, . or a comma; as in training, or found for each column, unless given."
-THOUSANDS = "Mark between their thousands, likewise."
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 
 
@@ -59,13 +58,28 @@ def options_of(settings: type[TrainingSettings]) -> dict[str, Option]:
     return {name: found[name] for name in sorted(found, key=place)}
 
 
+def spellings_of(settings: type[TrainingSettings]) -> dict[str, Spelling]:
+    """How each setting is given at the shell."""
+    marked = options_of(settings)
+    return {
+        name: Spelling(_flag_of(name, marked[name]), "" if _kind(field.annotation) is bool else marked[name].metavar)
+        if name in marked
+        else Spelling(f"--set {name}=", "")
+        for name, field in settings.model_fields.items()
+    }
+
+
+def _flag_of(name: str, option: Option) -> str:
+    return f"--{(option.name or name).replace('_', '-')}"
+
+
 def _of_field(name: str, field: FieldInfo, option: Option) -> Parameter:
     """An option for a setting: None where it is not given."""
     kind = _kind(field.annotation)
     text = option.help or field.description or ""
     several = " Repeatable." if get_origin(kind) is list and "repeatable" not in text else ""
     help = f"{escape(text)}{choices(field, f'{option.metavar} {text}')}{several}{_default(field)}"
-    spelling = f"--{(option.name or name).replace('_', '-')}"
+    spelling = _flag_of(name, option)
     if kind is bool and field.default is True:
         spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"
     metavar = None if kind is bool else option.metavar

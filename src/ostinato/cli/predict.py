@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli.options import DECIMAL, THOUSANDS
+from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
 from ostinato.cli.outputs import check_file, check_plot
 from ostinato.cli.settings import known_by
+from ostinato.cli.standard_input import file_of
 from ostinato.errors import OstinatoError
 
 DIGITS = 7
@@ -19,7 +20,10 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved model.")],
     data: Annotated[
         Path,
-        typer.Argument(metavar="DATA", help="What to predict from, as in training: the past of each series, texts."),
+        typer.Argument(
+            metavar="DATA",
+            help="What to predict from, as in training: the past of each series, texts; - for standard input.",
+        ),
     ],
     future: Annotated[
         Path | None,
@@ -37,9 +41,10 @@ def predict(
             f"{DIGITS} digits.",
         ),
     ] = None,
+    encoding: FileEncoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecasters: PNG file to draw into.")] = None,
-    decimal: Annotated[str | None, typer.Option(metavar="MARK", help=DECIMAL)] = None,
-    thousands: Annotated[str | None, typer.Option(metavar="MARK", help=THOUSANDS)] = None,
 ) -> None:
     """Apply a saved model to a file, and write a table.
 
@@ -57,15 +62,16 @@ def predict(
         check_file(out, data, future)
     if plot is not None:
         check_plot(plot)
-    estimator = load(model, decimal=decimal, thousands=thousands)
+    estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
     if plot is not None and not hasattr(estimator, "plot"):
         raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
     known = known_by(estimator.predict, future=future)
-    table = estimator.predict(data, **known)
+    with file_of(data) as source:
+        table = estimator.predict(source, **known)
+        if plot is not None:
+            estimator.plot(source, plot, **known)
     if out is None:
         rounded = partial(np.format_float_positional, precision=DIGITS, fractional=False, trim="-")
         typer.echo(table.to_csv(index=False, float_format=rounded), nl=False)
     else:
-        table.to_csv(out, index=False)
-    if plot is not None:
-        estimator.plot(data, plot, **known)
+        estimator.write(table, out)

@@ -3,6 +3,8 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,18 +13,21 @@ import typer
 from rich.console import Console, RenderableType
 
 from ostinato.bundle import refuse_foreign, saved_in
+from ostinato.cli.command import as_typed
+from ostinato.cli.options import spellings_of
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_details, show_scores
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import NextStep, checkpoints_of
+from ostinato.tasks.estimator import NextStep, alone_in, checkpoints_of
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
 
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
 
-def check_place(out: Path, *, resume: bool, force: bool) -> None:
-    """Makes sure, before any work, that a model may be trained into a folder.
+@contextmanager
+def training_in(out: Path, *, resume: bool, force: bool) -> Iterator[None]:
+    """Where a model may be trained into a folder, and by nobody else; looked at before any work.
 
     Args:
         out: The folder.
@@ -31,13 +36,15 @@ def check_place(out: Path, *, resume: bool, force: bool) -> None:
 
     Raises:
         OstinatoError: It cannot be written to; or holds other things, a model, or checkpoints that would be lost; or
-            holds none to go on from.
+            holds none to go on from; or another training is at work there.
     """
     check_folder(out)
     refuse_foreign(out)
-    _check_checkpoints(out, resume)
-    if (saved := saved_in(out)) and not resume and not force:
-        raise OstinatoError(f"{out} holds {saved}: give another folder, or --force to replace it")
+    with alone_in(out):
+        _check_checkpoints(out, resume)
+        if (saved := saved_in(out)) and not resume and not force:
+            raise OstinatoError(f"{out} holds {saved}: give another folder, or --force to replace it")
+        yield
 
 
 def train(
@@ -56,7 +63,7 @@ def train(
     Args:
         model: What is fitted.
         data: To fit it on.
-        out: The folder to save it in; see `check_place`.
+        out: The folder to save it in; see `training_in`.
         validation: Data that choose when to stop; None leaves that to the model.
         unseen: Data to score it on; None for no score.
         scored_on: What those are, in words.
@@ -82,7 +89,7 @@ def train(
         return
     model.save(out)  # now, so that nothing that befalls the scoring can lose it
     for note in model.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}")
     console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
     if unseen is not None:
         scores = model.evaluate(unseen)

@@ -1,6 +1,5 @@
 """`ostinato translate`: texts in, translations out."""
 
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ostinato.cli.file_options import Encoding
 from ostinato.cli.outputs import check_plot
+from ostinato.cli.standard_input import input_lines
 from ostinato.errors import OstinatoError
 
 CHUNK = 64
@@ -34,12 +35,13 @@ def translate(
             metavar="N", min=1, help="Translations of each text, each with its score before it; higher is better."
         ),
     ] = 1,
+    encoding: Encoding = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="PNG file to draw into what the translation of the one TEXT looked at."),
     ] = None,
 ) -> None:
-    """Translate texts with a saved translator, one line for each.
+    """Translate texts with a saved translator, one line for each; a blank text gives a blank line.
 
     Example:
       ostinato translate model/ "Ein Hund." --plot attention.png
@@ -56,7 +58,7 @@ def translate(
         raise OstinatoError(f"{model} is a {type(translator).__name__}, not a Translator")
     if plot is not None and translator.settings.attention is None:
         raise OstinatoError(f"--plot: {model} was trained with attention=None: there is nothing to look at")
-    for chunk in _chunks(texts):
+    for chunk in _chunks(texts, encoding):
         best = translator.translations(chunk, n_best, to=to, beam_size=beam)
         for one in (one for each in best for one in each):
             typer.echo(one.text if n_best == 1 else f"{one.score:.3f}\t{one.text}")
@@ -64,18 +66,11 @@ def translate(
             translator.plot_attention(best[0][0], plot)
 
 
-def _chunks(texts: list[str] | None) -> Iterator[list[str]]:
+def _chunks(texts: list[str] | None, encoding: str | None) -> Iterator[list[str]]:
     """The texts given, or the lines of standard input as they come."""
     if texts is not None:
         yield texts
         return
-    lines = (line.rstrip("\n") for line in _standard_input())
+    lines = input_lines(encoding)
     while chunk := list(islice(lines, CHUNK)):
         yield chunk
-
-
-def _standard_input() -> Iterator[str]:
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as error:
-        raise OstinatoError(f"standard input: byte 0x{error.object[error.start]:02X} is not UTF-8 text") from None

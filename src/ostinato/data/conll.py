@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ostinato.data.file_format import UTF8
+from ostinato.data.file_format import UTF8, FileFormat, refuse_halves
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
+from ostinato.storage import write_durably
 
 ConllFormat = Literal["conll", "conllu"]
 Sentence = list[tuple[str, str]]
 
+DOCUMENT = "-DOCSTART-"
+"""What a line begins with that parts documents."""
+
+_UNWRITABLE = re.compile("[\t\n\r\0]|^\ufeff")
 _SPACES = re.compile(r"[ \t]+")
+_BLANK = " \t"  # a no-break space, U+00A0, may be a word
 _NO_WORD = re.compile(r"\d+[-.]\d+")  # of CoNLL-U: a range such as 3-4, for "don't", or an empty node such as 8.1
 
 
@@ -79,8 +85,9 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
         >>> read_conll("train.conll").sentences
         [('May', 'flew'), ('to', 'Jordan')]
     """
-    text = Text.of(source)
-    read = [sentence for path in text.paths for sentence in _sentences(path, columns or ConllColumns(), tags)]
+    columns = columns or ConllColumns()
+    text = Text.of(source, form=FileFormat(columns.encoding))
+    read = [sentence for path in text.paths for sentence in _sentences(path, columns, tags)]
     return TaggedSequences(
         items=tuple(tuple(word for word, _ in sentence) for sentence in read),
         tags=tuple(tuple(tag for _, tag in sentence) for sentence in read) if tags else None,
@@ -92,18 +99,18 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
 def _sentences(path: Path, columns: ConllColumns, tagged: bool) -> Iterator[Sentence]:
     sentence: Sentence = []
     first, width, places, tabs = 0, 0, (0, 0), False
-    for number, line in enumerate(Text((path,)).lines(), 1):
+    for number, line in enumerate(Text((path,), form=FileFormat(columns.encoding)).lines(), 1):
         where = f"{path}, line {number}"
         if columns.format == "conllu" and line.startswith("#"):
             continue
-        if not line.strip() or line.startswith("-DOCSTART-"):
+        if not line.strip(_BLANK) or line.startswith(DOCUMENT):
             if sentence:
                 yield sentence
             sentence = []
             continue
         if not first:
-            tabs = "\t" in line.strip()
-        fields = [field.strip() for field in line.split("\t")] if tabs else _SPACES.split(line.strip(" \t"))
+            tabs = "\t" in line.strip(_BLANK)
+        fields = [field.strip(" ") for field in line.split("\t")] if tabs else _SPACES.split(line.strip(_BLANK))
         if columns.format == "conllu" and _NO_WORD.fullmatch(fields[0]):
             continue
         if not first:
@@ -124,14 +131,15 @@ def _columns(count: int) -> str:
 
 
 def write_conll(path: str | Path, sentences: TaggedSequences) -> None:
-    """Writes tagged sentences as `read_conll` reads them: word, tab, tag.
+    """Writes tagged sentences as `read_conll` reads them: word, tab, tag. Those without a word are left out.
 
     Args:
         path: The file.
         sentences: With tags.
 
     Raises:
-        OstinatoError: For sequences of numbers, or no tags.
+        OstinatoError: For sequences of numbers, no tags, or a word or tag that a file of columns cannot hold (a tab or
+            a line end in it, say); or the file cannot be written.
 
     Example:
         >>> from pathlib import Path
@@ -142,5 +150,21 @@ def write_conll(path: str | Path, sentences: TaggedSequences) -> None:
         flew O
     """
     pairs = zip(sentences.sentences, sentences.require_tags(), strict=True)
-    blocks = ("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair, strict=True)) for pair in pairs)
-    Path(path).write_text("\n".join(blocks), encoding="utf-8")
+    blocks = []
+    for number, (words, tags) in enumerate(pairs, 1):
+        for place, (word, tag) in enumerate(zip(words, tags, strict=True), 1):
+            where = f"{path}: sentence {number}, word {place}"
+            _refuse_unwritable(word, where)
+            _refuse_unwritable(tag, f"{where}, its tag")
+        blocks.append("".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)))
+    write_durably(Path(path), "\n".join(filter(None, blocks)).encode())
+
+
+def _refuse_unwritable(text: str, where: str) -> None:
+    """Makes sure that a word or tag comes back as it is from a file of columns."""
+    refuse_halves(text, where)
+    if not text.strip(" ") or text != text.strip(" ") or _UNWRITABLE.search(text) or text.startswith(DOCUMENT):
+        raise OstinatoError(
+            f"{where}: {text!r} would not be read back: it is empty, begins with {DOCUMENT} or a byte-order mark, has "
+            "a space at an end, or a tab, a line end or a NUL in it; change it first"
+        )

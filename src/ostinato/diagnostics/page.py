@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from ostinato.diagnostics.examination import Examination
 from ostinato.diagnostics.plot import plot_activity, plot_flow, plot_memory, plot_steps
-from ostinato.errors import OstinatoError
 from ostinato.palette import GREEN, RED
+from ostinato.storage import write_durably
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -45,10 +45,7 @@ def write_page(examination: Examination, path: str | Path, title: str = "Ostinat
     Raises:
         OstinatoError: The file cannot be written.
     """
-    try:
-        Path(path).write_text(page(examination, title), encoding="utf-8")
-    except OSError as error:
-        raise OstinatoError(f"report {path}: cannot be written: {error.strerror}") from error
+    write_durably(Path(path), page(examination, title).encode())
 
 
 def page(examination: Examination, title: str = "Ostinato doctor") -> str:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
@@ -17,6 +18,7 @@ from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
 from ostinato.diagnostics import Doctor, Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
+from ostinato.storage import locked, written_whole
 from ostinato.tasks.model import Model
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -152,6 +154,15 @@ class Estimator(ABC, Generic[S, R, M]):
     def predict(self, data: Any) -> pd.DataFrame:
         """Applies the trained model to a file or an in-memory object; the table that `ostinato predict` writes."""
 
+    def write(self, predictions: pd.DataFrame, path: str | Path) -> None:
+        """Writes what `predict` gave as a CSV file, in full precision.
+
+        Raises:
+            OstinatoError: It cannot be written.
+        """
+        with written_whole(Path(path)) as temporary:
+            predictions.to_csv(temporary, index=False)
+
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""
@@ -250,7 +261,7 @@ class Estimator(ABC, Generic[S, R, M]):
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
         place = None if folder is None else Path(folder)
-        with random_numbers_kept(), self._given.on_threads():
+        with alone_in(place), random_numbers_kept(), self._given.on_threads():
             whole = self.read(data if y is None else self.with_targets(data, y))
             if validation is None:
                 training, validating = self.split(whole, self._given.validation_share)
@@ -262,10 +273,10 @@ class Estimator(ABC, Generic[S, R, M]):
             prepared = self.prepare(training, validating, folder=place)
             to_be_continued = self._train(prepared, place, resume, logger)
             self._model = prepared.model()
-        self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
-        self.notes = (*prepared.notes, *overlap, *to_be_continued)
-        if place is not None and not to_be_continued and DistributedContext.from_environment().main:
-            clear_checkpoints(checkpoints_of(place))
+            self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
+            self.notes = (*prepared.notes, *overlap, *to_be_continued)
+            if place is not None and not to_be_continued and DistributedContext.from_environment().main:
+                clear_checkpoints(checkpoints_of(place))
         return self
 
     def _train(
@@ -435,6 +446,15 @@ def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:
 def checkpoints_of(folder: str | Path) -> Path:
     """Where the training of a model that goes into this folder keeps its checkpoints."""
     return Path(folder) / "checkpoints"
+
+
+def alone_in(folder: Path | None) -> AbstractContextManager[None]:
+    """Where no other training writes to a folder; of processes that train together the first one sees to it.
+
+    Raises:
+        OstinatoError: Another one does.
+    """
+    return nullcontext() if folder is None or not DistributedContext.from_environment().main else locked(folder)
 
 
 def _one_line(owner: str, settings: type[NetworkSettings], error: ValidationError) -> str:

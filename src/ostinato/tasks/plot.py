@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ostinato.errors import OstinatoError
+from ostinato.storage import written_whole
 
 
 def save_plot(figure: Figure, path: str | Path) -> None:
@@ -16,7 +17,5 @@ def save_plot(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise OstinatoError(f"plot {path}: the file name must end in .png")
-    try:
-        figure.savefig(path, format="png", dpi=150)
-    except OSError as error:
-        raise OstinatoError(f"plot {path}: cannot be written: {error.strerror}") from error
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)

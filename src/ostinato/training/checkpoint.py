@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ostinato.errors import OstinatoError
-from ostinato.storage import remove_leftovers, tensor_bytes, write_durably
+from ostinato.storage import naming, remove_leftovers, tensor_bytes, write_durably
 
 KEPT = 2
 FORMAT = "1"
@@ -25,7 +25,8 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, Tensor], fact
         tensors: by name.
         facts: all that is not a tensor, as JSON.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder, "checkpoint-*")
     path = checkpoint_path(folder, step)
     write_durably(path, tensor_bytes(tensors, {"ostinato_checkpoint": FORMAT, "facts": json.dumps(facts)}))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ostinato.errors import OstinatoError
-from ostinato.storage import write_durably
+from ostinato.storage import naming, write_durably
 from ostinato.training.monitor import Observation
 from ostinato.training.progress import MetricsRecord
 
@@ -115,7 +115,8 @@ class TrainingLogger:
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self.folder is not None:
-            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+            path = self.folder / METRICS
+            with naming(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
     def _tell(self, words: str) -> None:

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ostinato.demos.memory.trial import Trial
-from ostinato.errors import OstinatoError
+from ostinato.storage import written_whole
 
 T = TypeVar("T")
 
@@ -59,10 +59,8 @@ def write_csv(trials: Sequence[Trial], path: Path) -> None:
         OstinatoError: The file cannot be written.
     """
     frame = pd.DataFrame([{name: getattr(trial, name) for name in COLUMNS} for trial in trials])
-    try:
-        frame.to_csv(path, index=False, float_format="%.6g")
-    except OSError as error:
-        raise OstinatoError(f"{path}: cannot be written: {error.strerror}") from error
+    with written_whole(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def verdict(trials: Sequence[Trial]) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ostinato.data.tokenizers import WordTokenizer
 from ostinato.errors import OstinatoError
+from ostinato.storage import write_durably
 from ostinato.tasks.classification.calibration import log_odds, probabilities
 from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.picture import picture, shade
@@ -76,10 +77,7 @@ class Explanation:
         Raises:
             OstinatoError: It cannot be written.
         """
-        try:
-            Path(path).write_text(self.html(), encoding="utf-8")
-        except OSError as error:
-            raise OstinatoError(f"{path}: {error.strerror}") from None
+        write_durably(Path(path), self.html().encode())
 
 
 def explained(fitted: ClassifierModel, text: str) -> Explanation:
