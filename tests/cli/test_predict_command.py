@@ -2,11 +2,13 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from command import TINY, error_of, run
 
 from ostinato import load
+from ostinato.cli.digits import rounded_csv
 
 
 def test_standard_output_holds_the_forecast_and_nothing_else_rounded_to_seven_digits(model, sales):
@@ -27,6 +29,27 @@ def test_large_and_small_numbers_are_written_out(model, sales, monkeypatch):
     table = pd.DataFrame({"step": [1, 2], "forecast": [123456789.123, 0.0000123456789]})
     monkeypatch.setattr(type(load(model)), "predict", lambda self, data, future=None: table)
     assert run("predict", model, sales).out == "step,forecast\n1,123456800\n2,0.00001234568\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([1e9 + 1.25, 1e9 + 1.5, 1e9 + 3], ["1000000001.25", "1000000001.5", "1000000003"]),
+        ([-70000.0001, -70000.0002, -70000.0004], ["-70000.0001", "-70000.0002", "-70000.0004"]),
+        ([0.1 + 0.2, 1 / 3, 0.9], ["0.3", "0.3333333", "0.9"]),
+        ([5.0, 5.0, np.nan], ["5", "5", ""]),
+        ([0.0, 0.0, 0.0], ["0", "0", "0"]),
+    ],
+)
+def test_as_many_digits_are_shown_as_tell_the_numbers_of_a_series_apart(values, shown):
+    table = pd.DataFrame({"unique_id": ["a"] * 3 + ["b"], "forecast": [*values, 1e-3 / 3]})
+    lines = rounded_csv(table).splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == [*shown, "0.0003333333"]
+
+
+def test_numbers_of_one_row_are_told_apart_too():
+    table = pd.DataFrame({"step": [1, 2], "q0.1": [1e8 + 0.25, 5], "q0.9": [1e8 + 0.5, 2 / 3]})
+    assert rounded_csv(table) == "step,q0.1,q0.9\n1,100000000.25,100000000.5\n2,5,0.6666667\n"
 
 
 def test_a_file_holds_it_in_full_precision(model, sales, tmp_path):

@@ -170,10 +170,10 @@ class TestTimes:
 class TestMissingValues:
     def test_missing_targets_take_the_last_value_before_them_and_leading_ones_the_first_after(self):
         nan = np.nan
-        panel = Panel.from_table(long(y=[nan, nan, 3, nan, nan, 6, nan, 8, nan, nan]))
-        np.testing.assert_array_equal(panel.target, [3, 3, 3, 3, 3, 6, 8, 8, 8, 8])
-        np.testing.assert_array_equal(panel.observed, [0, 0, 1, 0, 0, 1, 0, 1, 0, 0])
-        assert "7 of 10 values of y are missing: imputed and flagged" in panel.notes
+        panel = Panel.from_table(long(y=[nan, nan, 3, nan, nan, 6, nan, 8, nan, 9]))
+        np.testing.assert_array_equal(panel.target, [3, 3, 3, 3, 3, 6, 8, 8, 8, 9])
+        np.testing.assert_array_equal(panel.observed, [0, 0, 1, 0, 0, 1, 0, 1, 0, 1])
+        assert "6 of 10 values of y are missing: imputed and flagged" in panel.notes
 
     def test_past_covariates_are_imputed_alike_and_are_nought_where_a_series_has_none(self):
         nan = np.nan
@@ -193,12 +193,27 @@ class TestMissingValues:
         gap = long(price=1.0).drop(index=7)
         refused(gap, spec, "no row for 2020-01-02 of series 'b', and the covariate 'price' must be known at every step")
 
-    def test_rows_after_the_last_target_are_the_future_when_there_are_future_covariates(self):
+    @pytest.mark.parametrize("future", [(), ("price",)])
+    def test_rows_after_the_last_target_of_a_series_are_the_future(self, future):
         frame = long(price=np.arange(10.0))
         frame.loc[[4, 5, 9], "y"] = np.nan
-        panel = Panel.from_table(frame, PanelSpec(future=("price",)))
+        panel = Panel.from_table(frame, PanelSpec(target="y", future=future))
         assert panel.lengths.tolist() == [4, 3]
         assert panel.notes == ("3 rows after the end of y are the future: set aside",)
+
+    def test_rows_after_the_last_target_of_all_series_are_the_future_of_a_wide_table(self):
+        nan = np.nan
+        frame = pd.DataFrame(
+            {"ds": pd.date_range("2024", periods=5), "a": [1, 2, 3, nan, nan], "b": [1, nan, 2, 4, nan]}
+        )
+        panel = Panel.from_table(frame)
+        assert panel.lengths.tolist() == [4, 4]
+        np.testing.assert_array_equal(panel.target, [1, 2, 3, 3, 1, 1, 2, 4])
+        assert str(panel.ahead(1).times[0])[:10] == "2024-01-05"
+
+    def test_a_gap_before_the_last_target_is_no_future(self):
+        frame = long()
+        frame.loc[[2, 3, 4], "y"] = np.nan
         assert Panel.from_table(frame).lengths.tolist() == [6, 4]
 
     def test_constant_series_are_noted(self):
@@ -219,6 +234,7 @@ class TestMissingValues:
         ]
         frame = pd.DataFrame(rows, columns=["unique_id", "step", "y"]).astype({"y": float})
         panel = Panel.from_table(frame, PanelSpec(frequency="1"))
+        frame = frame[frame.groupby("unique_id", sort=False)["y"].bfill().notna()]  # what comes after is the future
         expected = frame.groupby("unique_id", sort=False)["y"].ffill()
         np.testing.assert_array_equal(panel.target, expected)
         np.testing.assert_array_equal(panel.observed, frame["y"].notna())

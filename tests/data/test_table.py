@@ -230,6 +230,13 @@ class TestDataFrames:
         with pytest.raises(OstinatoError, match="column 'y'"):
             read_table(pd.DataFrame({"y": pd.Series([value, value])})).numbers(["y"])
 
+    def test_identities_have_one_form_whatever_their_spelling(self):
+        frame = pd.DataFrame(
+            {"id": ["1", "1.0", " 1 ", "1.00", "1.5", "1.50", "cafe\u0301", "caf\u00e9", None, "v1.0"]}
+        )
+        codes, names = read_table(frame).identities("id")
+        assert names[codes].tolist() == ["1", "1", "1", "1", "1.5", "1.50", "caf\u00e9", "caf\u00e9", "", "v1.0"]
+
     def test_a_missing_column_is_answered_with_those_there_are_and_the_nearest(self):
         with pytest.raises(
             OstinatoError, match=says("no column 'sale'", "did you mean 'sales'?", "(columns: ds, sales)")

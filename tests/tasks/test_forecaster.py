@@ -192,6 +192,13 @@ def test_a_window_without_any_observed_value_forecasts_about_its_last_one(single
     assert forecast["forecast"].between(60, 140).all()
 
 
+def test_a_forecast_begins_at_the_first_of_the_rows_whose_target_is_left_blank(single):
+    frame = wide()
+    frame.loc[60:, "y"] = np.nan
+    assert_same(single.predict(frame), single.predict(wide()[:60]))
+    assert single.predict(frame)["ds"].iloc[0] == frame["ds"][60]
+
+
 def test_a_history_shorter_than_the_window_is_enough(single):
     for rows in (1, 2, 5, 11):
         forecast = single.predict(wide()[:rows])
@@ -292,12 +299,14 @@ def test_of_a_new_series_the_first_window_only_measures_its_units():
         for rows, names in ((60, ("a", "b")), (40, ("c", "d")))
     )
     forecaster = Forecaster(**TINY).fit(known)
-    assert forecaster.evaluate(new).count == 2 * (40 - 12 - 5 + 1)
+    with pytest.raises(OstinatoError, match=r"none of these series was .* they are c, d, and those were a, b: .*--new"):
+        forecaster.evaluate(new)
+    assert forecaster.evaluate(new, new_series=True).count == 2 * (40 - 12 - 5 + 1)
     both = pd.concat([new, known], ignore_index=True)
     assert forecaster.evaluate(both).count == 2 * (40 - 12 - 5 + 1)
     short = new[new["ds"] < "2024-01-14"]  # 8 rows each: 3 of context, then what is scored
-    assert forecaster.evaluate(short).count == 2
-    first = forecaster.evaluate(short).rows["naive"]["mase"]
+    assert forecaster.evaluate(short, new_series=True).count == 2
+    first = forecaster.evaluate(short, new_series=True).rows["naive"]["mase"]
     assert np.isnan(first)  # 3 rows hold no season
 
 
@@ -324,6 +333,26 @@ def test_validation_data_without_times_are_counted_on():
     frame = wide()[["y"]]
     forecaster = Forecaster(**TINY).fit(frame[:60], validation=frame[60:75])
     assert forecaster.evaluate(frame).count == 90 - 75 - 5 + 1
+
+
+# Whose series it is.
+
+
+@pytest.mark.parametrize("spelling", [lambda number: number, float, "{}.0".format, " {} ".format])
+def test_a_series_is_known_however_its_number_is_spelled(spelling):
+    frame = wide(60, "7", "12").melt("ds", var_name="unique_id", value_name="y").astype({"unique_id": int})
+    other = frame.assign(unique_id=frame["unique_id"].map(spelling))
+    forecaster = Forecaster(**TINY | {"epochs": 1}).fit(frame, holdout=0.2)
+    assert forecaster.evaluate(other).rows == forecaster.evaluate(frame).rows
+    assert_same(forecaster.predict(other), forecaster.predict(frame))
+
+
+def test_rows_to_come_are_found_however_the_number_of_their_series_is_spelled():
+    frame = wide(60, "7", "12").melt("ds", var_name="unique_id", value_name="y").astype({"unique_id": int})
+    frame["plan"] = 1.0
+    frame.loc[frame["ds"] > "2024-02-20", "y"] = np.nan
+    forecaster = Forecaster(**TINY | {"epochs": 1}, target="y", future="plan").fit(frame)
+    assert_same(forecaster.predict(frame, future=frame.astype({"unique_id": float})), forecaster.predict(frame))
 
 
 # What is found out, and what is refused.

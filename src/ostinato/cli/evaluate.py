@@ -30,6 +30,9 @@ def evaluate(
     encoding: FileEncoding = None,
     decimal: Decimal = None,
     thousands: Thousands = None,
+    new_series: Annotated[
+        bool | None, typer.Option("--new-series", help="Forecasters: all series of DATA are new to the model.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
 ) -> None:
     """Score a saved model next to simple baselines, on data it was not fitted on.
@@ -43,7 +46,7 @@ def evaluate(
     from ostinato.tasks import load
 
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
-    scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride))
+    scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))
         return

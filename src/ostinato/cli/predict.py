@@ -1,6 +1,5 @@
 """`ostinato predict`: use a saved model on a file."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,6 @@ from ostinato.cli.outputs import check_file, check_plot
 from ostinato.cli.settings import known_by
 from ostinato.cli.standard_input import file_of
 from ostinato.errors import OstinatoError
-
-DIGITS = 7
-"""Significant digits on standard output: as many as the network's 32-bit numbers hold."""
 
 
 def predict(
@@ -37,8 +33,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help=f"CSV file to write, in full precision. Without it the table goes to standard output, rounded to "
-            f"{DIGITS} digits.",
+            help="CSV file to write, in full precision. Without it the table goes to standard output, rounded to "
+            "the digits that tell its numbers apart.",
         ),
     ] = None,
     encoding: FileEncoding = None,
@@ -54,8 +50,7 @@ def predict(
     Example:
       ostinato predict model/ sales.csv --out forecast.csv --plot forecast.png
     """
-    import numpy as np
-
+    from ostinato.cli.digits import rounded_csv
     from ostinato.tasks import load
 
     if out is not None:
@@ -71,7 +66,6 @@ def predict(
         if plot is not None:
             estimator.plot(source, plot, **known)
     if out is None:
-        rounded = partial(np.format_float_positional, precision=DIGITS, fractional=False, trim="-")
-        typer.echo(table.to_csv(index=False, float_format=rounded), nl=False)
+        typer.echo(rounded_csv(table), nl=False)
     else:
         estimator.write(table, out)

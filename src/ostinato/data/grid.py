@@ -29,19 +29,16 @@ class Grid(NamedTuple):
 def place_on_grid(records: Records, frequency: Frequency, table: Table) -> Grid:
     """Give every step of every series a row.
 
-    Times that the table lacks become missing rows. With future covariates, rows after a series' last target are the
-    future and set aside. Missing targets and past covariates take the last value before them (leading ones the first
-    after them) and are flagged as not observed.
+    Times that the table lacks become missing rows. Rows after a series' last target (in a wide table, after the last
+    of any) are those to come and set aside: spreadsheets hold them for their covariates. Missing targets and past
+    covariates take the last value before them (leading ones the first after them) and are flagged as not observed.
 
     Raises:
         OstinatoError: a time off the grid, a series without any target, a future covariate without a value.
     """
     starts = records.times[records.firsts]
     steps = _steps(records, frequency, table)
-    ends = np.append(records.firsts[1:], len(records.codes)) - 1
-    lengths = steps[ends] + 1
-    if records.future.shape[1]:
-        lengths = _target_lengths(records, steps)
+    lengths = _target_lengths(records, steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     inside = steps < lengths[records.codes]
     position = (offsets[records.codes] + steps)[inside]
@@ -106,7 +103,8 @@ def _steps(records: Records, frequency: Frequency, table: Table) -> npt.NDArray[
 def _target_lengths(records: Records, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The steps of each series up to its last observed target, and 1 where it has none."""
     observed = np.where(np.isnan(records.target), 0, steps)
-    return np.asarray(np.maximum.reduceat(observed, records.firsts) + 1)
+    last = np.maximum.reduceat(observed, records.firsts)
+    return np.asarray(last + 1 if records.names.id is not None else np.full_like(last, last.max() + 1))
 
 
 def _check_targets(

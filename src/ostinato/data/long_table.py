@@ -75,12 +75,13 @@ def named(table: Table, usual: Sequence[str]) -> str | None:
 
 
 def whole_texts(table: Table, column: str, what: str) -> list[str]:
-    """The texts of a column.
+    """The texts of a column that name something, in their canonical form.
 
     Raises:
         OstinatoError: One is missing.
     """
-    texts = [str(text) for text in table.texts(column)]
+    codes, names = table.identities(column)
+    texts = [str(name) for name in names[codes]]
     if "" in texts:
         row = texts.index("")
         raise table.error(f"the {what} is missing: fill it in or leave the row out", row=row, column=column)

@@ -124,7 +124,8 @@ def read_future(
     if names.id is None:
         codes, wanted_codes = np.zeros(len(table), np.int64), np.zeros_like(wanted)
     else:
-        codes, wanted_codes = pd.Index(ids.astype(object)).get_indexer(pd.Index(table.texts(names.id))), wanted
+        given, found_ids = table.identities(names.id)
+        codes, wanted_codes = pd.Index(ids.astype(object)).get_indexer(pd.Index(found_ids))[given], wanted
     index = pd.MultiIndex.from_arrays([codes, found])
     repeated = np.flatnonzero(index.duplicated() & (codes >= 0))
     if repeated.size:
@@ -181,7 +182,7 @@ def _series_order(
     table: Table, identity: str
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Ids in order of appearance, and the code and table row of each observation, a series after the other."""
-    codes, ids = table.distinct(identity)
+    codes, ids = table.identities(identity)
     if "" in ids:
         row = int(np.argmax(codes == list(ids).index("")))
         raise table.error("no id in this row: name its series or remove the row", row=row, column=identity)
@@ -200,7 +201,7 @@ def _static(
     """A static column: one number per series, and the categories when it holds text."""
     categories = None if spec.categories is None else spec.categories.get(column)
     if spec.categories is None and not table.is_numeric(column):
-        categories = tuple(sorted(filter(None, table.distinct(column)[1])))
+        categories = tuple(sorted(filter(None, table.identities(column)[1])))
     values = table.numbers([column])[:, 0] if categories is None else _category_codes(table, column, categories)
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
@@ -217,7 +218,7 @@ def _static(
 
 def _category_codes(table: Table, column: str, categories: tuple[str, ...]) -> npt.NDArray[np.float64]:
     """The position of each row's text among the categories, NaN where it has none."""
-    codes, texts = table.distinct(column)
+    codes, texts = table.identities(column)
     found = pd.Index(categories).get_indexer(pd.Index(texts)).astype(np.float64)
     found[texts == ""] = np.nan
     if (found < 0).any():

@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -152,6 +153,12 @@ class Table:
             raise self.error(what, column=column) from None
         return merged[codes].astype(np.int64), np.asarray(texts, dtype=object)
 
+    def identities(self, column: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+        """As `distinct`, for texts that name something: each in its one canonical form, see `canonical`."""
+        codes, texts = self.distinct(column)
+        merged, names = pd.factorize(pd.Series([canonical(text) for text in texts], dtype=object))
+        return merged[codes].astype(np.int64), np.asarray(names, dtype=object)
+
     def number_columns(self, columns: Sequence[str]) -> list[str]:
         """Those of `columns` that hold at least one number; the rest of them hold text, dates or nothing."""
         held = self.frame[list(columns)]
@@ -262,6 +269,17 @@ class Table:
         if self.decimal is None and self.thousands is None:
             return self.delimiter != "," and only_two_ways(texts)
         return "." not in {marks.decimal for marks in self._candidates}
+
+
+def canonical(name: str) -> str:
+    """A name's one form: whole numbers without the ".0" of a column of floats, composed characters.
+
+    Example:
+        >>> from ostinato.data.table import canonical
+        >>> canonical("7.0"), canonical("7.5"), canonical("v7.0")
+        ('7', '7.5', 'v7.0')
+    """
+    return re.sub(r"^([+-]?\d+)\.0+$", r"\1", unicodedata.normalize("NFC", name))
 
 
 Source = str | Path | pd.DataFrame | Table

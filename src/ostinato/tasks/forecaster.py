@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
-from ostinato.data.table import Source
+from ostinato.data.table import Source, canonical
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
@@ -254,7 +254,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
         return panel.ahead(horizon)
 
-    def evaluate(self, data: SeriesSource | PanelPart, *, stride: int | None = None) -> ScoreTable:
+    def evaluate(
+        self, data: SeriesSource | PanelPart, *, stride: int | None = None, new_series: bool = False
+    ) -> ScoreTable:
         """Scores the network and the baselines in a rolling-origin backtest on rows that fitting has not seen.
 
         Every origin from the last row seen in `fit` on forecasts `horizon` steps; in a series new to the model, from
@@ -263,6 +265,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         Args:
             data: The same columns as in training: the past that fitting saw, and rows after it.
             stride: Steps between origins; the setting `scoring_stride` unless given.
+            new_series: Whether all series may be new to the model; else an id of training must be among theirs.
 
         Returns:
             The scores of each model; `print` it, or ask it for `verdict()`. Also kept as `metrics`.
@@ -274,7 +277,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         stride = self.settings.scoring_stride if stride is None else stride
         if stride < 1:
             raise OstinatoError(f"stride must be at least 1, got {stride}")
-        unseen = model.unseen(data)
+        unseen = model.unseen(data, new_series=new_series)
         panel = unseen.panel
         scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + unseen.start)
         windows = unseen.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride)
@@ -349,7 +352,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         ids = model.standardiser.ids
         if id is None and len(ids) > 1:
             raise OstinatoError(f"the model knows {len(ids)} series: say which one streams, id={ids[0]!r} for example")
-        name = ids[0] if id is None else id
+        name = ids[0] if id is None else canonical(str(id))
         if name not in ids:
             raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
         if history is None:

@@ -1,6 +1,6 @@
 """What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,14 +83,15 @@ class ForecasterModel(Model[ForecasterSettings]):
         self._refuse_strangers(panel)
         return panel
 
-    def unseen(self, data: SeriesSource | PanelPart) -> PanelPart:
+    def unseen(self, data: SeriesSource | PanelPart, *, new_series: bool = False) -> PanelPart:
         """The rows of some data that are for scoring.
 
         They are those after what fitting saw, or in a new series those after its first window, by which its units are
         measured.
 
         Raises:
-            OstinatoError: As `read`; or rows that were read in another way than the training data.
+            OstinatoError: As `read`; rows that were read in another way than the training data; or, unless
+                `new_series`, ids of which training knew none, so that what it saw cannot be told.
         """
         if not isinstance(data, PanelPart):
             part = PanelPart.whole(self.read(data))
@@ -100,6 +101,12 @@ class ForecasterModel(Model[ForecasterSettings]):
             self._refuse_strangers(data.panel)
             part = data
         panel, index = part.panel, self.standardiser.index(part.panel)
+        if self.spec.id is not None and not new_series and (index < 0).all():
+            raise OstinatoError(
+                f"none of these series was in the training data: they are {_some(panel.ids)}, and those were "
+                f"{_some(self.standardiser.ids)}: write ids as in training, or say new_series=True (--new-series) "
+                "if all are new"
+            )
         before = panel.times.astype(np.int64) <= np.repeat(self.last_seen[np.maximum(index, 0)], panel.lengths)
         fitted_on = np.add.reduceat(before.astype(np.int64), panel.offsets[:-1])
         return PanelPart(panel, np.where(index >= 0, fitted_on, self.first_window(panel)), part.end)
@@ -160,3 +167,7 @@ class ForecasterModel(Model[ForecasterSettings]):
                 f"series {str(panel.ids[np.argmax(new)])!r} was not in the training data, and series_embedding learns "
                 "a vector for each series: leave it out, or train with series_embedding=0"
             )
+
+
+def _some(ids: Sequence[str] | npt.NDArray[np.str_]) -> str:
+    return ", ".join(map(str, ids[:3])) + ", ..." * (len(ids) > 3)
