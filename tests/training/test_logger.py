@@ -8,6 +8,7 @@ from torch import nn
 from ostinato.data.batches import IndexBatches
 from ostinato.errors import OstinatoError
 from ostinato.training import LossSum, MetricsRecord, Trainer, TrainingLogger, TrainingSettings
+from ostinato.training import logger as logger_module
 
 
 def record(step, epoch, kind="step", score=None):
@@ -112,3 +113,14 @@ def test_tensorboard_that_is_missing_is_named_with_its_extra(tmp_path, monkeypat
         TrainingLogger(tmp_path, tensorboard=True)
     with pytest.raises(OstinatoError, match="needs a folder"):
         TrainingLogger(tensorboard=True)
+
+
+def test_a_log_gets_a_plain_line_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr(logger_module, "LINE_SECONDS", 0.0)
+    train(TrainingLogger(), epochs=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("epoch 1  loss ")
+    assert "step 1 of 4, 0 min left at most" in lines[0]
+    monkeypatch.setattr(logger_module, "LINE_SECONDS", 60.0)
+    train(TrainingLogger(), epochs=1)
+    assert capsys.readouterr().err == ""

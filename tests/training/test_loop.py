@@ -13,8 +13,10 @@ from torch import nn
 from ostinato.data.batches import IndexBatches, StreamBatches
 from ostinato.errors import OstinatoError
 from ostinato.training import Interrupted, LossSum, Trainer, TrainingDiverged, TrainingLogger, TrainingSettings, latest
+from ostinato.training import progress as progress_module
 from ostinato.training.checkpoint import load_checkpoint
 from ostinato.training.interruption import SIGNALS
+from ostinato.training.progress import Clock, Progress
 
 X = torch.randn(12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 Y = X @ torch.tensor([[1.0], [-2.0], [0.5]], dtype=torch.float64)
@@ -299,6 +301,35 @@ def test_the_time_budget_ends_training_with_a_scored_model(tmp_path):
     history = Trainer(resumed, squared, sgd(epochs=50), folder=tmp_path).fit(batches(), score, resume=True)
     assert len(history.epochs) == 50
     assert_close(resumed, fit(sgd(epochs=50), validate=score)[0])
+
+
+def test_a_validation_that_outlasts_the_budget_is_broken_off_and_taken_up_by_a_resumed_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress_module, "GRACE", 0.0)
+    called = []
+
+    def slow(model):
+        called.append(score(model))
+        time.sleep(0.3)
+        return score(model)  # the model is called once more, when the time is over
+
+    _, history = fit(sgd(epochs=50, max_seconds=0.2), validate=slow, folder=tmp_path)
+    assert (history.stopped, history.best_epoch) == ("seconds", None)
+    assert len(history.epochs) == len(called) == 1
+    assert history.epochs[-1].score is None
+    history = Trainer(linear(), squared, sgd(epochs=2), folder=tmp_path).fit(batches(), score, resume=True)
+    assert [record.score is not None for record in history.epochs] == [True, True]
+
+
+def test_time_for_a_validation_is_kept_from_what_is_trained():
+    clock = Clock(Progress(), 100.0, validates=True)
+    assert clock.spent == pytest.approx(0, abs=0.01)
+    with clock.validating(linear()):
+        time.sleep(0.05)
+    clock = Clock(Progress(), 0.06, validates=True)
+    with clock.validating(linear()):
+        time.sleep(0.05)
+    assert clock.overtime
+    assert not Clock(Progress(), None, validates=True).overtime
 
 
 # Truncated backpropagation through time.

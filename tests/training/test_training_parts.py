@@ -75,6 +75,16 @@ def test_the_rate_rises_linearly_and_then_falls_along_half_a_cosine(warmup):
     assert rates(12, warmup=warmup, schedule="cosine") == pytest.approx(rise + fall)
 
 
+def test_a_cosine_is_over_when_the_time_is():
+    optimizer = build_optimizer(nn.Linear(1, 1), TrainingSettings(learning_rate=0.5, optimizer="sgd"))
+    schedule = Schedule(optimizer, TrainingSettings(schedule="cosine", warmup=1), 100)
+    for spent, expected in ((0.0, 0.5), (0.5, 0.25), (0.75, 0.5 * (1 - 0.5**0.5) / 2), (1.0, 0.0)):
+        schedule.spent = spent
+        optimizer.step()
+        schedule.step()
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected, abs=1e-3)
+
+
 def test_the_rate_is_cut_when_the_score_stops_falling():
     found = rates(
         12, scores=[3, 2, 2, 2, 2, 1], every=2, warmup=1, schedule="plateau", plateau_patience=1, plateau_factor=0.1

@@ -40,7 +40,9 @@ def _tell_of_engine() -> None:
 def _tell_of_model(model: Path) -> None:
     from ostinato.bundle import load_bundle
     from ostinato.cells import CELLS
+    from ostinato.cli.command import as_typed
     from ostinato.cli.listing import settings_of
+    from ostinato.cli.options import spellings_of
     from ostinato.tasks.registry import kinds, load
     from ostinato.tasks.score_table import ScoreTable
 
@@ -54,7 +56,10 @@ def _tell_of_model(model: Path) -> None:
             f"Python with {bundle.kind}.load(folder, cell=<that class>)."
         )
     console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
-    console.print(settings_of(bundle.settings, kinds()[bundle.kind].load().settings_class))
+    settings = kinds()[bundle.kind].load().settings_class
+    console.print(settings_of(bundle.settings, settings))
+    for note in bundle.notes:
+        console.print(f"note: {as_typed(note, spellings_of(settings))}", soft_wrap=True)
     if bundle.metrics:
         console.print()
         show_scores(console, "Scores when it was saved", ScoreTable.from_dict(bundle.metrics))

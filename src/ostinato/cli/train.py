@@ -92,7 +92,8 @@ def train(
         console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}")
     console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
     if unseen is not None:
-        scores = model.evaluate(unseen)
+        with Console(stderr=True).status("scoring"):  # a spinner, where that is a terminal
+            scores = model.evaluate(unseen)
         model.save(out)
         console.print()
         show_scores(console, scored_on, scores)

@@ -297,8 +297,13 @@ class Estimator(ABC, Generic[S, R, M]):
         history = trainer.fit(prepared.batches, prepared.score, resume=resume)
         if history.stopped != "seconds":
             return ()
+        last = history.epochs[-1]
+        unscored = ", before it was validated" if last.score is None else ""
         kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
-        return (f"training was stopped after max_seconds={settings.max_seconds:g}{kept}",)
+        return (
+            f"training was stopped by max_seconds={settings.max_seconds:g} in epoch {last.epoch} of {settings.epochs}"
+            f"{unscored}{kept}",
+        )
 
     def score(self, data: Any, y: Any = None) -> float:
         """The first figure of `evaluate` that a verdict speaks of, negative where less is better: higher is better.

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"
 
+LINE_SECONDS = 60.0
+"""Between the lines that tell a log how far training is."""
+
 
 class TrainingLogger:
     """Tells of a training as it goes. A resumed training continues its files as if it had not been interrupted.
@@ -25,7 +29,8 @@ class TrainingLogger:
     Args:
         folder: where `metrics.jsonl` is written, and `tensorboard/`; None to write nothing.
         every: optimiser steps between the lines of steps; every epoch has a line besides.
-        progress: whether to show a bar on stderr, where that is a terminal, and tell there what the doctor finds.
+        progress: whether to show on stderr how far it is, as a bar where that is a terminal, else as a line every
+            minute, and tell there what the doctor finds.
         tensorboard: whether to write for TensorBoard too.
 
     Raises:
@@ -60,6 +65,8 @@ class TrainingLogger:
             disable=not (progress and console.is_terminal),
         )
         self._task = self._bar.add_task("")
+        self._lines = progress and not console.is_terminal
+        self._steps, self._told = 0, 0.0
         self._last_look = ""
         self._score = ""  # the last one, shown until the next
         self._writer: SummaryWriter | None = None
@@ -77,6 +84,7 @@ class TrainingLogger:
             write_durably(metrics, "".join(kept).encode())
             if self.tensorboard:
                 self._writer = _summary_writer_class()(str(self.folder / "tensorboard"), purge_step=step + 1)
+        self._steps, self._told = steps, monotonic()
         self._bar.update(self._task, total=steps, completed=step)
         self._bar.start()
 
@@ -128,6 +136,14 @@ class TrainingLogger:
             self._score = f"  score {record.score:.4g}"
         text = f"epoch {record.epoch}  loss {record.loss:.4g}{self._score}"
         self._bar.update(self._task, completed=record.step, description=text)
+        if self._lines and monotonic() - self._told >= LINE_SECONDS:
+            self._told = monotonic()
+            left = (self._steps - record.step) / record.steps_per_second
+            self._tell(f"{text}  step {record.step:,} of {self._steps:,}, {_minutes(left)} left at most")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _lines_until(metrics: Path, step: int, epoch: int) -> list[str]:

@@ -21,7 +21,7 @@ from ostinato.training.interruption import Interrupted, interruption
 from ostinato.training.logger import TrainingLogger
 from ostinato.training.loss import Loss, LossSum
 from ostinato.training.monitor import Monitor
-from ostinato.training.progress import Clock, History, Progress
+from ostinato.training.progress import Clock, History, OutOfTimeError, Progress
 from ostinato.training.run import Run
 from ostinato.training.seeds import seed_everything
 from ostinato.training.settings import TrainingSettings
@@ -124,13 +124,14 @@ class Trainer(Generic[B]):
                 run.load_state_dict(checkpoint)
             else:
                 seed_everything((settings.seed + self.process.rank) % 2**32)  # dropout differs between processes
-            clock = Clock(run.progress, settings.max_seconds)
+            clock = Clock(run.progress, settings.max_seconds, validates=validate is not None)
             self.logger.begin(run.steps, run.progress.step, run.progress.epoch)
             try:
                 overtime = False
                 while not run.finished:
                     overtime = self._train_epoch(run, batches, clock, asked)
-                    interrupted = self._end_epoch(run, validate, clock, asked)
+                    interrupted, unscored = self._end_epoch(run, validate, clock, asked, saved=overtime)
+                    overtime |= unscored
                     if overtime:  # saved before validation, as the epoch may not be over
                         break
                     due = settings.checkpoint_every is None or run.finished or interrupted
@@ -173,9 +174,10 @@ class Trainer(Generic[B]):
             lr_scale = _lr_scale(batches, progress.epoch, range(progress.batch, progress.batch + group))
             own_total, own_weight, again = self._accumulate_gradients(run, batches, stream, group)
             # One exchange per step: what any process saw or was asked, all know.
-            total, weight, asks, late = self.process.all_reduce_sum(
-                own_total, own_weight, asked.is_set(), clock.overtime
+            total, weight, asks, late, spent = self.process.all_reduce_sum(
+                own_total, own_weight, asked.is_set(), clock.overtime, clock.spent
             )
+            run.schedule.spent = spent / self.process.world_size
             place = progress.place(group)
             if not (0 < weight < math.inf or weight == total == 0):
                 raise OstinatoError(
@@ -286,18 +288,31 @@ class Trainer(Generic[B]):
         return found
 
     def _end_epoch(
-        self, run: Run, validate: Callable[[nn.Module], float] | None, clock: Clock, asked: threading.Event
-    ) -> bool:
-        """Score, record and count the epoch; whether a process was asked to stop meanwhile."""
+        self,
+        run: Run,
+        validate: Callable[[nn.Module], float] | None,
+        clock: Clock,
+        asked: threading.Event,
+        *,
+        saved: bool,
+    ) -> tuple[bool, bool]:
+        """Score, record and count the epoch.
+
+        Returns:
+            Whether a process was asked to stop meanwhile, and whether the time was over before the score was there; a
+            checkpoint is then `saved` to validate again.
+        """
         progress = run.progress
         if not progress.weight_sum:
             raise OstinatoError(
                 f"nothing to learn from in epoch {progress.epoch + 1}: the losses of {progress.batch} batches weigh "
                 "0 in all. Look for targets that are all missing or masked"
             )
-        own = self._score(run, validate) if validate is not None and self.process.main else 0.0
-        total, asks = self.process.all_reduce_sum(own, asked.is_set())
-        score = total if validate is not None else None
+        own = self._score(run, validate, clock) if validate is not None and self.process.main else 0.0
+        total, unscored, asks = self.process.all_reduce_sum(own or 0.0, own is None, asked.is_set())
+        if unscored and not saved:
+            self._save(run)
+        score = total if validate is not None and not unscored else None
         if score is not None and math.isnan(score):
             message = f"the validation score is nan after epoch {progress.epoch + 1} (optimiser step {progress.step})"
             raise TrainingDiverged(f"{message}: look for such values in the validation data", progress.step)
@@ -309,12 +324,16 @@ class Trainer(Generic[B]):
         run.begin_averaging()
         run.schedule.epoch(score)
         self.logger.record(record)
-        return bool(asks)
+        return bool(asks), bool(unscored)
 
-    def _score(self, run: Run, validate: Callable[[nn.Module], float]) -> float:
+    def _score(self, run: Run, validate: Callable[[nn.Module], float], clock: Clock) -> float | None:
+        """The validation score; None where the time is over before it is there."""
         scored = run.scored.eval()
-        with torch.no_grad():
-            return float(validate(scored))
+        try:
+            with torch.no_grad(), clock.validating(scored):
+                return float(validate(scored))
+        except OutOfTimeError:
+            return None
 
     def _save(self, run: Run) -> Path | None:
         if self.folder is None:

@@ -1,8 +1,20 @@
 """How far training is, and what it has seen so far."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any, Literal
+
+from torch import nn
+
+from ostinato.cells import Cell
+
+KEPT_SHARE = 0.1
+"""Of a limited time, what is kept for a first validation."""
+
+GRACE = 1.0
+"""Seconds that a validation may take beyond a limited time."""
 
 
 @dataclass(frozen=True)
@@ -138,23 +150,64 @@ class Progress:
         return better
 
 
+class OutOfTimeError(Exception):
+    """The seconds of a training are used up in the middle of something."""
+
+
 class Clock:
     """Seconds and speed of one run of a training, from its making on.
+
+    Of a limited time a part is kept for the last validation: as long as the one before took, at first a tenth.
 
     Args:
         progress: of the training.
         budget: seconds the run may take; None for any number.
+        validates: whether epochs end with a validation.
     """
 
-    def __init__(self, progress: Progress, budget: float | None) -> None:
+    def __init__(self, progress: Progress, budget: float | None, *, validates: bool = False) -> None:
         self._progress, self._budget = progress, budget
         self._steps_before, self._seconds_before = progress.step, progress.seconds
+        self._kept = budget * KEPT_SHARE if budget is not None and validates else 0.0
         self._begun = perf_counter()
 
     @property
+    def spent(self) -> float:
+        """The share of the time for optimiser steps that is used up, at most 1; 0 without a limit."""
+        if self._budget is None:
+            return 0.0
+        left = self._budget - self._kept
+        return min((perf_counter() - self._begun) / left, 1.0) if left > 0 else 1.0
+
+    @property
     def overtime(self) -> bool:
-        """Whether the budget is used up."""
-        return self._budget is not None and perf_counter() - self._begun >= self._budget
+        """Whether no time is left for optimiser steps."""
+        return self.spent >= 1
+
+    @contextmanager
+    def validating(self, model: nn.Module) -> Iterator[None]:
+        """Where a validation is timed, and broken off when the budget, and `GRACE`, are used up.
+
+        Raises:
+            OutOfTimeError: from within the model, when it is called then.
+        """
+        begun = perf_counter()
+        if self._budget is None:
+            yield
+            return
+        deadline = max(self._begun + self._budget, begun + GRACE)
+
+        def look(module: nn.Module, inputs: object) -> None:
+            if perf_counter() > deadline:
+                raise OutOfTimeError
+
+        hooks = [part.register_forward_pre_hook(look) for part in _around_cells(model)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+            self._kept = perf_counter() - begun
 
     def record(
         self, kind: Literal["step", "epoch"], loss: float, score: float | None, rate: float, norm: float
@@ -173,3 +226,11 @@ class Clock:
             seconds=self._progress.seconds,
             steps_per_second=(self._progress.step - self._steps_before) / seconds,
         )
+
+
+def _around_cells(module: nn.Module) -> Iterator[nn.Module]:
+    """A module and its parts, without cells: a step that calls hooks would not be compiled."""
+    if not isinstance(module, Cell):
+        yield module
+        for part in module.children():
+            yield from _around_cells(part)

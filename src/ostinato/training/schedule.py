@@ -1,9 +1,10 @@
 """The learning rate over time."""
 
+import math
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
+from torch.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler, ReduceLROnPlateau
 
 from ostinato.errors import OstinatoError
 from ostinato.training.settings import TrainingSettings
@@ -11,6 +12,9 @@ from ostinato.training.settings import TrainingSettings
 
 class Schedule:
     """Linear warm-up, then constant, a half cosine down to 0, or cuts on a plateau of the validation score.
+
+    Attributes:
+        spent: share of a limited time that is used up; the cosine is over when the steps or the time are.
 
     Args:
         optimizer: whose learning rate it sets.
@@ -22,14 +26,21 @@ class Schedule:
     """
 
     def __init__(self, optimizer: Optimizer, settings: TrainingSettings, steps: int) -> None:
-        warmup = settings.warmup
+        warmup, self.spent = settings.warmup, 0.0
         if warmup >= steps:
             raise OstinatoError(f"warmup={warmup} optimiser steps, but the training has only {steps}: lower it")
-        by_step: LRScheduler = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
-        if settings.schedule == "cosine":
-            cosine = CosineAnnealingLR(optimizer, T_max=steps - warmup)
-            by_step = SequentialLR(optimizer, [by_step, cosine], milestones=[warmup])
-        self._by_step = by_step
+
+        def cosine(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            done = max((step - warmup) / (steps - warmup), self.spent)
+            return (1 + math.cos(math.pi * min(done, 1.0))) / 2
+
+        self._by_step: LRScheduler = (
+            LambdaLR(optimizer, cosine)
+            if settings.schedule == "cosine"
+            else LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+        )
         self._by_epoch = (
             ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
             if settings.schedule == "plateau"

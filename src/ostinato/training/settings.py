@@ -129,8 +129,8 @@ class TrainingSettings(BaseModel):
     max_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="Training stops after the optimiser step that uses up these seconds; a resumed run has them anew. "
-        "None for no limit.",
+        description="Training stops when these seconds are used up, validation counted; schedule=cosine has fallen "
+        "to 0 by then. A resumed run has them anew. None for no limit.",
     )
 
     @model_validator(mode="after")
@@ -154,7 +154,8 @@ class TrainingSettings(BaseModel):
     def trajectory(self) -> dict[str, Any]:
         """The settings that decide which weights a given step ends with; the others only decide when to stop or save.
 
-        A run may be resumed with any change but to these.
+        A run may be resumed with any change but to these. (A limit of time makes a cosine fall earlier: then the
+        weights depend on the speed of the machine, too.)
         """
         free = {"patience", "checkpoint_every", "max_seconds", "state_limit", "device"}
         if self.doctor != "fix":
