@@ -1,16 +1,20 @@
 """`ostinato fit tagger` and its demo: what they print and save, and what they refuse before they train."""
 
 import io
+import json
+import re
 import shlex
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from command import error_of, run
 
-from ostinato import SequenceTagger
+from ostinato import SequenceTagger, Translator
 from ostinato.cli.options import options_of
 from ostinato.data.conll import write_conll
+from ostinato.data.tagged import TaggedSequences
 from ostinato.demos import tags
 from ostinato.demos.data.name_sentences import name_sentences
 from ostinato.tasks.tagging.settings import TaggerSettings
@@ -41,6 +45,97 @@ def model(names, tmp_path_factory):
     """A fitted model's folder, and what was printed."""
     out = tmp_path_factory.mktemp("model")
     return out, fit(names, out)
+
+
+# Running text
+
+
+def test_running_text_is_tagged_by_its_characters(model, names, monkeypatch):
+    text = "“May”, said Jordan  in Paris."
+    lines = run("tag", model[0], text, "", "Paris", "--json").out.splitlines()
+    told = [json.loads(line) for line in lines]
+    assert [each["text"] for each in told] == [text, "", "Paris"]
+    assert told[1]["spans"] == []
+    for each in told:
+        for span in each["spans"]:
+            assert each["text"][span["start"] : span["end"]] == span["text"]
+            assert 0 < span["confidence"] <= 1
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{text}\n\nParis\n".encode())))
+    assert run("tag", model[0], "--json").out.splitlines() == lines
+
+
+def test_a_text_is_shown_whole_with_its_labels_and_drawn(model, tmp_path):
+    ended = run("tag", model[0], "May <b> flew to Paris.", "--html", tmp_path / "t.html")
+    assert re.sub(r"\[(PER|LOC|ORG|MISC|DATE|\w+)\]", "", ended.out) == "May <b> flew to Paris.\n"
+    page = (tmp_path / "t.html").read_text()
+    assert "<b>" not in page
+    assert "&lt;" in page
+    assert page.count("<p>") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna went to Paris .\n",
+        "Anna went .\nBen came back .\n",
+        "Anna went .\nBen stayed .\n",
+        "Anna went\nBen left\n",
+    ],
+)
+def test_running_text_in_a_file_is_refused_with_how_to_write_it(text, model, tmp_path):
+    (tmp_path / "new.txt").write_text(text)
+    told = error_of("predict", model[0], tmp_path / "new.txt")
+    assert told.startswith(f"{tmp_path / 'new.txt'}, line 1: several words")
+    assert "one word a line" in told
+    assert "ostinato tag" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna\nwent\n\nBen\n",
+        "Anna B-PER\nwent O\n\nBen B-XX\n",
+        "Anna _\nwent _\n\nBen _\n",
+        "Anna\tNNP\nwent\tVBD\n\nBen\tNN\n",
+    ],
+)
+def test_columns_with_tags_or_between_tabs_are_read_as_columns(text, model, tmp_path):
+    (tmp_path / "new.txt").write_text(text)
+    table = SequenceTagger.load(model[0]).predict(tmp_path / "new.txt")
+    assert list(table["token"]) == ["Anna", "went", "Ben"]
+
+
+def test_what_is_told_is_written_as_columns_where_the_name_says_so(model, names, tmp_path):
+    assert run("predict", model[0], names, "--out", tmp_path / "told.conll").code == 0
+    told = SequenceTagger().read(tmp_path / "told.conll")
+    assert told.items == SequenceTagger().read(names).items
+    assert told.tags == tuple(
+        tuple(own["tag"]) for _, own in SequenceTagger.load(model[0]).predict(names).groupby("sentence")
+    )
+
+
+def test_other_models_tag_no_text(tmp_path):
+    Translator(tokenizer="char", epochs=1, hidden_size=4, embedding_size=4).fit([("a", "b"), ("c", "d")]).save(tmp_path)
+    assert "tag needs a SequenceTagger" in error_of("tag", tmp_path, "a")
+
+
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [("B-X I-X L-X O U-X", "BILOU"), ("B-X I-X E-X O S-X", "IOBES"), ("B-X M-X E-X O W-X", "BMES")],
+)
+def test_schemes_in_other_letters_are_scored_by_entities_too(tags, name, tmp_path):
+    words = ["a", "b", "c", "d", "e"]
+    sentences = [([*words[:-1], f"e{number}"], tags.split()) for number in range(12)]
+    write_conll(tmp_path / "t.conll", TaggedSequences.of_sentences(sentences))
+    ended = fit(tmp_path / "t.conll", tmp_path / "m")
+    assert f"note: the tags mark entities ({name}): they are scored by whole entities" in ended.out
+    assert "entity F1" in ended.out or "F1" in ended.out
+
+
+def test_tags_that_mark_no_entities_are_said_to_be_scored_one_by_one(tmp_path):
+    sentences = [(["a", f"b{number}"], ["DET", "NOUN"]) for number in range(12)]
+    write_conll(tmp_path / "t.conll", TaggedSequences.of_sentences(sentences))
+    assert "note: each tag is scored by itself" in fit(tmp_path / "t.conll", tmp_path / "m").out
 
 
 def test_the_help_lists_every_setting():

@@ -12,7 +12,21 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato import __version__
-from ostinato.cli import bench, chat, demo, doctor, evaluate, explain, fit, generate, info, predict, suggest, translate
+from ostinato.cli import (
+    bench,
+    chat,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    fit,
+    generate,
+    info,
+    predict,
+    suggest,
+    tag,
+    translate,
+)
 from ostinato.cli.command import Command
 from ostinato.errors import OstinatoError
 
@@ -25,6 +39,7 @@ class Commands(TyperGroup):
             "demo",
             "fit",
             "predict",
+            "tag",
             "translate",
             "chat",
             "evaluate",
@@ -47,6 +62,7 @@ app = typer.Typer(
 )
 app.add_typer(fit.app, name="fit")
 app.command("predict", cls=Command, no_args_is_help=True)(predict.predict)
+app.command("tag", cls=Command, no_args_is_help=True)(tag.tag)
 app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
 app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)
 app.command("evaluate", cls=Command, no_args_is_help=True)(evaluate.evaluate)

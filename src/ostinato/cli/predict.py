@@ -33,8 +33,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="CSV file to write, in full precision. Without it the table goes to standard output, rounded to "
-            "the digits that tell its numbers apart.",
+            help="CSV file to write, in full precision; for taggers of words a name may end in .conll. Without it the "
+            "table goes to standard output, rounded to the digits that tell its numbers apart.",
         ),
     ] = None,
     encoding: FileEncoding = None,
@@ -60,6 +60,8 @@ def predict(
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
     if plot is not None and not hasattr(estimator, "plot"):
         raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
+    if out is not None:
+        estimator.check_output(out)
     known = known_by(estimator.predict, future=future)
     with file_of(data) as source:
         table = estimator.predict(source, **known)

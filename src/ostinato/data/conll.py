@@ -1,7 +1,7 @@
 """Files of one word per line and columns that say what it is, as the CoNLL shared tasks use."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ DOCUMENT = "-DOCSTART-"
 _UNWRITABLE = re.compile("[\t\n\r\0]|^\ufeff")
 _SPACES = re.compile(r"[ \t]+")
 _BLANK = " \t"  # a no-break space, U+00A0, may be a word
+_UNTAGGED = ("O", "_", "-")  # what stands in the column of tags where there is none
 _NO_WORD = re.compile(r"\d+[-.]\d+")  # of CoNLL-U: a range such as 3-4, for "don't", or an empty node such as 8.1
 
 
@@ -60,7 +61,9 @@ class ConllColumns:
         return words - 1, tags - 1
 
 
-def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True) -> TaggedSequences:
+def read_conll(
+    source: str | Path, columns: ConllColumns | None = None, *, tags: bool = True, known: Collection[str] = ()
+) -> TaggedSequences:
     """Reads sentences: one word per line, a blank line after each sentence.
 
     Columns are separated by tabs where the first line of a file has one, else by spaces. Lines of ``-DOCSTART-`` part
@@ -70,6 +73,8 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
         source: A file, or a folder of them.
         columns: How to read the lines; as "conll" unless given.
         tags: Whether to read the tags. Without, lines need not have them.
+        known: Tags that may be there though they are not read. Lines of several words between spaces, most of them
+            without one in the column of tags, are running text then, and refused.
 
     Returns:
         The sentences.
@@ -87,6 +92,9 @@ def read_conll(source: str | Path, columns: ConllColumns | None = None, *, tags:
     """
     columns = columns or ConllColumns()
     text = Text.of(source, form=FileFormat(columns.encoding))
+    if known and not tags:
+        for path in text.paths:
+            _refuse_running_text(path, columns, known)
     read = [sentence for path in text.paths for sentence in _sentences(path, columns, tags)]
     return TaggedSequences(
         items=tuple(tuple(word for word, _ in sentence) for sentence in read),
@@ -124,6 +132,26 @@ def _sentences(path: Path, columns: ConllColumns, tagged: bool) -> Iterator[Sent
         sentence.append((word, tag))
     if sentence:
         yield sentence
+
+
+def _refuse_running_text(path: Path, columns: ConllColumns, known: Collection[str]) -> None:
+    """Makes sure that a file without tabs, which has several words a line, has columns in its lines, not sentences."""
+    width, wide, tagged = 0, [], 0
+    for number, line in enumerate(Text((path,), form=FileFormat(columns.encoding)).lines(), 1):
+        if "\t" in line.strip(_BLANK):
+            return
+        fields = [] if line.startswith(DOCUMENT) else line.split()
+        if len(fields) > 1:
+            wide.append(number)
+            width = len(fields)
+            place = (columns.tags or width) - 1
+            tagged += place < width and fields[place] in {*known, *_UNTAGGED}
+    if 2 * tagged < len(wide):
+        raise OstinatoError(
+            f"{path}, line {wide[0]}: several words, and no tag that training had in their column: a file has one word "
+            "a line, in a column before others, and a blank line after each sentence; running text is for: ostinato "
+            "tag MODEL TEXT (columns that are no tags: separate them by tabs)"
+        )
 
 
 def _columns(count: int) -> str:

@@ -163,6 +163,13 @@ class Estimator(ABC, Generic[S, R, M]):
         with written_whole(Path(path)) as temporary:
             predictions.to_csv(temporary, index=False)
 
+    def check_output(self, path: str | Path) -> None:
+        """Makes sure, before any work, that `write` can write to a file of this name.
+
+        Raises:
+            OstinatoError: It cannot.
+        """
+
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:
         """Scores the trained model on data it has not seen, next to trivial baselines."""

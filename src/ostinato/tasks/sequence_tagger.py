@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from ostinato.data.conll import read_conll
+from ostinato.data.conll import read_conll, write_conll
 from ostinato.data.table import Table
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
@@ -20,8 +20,9 @@ from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
 from ostinato.tasks.tagging.batches import TagBatch, gathered, numbered
-from ostinato.tasks.tagging.entities import found_entities, found_tags, scheme_of, together, violations
+from ostinato.tasks.tagging.entities import found_entities, found_tags, letters_of, scheme_of, together, violations
 from ostinato.tasks.tagging.model import TaggerModel
+from ostinato.tasks.tagging.running_text import TaggedText, colours_of, words_in
 from ostinato.tasks.tagging.scores import figures
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_error, tagging_loss
@@ -166,7 +167,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
             OstinatoError: For anything wrong with the data.
         """
         model = self.model
-        sequences = _read(data, model.settings, tags=False)
+        sequences = _read(data, model.settings, tags=False, known=model.tags)
         tags, confidence = model.give(model.steps(sequences))
         lengths = sequences.lengths
         columns: dict[str, Any] = {
@@ -192,9 +193,62 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
             OstinatoError: For what is no list of words, or a model that tags numbers.
         """
         if isinstance(words, str):
-            raise OstinatoError("tag takes a list of words: part the sentence first, 'a sentence'.split() for example")
+            raise OstinatoError(
+                "tag takes a list of words: part the sentence first, 'a sentence'.split() for example; mark takes texts"
+            )
         table = self.predict([list(words)])
         return list(zip(table["tag"], table["confidence"], strict=True))
+
+    def mark(self, texts: Sequence[str]) -> list[TaggedText]:
+        """Tags running texts, whose words it parts itself.
+
+        Args:
+            texts: Each is tagged as one sentence; one may be blank, and then nothing in it is marked.
+
+        Returns:
+            Each text with what is marked in it: entities, or each word where tags mark none.
+
+        Raises:
+            OstinatoError: For what is no list of texts, or a model that tags numbers.
+        """
+        model = self.model
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise OstinatoError("mark takes a list of texts")
+        if self.settings.inputs == "numbers":
+            raise OstinatoError("this model tags sequences of numbers, and no text")
+        places = [words_in(text) for text in texts]
+        parted = zip(texts, places, strict=True)
+        words = tuple(tuple(text[start:end] for start, end in own) for text, own in parted)
+        sequences = TaggedSequences(words, None, tuple(range(1, len(words) + 1)), "the texts")
+        tags, confidence = model.give(model.steps(sequences))
+        by_entities = self.settings.scheme != "none"
+        return [
+            TaggedText.of(text, own, given, sure.tolist(), by_entities=by_entities)
+            for text, own, given, sure in zip(texts, places, tags, confidence, strict=True)
+        ]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """A colour for each label that `mark` gives."""
+        tags = self.model.tags
+        return colours_of(tags if self.settings.scheme == "none" else [tag.partition("-")[2] for tag in tags])
+
+    def write(self, predictions: pd.DataFrame, path: str | Path) -> None:
+        """Writes what `predict` gave: as a CSV file; words, where its name ends in .conll, as one word a line.
+
+        Raises:
+            OstinatoError: It cannot be written.
+        """
+        if Path(path).suffix.lower() != ".conll":
+            super().write(predictions, path)
+            return
+        self.check_output(path)
+        sentences = [(list(own["token"]), list(own["tag"])) for _, own in predictions.groupby("sentence", sort=False)]
+        write_conll(path, TaggedSequences.of_sentences(sentences))
+
+    def check_output(self, path: str | Path) -> None:
+        if Path(path).suffix.lower() == ".conll" and self.settings.inputs == "numbers":
+            raise OstinatoError(f"{path}: a .conll file holds words, and this model tags numbers: give a .csv file")
 
     def evaluate(self, data: TaggedSource) -> ScoreTable:
         """Scores the network and the baselines on tagged sequences.
@@ -256,8 +310,10 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return f"In per cent, by kind:\n\n{shown.to_string(index=False)}"
 
     def next_steps(self, out: Path, data: Path | tuple[Path, ...]) -> tuple[NextStep, ...]:
-        """Tagging."""
-        return tuple(step._replace(label="Tag with") for step in super().next_steps(out, data))
+        """Tagging, and of words also tagging running text."""
+        running = NextStep("Tag running text with", ("tag", out, "Anna went to Paris."))
+        files = (step._replace(label="Tag with") for step in super().next_steps(out, data))
+        return (*((running,) if self.settings.inputs == "words" else ()), *files)
 
     def sample_loss(self, data: TaggedSource) -> Callable[[], Tensor]:
         model = self.model
@@ -286,7 +342,9 @@ def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
     return "numbers" if file or isinstance(data, pd.DataFrame | Table) else "words"
 
 
-def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) -> TaggedSequences:
+def _read(
+    data: TaggedSource, settings: TaggerSettings, *, tags: bool = True, known: Sequence[str] = ()
+) -> TaggedSequences:
     """Sequences, read as the settings say."""
     if isinstance(data, TaggedSequences):
         read = data
@@ -297,7 +355,7 @@ def _read(data: TaggedSource, settings: TaggerSettings, *, tags: bool = True) ->
     elif isinstance(data, pd.DataFrame | Table):
         raise OstinatoError("a table where sentences should be: give a CoNLL file, or a list of (words, tags)")
     elif isinstance(data, str | Path):
-        read = read_conll(data, settings.conll, tags=tags)
+        read = read_conll(data, settings.conll, tags=tags, known=known)
     elif isinstance(data, Sequence):
         read = TaggedSequences.of_sentences(data, tags=tags)
     else:
@@ -309,9 +367,13 @@ def _fit_for(settings: TaggerSettings, training: TaggedSequences) -> tuple[bool,
     """Whether the scheme's rules can be kept, and what to tell about the tags."""
     scheme = settings.scheme
     if scheme is None or scheme == "none":
-        return False, []
+        return False, [] if training.features else [
+            "each tag is scored by itself: no scheme of entities (B-..., I-...) is used"
+        ]
     odd = violations(training.require_tags(), scheme)
-    notes = [f"the tags mark entities ({scheme.upper()}): they are scored by whole entities"]
+    notes = [
+        f"the tags mark entities ({letters_of(training.require_tags(), scheme)}): they are scored by whole entities"
+    ]
     if odd:
         notes.append(
             f"{odd:,} steps break the rules of {scheme.upper()} (an I- that nothing precedes, say): they are read as "

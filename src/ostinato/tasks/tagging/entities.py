@@ -14,7 +14,8 @@ Scheme = Literal["bio", "iob1", "iobes"]
 Tags = Sequence[str]
 
 _OUTSIDE = "O"
-_PREFIXED = re.compile(r"[BIES]-.+")
+_PREFIXED = re.compile(r"[BIESLUMW]-.+")
+_LETTERS = str.maketrans("LUMW", "ESIS")  # BILOU and BMES are IOBES in other letters
 
 
 class Entity(NamedTuple):
@@ -32,19 +33,19 @@ class Entity(NamedTuple):
 
 
 def _parted(tag: str) -> tuple[str, str]:
-    """The prefix of a tag and the kind of entity; ("O", "") outside of any."""
+    """The prefix of a tag, as IOBES has it, and the kind of entity; ("O", "") outside of any."""
     prefix, _, kind = tag.partition("-")
-    return (prefix, kind) if _PREFIXED.fullmatch(tag) else (_OUTSIDE, "")
+    return (prefix.translate(_LETTERS), kind) if _PREFIXED.fullmatch(tag) else (_OUTSIDE, "")
 
 
 def entities(tags: Tags) -> list[Entity]:
     """The entities of a sentence, as the script conlleval and the library seqeval (not its strict mode) count them.
 
-    It holds for IOB1, BIO and IOBES, and says what a sequence means that is none of them: an I- that nothing precedes,
-    or that follows another kind, begins an entity.
+    It holds for IOB1, BIO and IOBES (also in the letters of BILOU and BMES), and says what a sequence means that is
+    none of them: an I- that nothing precedes, or that follows another kind, begins an entity.
 
     Args:
-        tags: One a step; whatever is not B-, I-, E- or S- with a kind is outside.
+        tags: One a step; whatever is not B-, I-, E- (L-) or S- (U-, W-) with a kind is outside; M- is I-.
     """
     found: list[Entity] = []
     first: int | None = None
@@ -70,9 +71,15 @@ def scheme_of(sentences: Iterable[Tags]) -> Scheme | None:
     distinct = {tag for tags in sentences for tag in tags} - {_OUTSIDE}
     if not distinct or not all(map(_PREFIXED.fullmatch, distinct)):
         return None
-    if any(tag[0] in "ES" for tag in distinct):
+    if any(_parted(tag)[0] in "ES" for tag in distinct):
         return "iobes"
     return "iob1" if violations(sentences, "bio") and not violations(sentences, "iob1") else "bio"
+
+
+def letters_of(sentences: Iterable[Tags], scheme: Scheme) -> str:
+    """A scheme as its users call it, by the letters of some tags: IOBES, BILOU, BMES."""
+    letters = {tag[0] for tags in sentences for tag in tags if _PREFIXED.fullmatch(tag)}
+    return "BILOU" if letters & set("LU") else "BMES" if letters & set("MW") else scheme.upper()
 
 
 def violations(sentences: Iterable[Tags], scheme: Scheme) -> int:
