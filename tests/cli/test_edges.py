@@ -149,6 +149,31 @@ def test_an_unknown_language_of_the_test_file_is_told_before_training(tmp_path):
     assert told == "to 'xx': this model translates to fr"
 
 
+DAYS = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+SALES = "".join(f"{day},{number % 7}\n" for number, day in enumerate(DAYS))
+LATE = {
+    "no later rows": ("forecaster", "date,y\n" + SALES, "no test series goes on for 24 steps"),
+    "other columns": ("forecaster", "date,z\n" + SALES, "no column 'y'"),
+    "an empty text": ("language-model", "", "the text is empty"),
+    "other bytes": ("language-model", "fine\ncaf\udce9\n", "line 2: byte 0xE9"),
+    "no replies": ("chatbot", "hello\n\nyou\n", "no reply in the test part"),
+}
+WHOLE = {
+    "forecaster": "date,y\n" + SALES,
+    "language-model": "a line of text to learn from\n" * 30,
+    "chatbot": "".join(f"hello\nhi {number}\n\n" for number in range(12)),
+}
+
+
+@pytest.mark.parametrize(("verb", "content", "message"), LATE.values(), ids=LATE)
+def test_a_test_file_with_nothing_to_score_is_told_before_training(verb, content, message, tmp_path):
+    (tmp_path / "train.txt").write_text(WHOLE[verb])
+    (tmp_path / "test.txt").write_bytes(os.fsencode(content))
+    told = error_of("fit", verb, tmp_path / "train.txt", "--test", tmp_path / "test.txt", "--out", tmp_path / "m")
+    assert message in told
+    assert not (tmp_path / "m").exists()
+
+
 # What errors call things
 
 

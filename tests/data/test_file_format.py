@@ -223,8 +223,8 @@ def test_a_packed_file_is_read_in_bounded_memory_and_refused_where_it_swells(tmp
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert "unpacks to more than 200 times its size" in message
-    assert peak < 4 * ALWAYS
+    assert "unpacks to more than 100 times its size" in message
+    assert peak < 6 * ALWAYS
 
 
 def test_a_packed_file_far_smaller_than_its_text_is_read(tmp_path):

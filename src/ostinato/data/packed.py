@@ -9,11 +9,11 @@ from ostinato.data.file_format import FileFormat
 from ostinato.data.text import decoded_pieces
 from ostinato.errors import OstinatoError
 
-RATIO = 200
+RATIO = 100
 """Times its packed size that a file may unpack to; prose packs to a third or a quarter, logs to a twentieth."""
 
-ALWAYS = 1 << 26
-"""Bytes that any file may unpack to: 64 MiB."""
+ALWAYS = 1 << 24
+"""Bytes that any file may unpack to: 16 MiB."""
 
 
 class _Unpacked:

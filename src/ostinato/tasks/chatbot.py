@@ -85,6 +85,11 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
         """
         return Dialogues.of(data, self._given.form)
 
+    def read_test(self, data: DialogueSource, training: Dialogues) -> Dialogues:
+        read = self.read_validation(data, training)
+        self._examples(read, "test", None)
+        return read
+
     def split(self, records: Dialogues, share: float) -> tuple[Dialogues, Dialogues]:
         return records.split(share, self._given.seed)
 

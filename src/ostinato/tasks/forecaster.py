@@ -19,7 +19,7 @@ from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.network import Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
-from ostinato.tasks.forecasting.split import PanelPart, continued
+from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
 from ostinato.tasks.forecasting.standardise import Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
@@ -143,7 +143,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         return PanelPart(panel, training.end, panel.lengths)
 
     def read_test(self, data: SeriesSource, training: PanelPart) -> PanelPart:
-        return self.read(data)  # it holds the rows that were fitted on, and goes on after them
+        later = Panel.from_table(series_table(data, self._given.form), training.panel.spec)
+        refuse_nothing_new(training, later, self._given.horizon)
+        return PanelPart.whole(later)  # it holds the rows that were fitted on, and goes on after them
 
     def split(self, records: PanelPart, share: float) -> tuple[PanelPart, PanelPart]:
         return records.cut(share, self._given.horizon)

@@ -87,6 +87,17 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         """
         return Passage.of(data, self._given.form)
 
+    def read_test(self, data: PassageSource, training: Passage) -> Passage:
+        """Text to score on, which is looked at to its end.
+
+        Raises:
+            OstinatoError: It is not there, of another encoding, or empty.
+        """
+        read = self.read_validation(data, training)
+        if not sum(map(len, read.pieces())):
+            raise OstinatoError(f"{read.text.origin}: the text is empty")
+        return read
+
     def split(self, records: Passage, share: float) -> tuple[Passage, Passage]:
         return records.split(share)
 

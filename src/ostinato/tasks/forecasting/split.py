@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ostinato.data import Panel, Windows
 from ostinato.data.times import spell
@@ -108,6 +109,28 @@ def continued(panel: Panel, later: Panel) -> Panel:
             f"where the training data end, at {spell(wanted[number])}"
         )
     return panel.extend(_carried_on(panel, later))
+
+
+def refuse_nothing_new(training: PanelPart, test: Panel, horizon: int) -> None:
+    """Makes sure that a test panel has something to score after the rows of a training part.
+
+    Raises:
+        OstinatoError: It has none of its series, or none goes on for a horizon.
+    """
+    known = training.panel
+    index = pd.Index(known.ids.astype(object)).get_indexer(pd.Index(test.ids.astype(object)))
+    if (index < 0).all():
+        raise OstinatoError(
+            f"none of the test series is in the training data: they are {', '.join(test.ids[:5])}, and those are "
+            f"{', '.join(known.ids[:5])}: write ids as in training"
+        )
+    last = known.times[known.offsets[:-1] + training.end - 1].astype(np.int64)
+    new = test.times.astype(np.int64) > np.repeat(last[np.maximum(index, 0)], test.lengths)
+    if (np.add.reduceat(new, test.offsets[:-1])[index >= 0] < horizon).all():
+        raise OstinatoError(
+            f"no test series goes on for {horizon} steps after the rows of the training data, so there is nothing to "
+            "score: give later rows"
+        )
 
 
 def _carried_on(panel: Panel, later: Panel) -> Panel:
