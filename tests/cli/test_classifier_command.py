@@ -54,6 +54,16 @@ def test_it_scores_against_baselines_reports_each_label_and_says_how_to_go_on(mo
     assert json.loads((folder / "bundle.json").read_text())["settings"]["text"] == "words"
 
 
+def test_it_goes_on_from_a_saved_model_with_that_ones_columns_and_sizes(model, reviews, tmp_path):
+    ended = run("fit", "classifier", reviews, "--from", model[0], "--set", "epochs=1", "--out", tmp_path / "on")
+    assert (ended.code, ended.err) == (0, "")
+    before, after = (json.loads((folder / "bundle.json").read_text()) for folder in (model[0], tmp_path / "on"))
+    assert after["settings"]["hidden_size"] == 8
+    assert after["model"]["modality"] == before["model"]["modality"]
+    other = ("--from", model[0], "--set", "hidden_size=9", "--out", tmp_path / "other")
+    assert "the weights to go on from do not fit" in error_of("fit", "classifier", reviews, *other)
+
+
 def test_predict_and_evaluate_work_on_it(model, reviews):
     table = pd.read_csv(io.StringIO(run("predict", model[0], reviews).out))
     assert list(table) == ["text", "label", "confidence", "p(negative)", "p(positive)"]

@@ -7,76 +7,20 @@ from contextlib import suppress
 
 import pytest
 import torch
-from classify_scenario import TINY, reviews, waves
-from forecast_scenario import COVARIATES, long
-from forecast_scenario import TINY as TINY_FORECASTER
-from tagger_scenario import TINY as TINY_TAGGER
-from tagger_scenario import moves, sentences
-from translate_scenario import numbers as numbers_in_words
-from translate_scenario import two_ways
+from classify_scenario import TINY, reviews
+from models_scenario import MODELS
 
 import ostinato
-from ostinato import Chatbot, Forecaster, LanguageModel, OstinatoError, SequenceClassifier, SequenceTagger, Translator
+from ostinato import OstinatoError, SequenceClassifier
 from ostinato.bundle import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
 
 
-def classifier():
-    return SequenceClassifier(**TINY | {"epochs": 1}).fit(reviews())
-
-
-def numbers():
-    return SequenceClassifier(hidden_size=4, epochs=1).fit(waves(40))
-
-
-def forecaster():
-    return Forecaster(**TINY_FORECASTER | COVARIATES | {"epochs": 1, "series_embedding": 2}).fit(long())
-
-
-def language_model():
-    return LanguageModel(hidden_size=4, embedding_size=4, bptt_steps=8, epochs=1).fit(["a rose is a rose. " * 40])
-
-
-def tagger():
-    return SequenceTagger(**TINY_TAGGER).fit(sentences(20))
-
-
-def tagger_of_numbers():
-    return SequenceTagger(hidden_size=4, epochs=1).fit(moves())
-
-
-def translator():
-    return Translator(tokenizer="word", hidden_size=4, embedding_size=4, epochs=1).fit(two_ways(40))
-
-
-def translator_of_pieces():
-    settings = {"tokenizer": "bpe", "shared_vocabulary": True, "attention": None, "ensemble": 2}
-    return Translator(hidden_size=4, embedding_size=4, epochs=1, **settings).fit(numbers_in_words(40))
-
-
-def chatbot():
-    dialogues = [["Hello.", f"Hi number {number}."] for number in range(20)]
-    return Chatbot(tokenizer="char", hidden_size=4, embedding_size=4, epochs=1).fit(dialogues)
-
-
-MODELS = {
-    "translator": translator,
-    "translator of pieces of words": translator_of_pieces,
-    "chatbot": chatbot,
-    "forecaster": forecaster,
-    "tagger": tagger,
-    "tagger of numbers": tagger_of_numbers,
-    "language model": language_model,
-    "classifier": classifier,
-    "classifier of numbers": numbers,
-}
-
-
 @pytest.fixture(scope="module", params=MODELS)
 def saved(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    MODELS[request.param]().save(folder)
+    MODELS[request.param].fit().save(folder)
     return folder, json.loads((folder / MANIFEST).read_text())
 
 

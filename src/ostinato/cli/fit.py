@@ -84,6 +84,7 @@ def _fit(
     *,
     data: Path | list[Path],
     out: Path,
+    warm_start: Path | None,
     resume: bool,
     force: bool,
     tensorboard: bool,
@@ -98,7 +99,10 @@ def _fit(
     from ostinato.training import DistributedContext
 
     with training_in(out, resume=resume, force=force):
+        start = None if warm_start is None else verb.load(warm_start)
         model = verb(**merged(options, set))
+        if start is not None:
+            model.adopt_settings(start)
         given, checked, tested = (
             _source(paths, name, verb.files)
             for paths, name in ((data, "DATA"), (validation, "--validation"), (test, "--test"))
@@ -111,7 +115,17 @@ def _fit(
         scored_on = f"{verb.scores_title} on {_named(tested)}"
         if share:
             training, scored, scored_on = hold_out(model, training, share)
-        train(model, training, out, checked, scored, scored_on, resume=resume, tensorboard=tensorboard)
+        train(
+            model,
+            training,
+            out,
+            checked,
+            scored,
+            scored_on,
+            warm_start=start,
+            resume=resume,
+            tensorboard=tensorboard,
+        )
         console = screen(quiet=not DistributedContext.from_environment().main)
         if not console.quiet:
             for step in model.next_steps(out, given):

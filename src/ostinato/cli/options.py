@@ -18,6 +18,7 @@ from ostinato.training import TrainingSettings
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
+FROM = "A saved model whose weights, vocabulary and settings training goes on from, but for those given here."
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 
 
@@ -34,6 +35,7 @@ def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
     return [
         _parameter("data", source, typer.Argument(metavar="DATA", help=verb.data_help), Parameter.empty),
         _parameter("out", Path, typer.Option(metavar="FOLDER", help="Folder to save the model in."), Parameter.empty),
+        _option("warm_start", Path | None, "FOLDER", None, FROM, "--from"),
         _flag("resume", "Go on with a training that was interrupted."),
         _flag("force", "Replace the model that FOLDER holds."),
         _flag("tensorboard", "Write FOLDER/tensorboard besides FOLDER/metrics.jsonl."),

@@ -55,6 +55,7 @@ def train(
     unseen: Any,
     scored_on: str,
     *,
+    warm_start: "Estimator[Any, Any, Any] | None" = None,
     resume: bool = False,
     tensorboard: bool = False,
 ) -> None:
@@ -67,6 +68,7 @@ def train(
         validation: Data that choose when to stop; None leaves that to the model.
         unseen: Data to score it on; None for no score.
         scored_on: What those are, in words.
+        warm_start: What training goes on from.
         resume: Whether to go on with a training that was interrupted.
         tensorboard: Whether to write for TensorBoard.
 
@@ -79,7 +81,7 @@ def train(
     began = perf_counter()
     logger = TrainingLogger(out, tensorboard=tensorboard)
     try:
-        model.fit(data, validation=validation, folder=out, resume=resume, logger=logger)
+        model.fit(data, validation=validation, warm_start=warm_start, folder=out, resume=resume, logger=logger)
     except Interrupted as interrupted:
         if process.main:
             typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)

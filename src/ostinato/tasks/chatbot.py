@@ -94,13 +94,13 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
         return records.split(share, self._given.seed)
 
     def prepare(
-        self, training: Dialogues, validation: Dialogues, *, folder: Path | None
+        self, training: Dialogues, validation: Dialogues, *, folder: Path | None, start: ChatbotModel | None
     ) -> Prepared[PairBatch, ChatbotModel]:
         settings = self._given
         most = settings.max_examples
         examples = self._examples(training, "training", most)
         others = self._examples(validation, "validation", most and max(round(most * settings.validation_share), 1))
-        tokenizer = DialogueTokenizer.learn(examples, settings)
+        tokenizer = DialogueTokenizer.learn(examples, settings) if start is None else start.tokenizer
         learned = self._encoded(examples, tokenizer, "training")
         held = self._encoded(others, tokenizer, "validation")
         network = ChatbotModel.build(settings, {"tokenizer": tokenizer})

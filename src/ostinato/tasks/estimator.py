@@ -12,13 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 from rich.console import RenderableType
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
 from ostinato.diagnostics import Doctor, Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
-from ostinato.storage import locked, written_whole
+from ostinato.modalities import WordSplitSettings
+from ostinato.storage import locked, misfits, written_whole
 from ostinato.tasks.model import Model
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -136,7 +137,7 @@ class Estimator(ABC, Generic[S, R, M]):
         """Parts records in two: the rest, and about `share` of them, of which the rest tells nothing."""
 
     @abstractmethod
-    def prepare(self, training: R, validation: R, *, folder: Path | None) -> Prepared[Any, M]:
+    def prepare(self, training: R, validation: R, *, folder: Path | None, start: M | None) -> Prepared[Any, M]:
         """A network, untrained, and all that it takes to train it.
 
         The generators of random numbers are seeded already.
@@ -145,6 +146,8 @@ class Estimator(ABC, Generic[S, R, M]):
             training: Of these everything is learned.
             validation: Others, which choose when to stop.
             folder: Where the model is trained, for what is too large to be held in memory; None for nowhere.
+            start: A model whose weights training goes on from: what they depend on (vocabulary, labels) is taken from
+                it and not learned anew; None for none.
 
         Raises:
             OstinatoError: For too few records, or settings that do not fit them.
@@ -243,6 +246,7 @@ class Estimator(ABC, Generic[S, R, M]):
         y: Any = None,
         *,
         validation: Any = None,
+        warm_start: Self | None = None,
         folder: str | Path | None = None,
         resume: bool = False,
         logger: TrainingLogger | None = None,
@@ -255,6 +259,8 @@ class Estimator(ABC, Generic[S, R, M]):
             data: To train on.
             y: Labels, tags or other targets of `data`, one for each, where they do not stand in it.
             validation: To choose when to stop; a part of `data` unless given.
+            warm_start: A fitted estimator, perhaps this one, whose weights training goes on from. Its vocabulary,
+                labels and whatever else the weights depend on stay; so do its settings, where this one was given none.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
             logger: Shows progress; None for silence.
@@ -263,10 +269,15 @@ class Estimator(ABC, Generic[S, R, M]):
             This estimator, with the best weights found.
 
         Raises:
-            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it.
+            OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it; for
+                settings that the weights of `warm_start` do not fit.
             TrainingDiverged: The loss or a gradient is not finite.
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
+        start = None
+        if warm_start is not None:
+            self.adopt_settings(warm_start)
+            start = warm_start.model
         place = None if folder is None else Path(folder)
         with alone_in(place), random_numbers_kept(), self._given.on_threads():
             whole = self.read(data if y is None else self.with_targets(data, y))
@@ -277,7 +288,9 @@ class Estimator(ABC, Generic[S, R, M]):
                 training, validating = whole, self.read_validation(validation, whole)
                 overlap = self.overlap(training, validating)
             seed_everything(self._given.seed)
-            prepared = self.prepare(training, validating, folder=place)
+            prepared = self.prepare(training, validating, folder=place, start=start)
+            if start is not None:
+                _begin_with(prepared.network, start)
             to_be_continued = self._train(prepared, place, resume, logger)
             self._model = prepared.model()
             self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
@@ -285,6 +298,27 @@ class Estimator(ABC, Generic[S, R, M]):
             if place is not None and not to_be_continued and DistributedContext.from_environment().main:
                 clear_checkpoints(checkpoints_of(place))
         return self
+
+    def adopt_settings(self, other: Self) -> None:
+        """Takes another's settings for those that this one was given none of, as `fit` does with `warm_start`.
+
+        Args:
+            other: A fitted estimator of the same verb.
+
+        Raises:
+            OstinatoError: It is of another verb, not fitted, or was trained with another tokenizer than was given here.
+        """
+        if type(other) is not type(self):
+            raise OstinatoError(f"warm_start: a {type(other).__name__}, where a {type(self).__name__} is trained")
+        theirs = dict(other.model.settings)
+        for name in sorted(WordSplitSettings.model_fields.keys() & self._params.keys()):
+            if self._params[name] != theirs[name]:
+                raise OstinatoError(
+                    f"{name} = {self._params[name]!r}: the model to go on from was trained with {theirs[name]!r}: "
+                    "leave it out"
+                )
+        merged = self._settings(theirs | self._params)
+        self._given = type(merged).model_construct(set(self._params), **dict(merged))
 
     def _train(
         self, prepared: Prepared[Any, M], folder: Path | None, resume: bool, logger: TrainingLogger | None
@@ -432,6 +466,21 @@ class Estimator(ABC, Generic[S, R, M]):
             return self.settings_class(**values)  # type: ignore[return-value]
         except ValidationError as error:
             raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
+
+
+def _begin_with(network: nn.Module, start: Model[Any]) -> None:
+    """Gives a network the weights of another.
+
+    Raises:
+        OstinatoError: They do not fit it.
+    """
+    weights = start.network.state_dict()
+    if wrong := misfits(weights, network.state_dict()):
+        raise OstinatoError(
+            f"the weights to go on from do not fit: {'; '.join(wrong[:3])}. Leave out the settings that change the "
+            "network"
+        )
+    network.load_state_dict(weights)
 
 
 def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ...] = LISTS) -> None:

@@ -1,6 +1,7 @@
 """Forecasting: from a table of series to quantiles of the future, scored against simple baselines."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -92,6 +93,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         y: Any = None,
         *,
         validation: SeriesSource | None = None,
+        warm_start: Self | None = None,
         holdout: float = 0.0,
         folder: str | Path | None = None,
         resume: bool = False,
@@ -104,6 +106,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             y: Nothing: the series are what is learned.
             validation: Rows that go on where `data` ends, which choose when to stop; by default the last
                 `validation_share` of each series of `data` does.
+            warm_start: A fitted forecaster whose weights training goes on from, on other series too; its settings hold
+                where this one was given none.
             holdout: Share of each series' end that training never sees, for `evaluate`. Not with `validation`.
             folder: Where checkpoints are written while training goes on; None for nowhere.
             resume: Go on from the newest checkpoint in `folder`.
@@ -117,8 +121,12 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             TrainingDiverged: The loss or a gradient is not finite.
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
+        if warm_start is not None:
+            self.adopt_settings(warm_start)
         training, _ = self.hold_out(self.read(data), holdout)
-        return super().fit(training, y, validation=validation, folder=folder, resume=resume, logger=logger)
+        return super().fit(
+            training, y, validation=validation, warm_start=warm_start, folder=folder, resume=resume, logger=logger
+        )
 
     def read(self, data: SeriesSource | PanelPart) -> PanelPart:
         """The checked series, as `fit` reads them.
@@ -169,7 +177,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         return tuple(step._replace(label="Forecast with") for step in super().next_steps(out, data))
 
     def prepare(
-        self, training: PanelPart, validation: PanelPart, *, folder: Path | None
+        self, training: PanelPart, validation: PanelPart, *, folder: Path | None, start: ForecasterModel | None
     ) -> Prepared[WindowBatch, ForecasterModel]:
         training.require(self._given.horizon)
         panel = validation.panel  # with the rows of validation data, where they were given
@@ -178,6 +186,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         window, season_length = _known(settings.window), _known(settings.season_length)
         ends = panel.offsets[:-1] + training.end
         standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season_length=season_length)
+        if start is not None:
+            standardiser = _as_before(standardiser, start)
         unit = standardiser.transform(panel, standardiser.scales)
         shortest = int(training.end.min()) - settings.horizon
         learned = training.windows(unit, settings, minimum_context=min(window, shortest))
@@ -392,6 +402,21 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             f"units, {model.num_weights:,} weights; {len(model.standardiser.ids)} series at frequency "
             f"{model.spec.frequency}; {settings.window} steps in, {settings.horizon} steps out."
         )
+
+
+def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardiser:
+    """New series' own scales, and covariates scaled as the weights to go on from know them.
+
+    Raises:
+        OstinatoError: The weights hold a vector for each series, and these are others.
+    """
+    before = start.standardiser
+    if start.settings.series_embedding and before.ids != standardiser.ids:
+        raise OstinatoError(
+            f"series_embedding learned a vector for each of {len(before.ids)} series, and these are others: go on with "
+            "the same series, or from a model without series_embedding"
+        )
+    return replace(standardiser, covariates=before.covariates)
 
 
 def _known(value: int | None) -> int:

@@ -102,10 +102,10 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         return records.split(share)
 
     def prepare(
-        self, training: Passage, validation: Passage, *, folder: Path | None
+        self, training: Passage, validation: Passage, *, folder: Path | None, start: LanguageParts | None
     ) -> Prepared[tuple[Tensor, ...], LanguageParts]:
         settings = self._given
-        text = Text.of(training.pieces(), settings, specials=())
+        text = Text.of(training.pieces(), settings, specials=()) if start is None else start.text
         tokenizer = text.tokenizer
         if settings.softmax == "adaptive" and len(tokenizer) < FEWEST:
             raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(tokenizer)}")

@@ -108,14 +108,23 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return list(data), list(y)
 
     def prepare(
-        self, training: LabelledSequences, validation: LabelledSequences, *, folder: Path | None
+        self,
+        training: LabelledSequences,
+        validation: LabelledSequences,
+        *,
+        folder: Path | None,
+        start: ClassifierModel | None,
     ) -> Prepared[Batch, ClassifierModel]:
         settings = self._resolved(training)
-        labels = ordered_labels(training)
+        labels = ordered_labels(training) if start is None else start.labels
         targets, others = numbered(training, labels), numbered(validation, labels)
-        modality = modality_named(training.modality).learn(training, settings)
+        if start is None:
+            modality = modality_named(training.modality).learn(training, settings)
+        else:
+            modality = start.modality
+            modality.check(training)
         notes = found_in(training, modality)
-        if pretrained := modality.pretrained(settings):
+        if pretrained := modality.pretrained(settings) if start is None else None:
             settings = settings.model_copy(update=pretrained.settings)
             notes.append(pretrained.note)
         network = ClassifierModel.build(settings, {"modality": modality, "labels": labels})

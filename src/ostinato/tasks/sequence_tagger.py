@@ -19,7 +19,7 @@ from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.batches import TagBatch, gathered, numbered
+from ostinato.tasks.tagging.batches import ABSENT, TagBatch, gathered, numbered
 from ostinato.tasks.tagging.entities import found_entities, found_tags, letters_of, scheme_of, together, violations
 from ostinato.tasks.tagging.model import TaggerModel
 from ostinato.tasks.tagging.running_text import TaggedText, colours_of, words_in
@@ -108,15 +108,24 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return list(zip(data, y, strict=True))
 
     def prepare(
-        self, training: TaggedSequences, validation: TaggedSequences, *, folder: Path | None
+        self,
+        training: TaggedSequences,
+        validation: TaggedSequences,
+        *,
+        folder: Path | None,
+        start: TaggerModel | None,
     ) -> Prepared[TagBatch, TaggerModel]:
         settings = self._resolved(training)
         validation.checked()  # a part at random may be of empty sentences alone
-        tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
         constrained, notes = _fit_for(settings, training)
-        modality = modality_named(training.modality).learn(training, settings)
+        if start is None:
+            tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
+            modality = modality_named(training.modality).learn(training, settings)
+        else:
+            tags, modality, constrained = start.tags, start.modality, start.constrained
+            modality.check(training)
         modality.check(validation)
-        if pretrained := modality.pretrained(settings):
+        if pretrained := modality.pretrained(settings) if start is None else None:
             settings = settings.model_copy(update=pretrained.settings)
             notes.append(pretrained.note)
         network = TaggerModel.build(settings, {"modality": modality, "tags": tags, "constrained": constrained})
@@ -124,6 +133,11 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
             network.front_end.load_state_dict(pretrained.weights, strict=False)
         steps, judged = ([modality.steps(item) for item in part.items] for part in (training, validation))
         numbers = numbered(training, tags)
+        if any((own == ABSENT).any() for own in numbers):
+            new = sorted({tag for own in training.require_tags() for tag in own} - set(tags))
+            raise OstinatoError(
+                f"{training.origin}: tags that the model to go on from does not know: {', '.join(new[:5])}"
+            )
         baselines = Baselines.fit(training, steps, numbers, tags)
         model = TaggerModel(settings, network, tags, constrained, modality, baselines)
 

@@ -97,10 +97,15 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         return (told,) if count else ()
 
     def prepare(
-        self, training: ParallelTexts, validation: ParallelTexts, *, folder: Path | None
+        self,
+        training: ParallelTexts,
+        validation: ParallelTexts,
+        *,
+        folder: Path | None,
+        start: TranslatorModel | None,
     ) -> Prepared[PairBatch, TranslatorModel]:
         settings = self._given
-        vocabularies = Vocabularies.learn(training, settings)
+        vocabularies = Vocabularies.learn(training, settings) if start is None else start.vocabularies
         network = TranslatorModel.build(settings, {"vocabularies": vocabularies})
         (kept, long), (checked, long_too) = (
             _short(vocabularies.pairs(pairs), pairs, settings.max_length) for pairs in (training, validation)
