@@ -1,4 +1,4 @@
-"""Scores, calibration and bags of words against their definitions."""
+"""Scores, calibration and the linear model of texts against their definitions."""
 
 import math
 
@@ -7,8 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
 
-from ostinato.tasks.classification.bag_of_words import Cut, Grams, naive_bayes, weighted_bayes
+from ostinato.tasks.classification import linear_text
 from ostinato.tasks.classification.calibration import (
     Mix,
     calibration_error,
@@ -18,7 +21,8 @@ from ostinato.tasks.classification.calibration import (
     probabilities,
     softened,
 )
-from ostinato.tasks.classification.scores import ClassReport, confusion, f1_of, roc_auc, scores_of
+from ostinato.tasks.classification.linear_text import Cut, Grams, LinearText
+from ostinato.tasks.classification.scores import ClassReport, confusion, scores_of
 from ostinato.tasks.classification.train import classifier_loss
 
 CUT = Cut("punctuation", True)
@@ -51,21 +55,24 @@ def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(rows):
     score = np.array([float(value) for value, _ in rows])
     positive = np.array([flag for _, flag in rows])
     pairs = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
-    area = roc_auc(score, positive)
+    area = scores_of(np.stack([-score, score], axis=1), positive.astype(np.int64))["auc"]
     assert (math.isnan(area) and not pairs) or area == pytest.approx(np.mean(pairs))
 
 
-def test_f1_is_undefined_for_a_label_neither_there_nor_told():
-    matrix = confusion(np.array([0, 1, 1]), np.array([0, 1, 0]), 3)
-    assert matrix.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
-    np.testing.assert_allclose(f1_of(matrix), [2 / 3, 2 / 3, np.nan])
+def test_f1_is_the_mean_over_the_labels_that_are_there_or_told():
+    told = np.eye(3)[[0, 1, 0]]
+    assert scores_of(told, np.array([0, 1, 1]))["f1"] == pytest.approx(2 / 3)  # 2/3 and 2/3; the third is neither
+    assert confusion(np.array([0, 1, 1]), np.array([0, 1, 0]), 3).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
 
 
-def test_three_labels_have_the_mean_area_of_each_against_the_rest():
-    scores, targets = drawn()
-    shares = probabilities(scores)
-    each = [roc_auc(shares[:, label], targets == label) for label in range(3)]
-    assert scores_of(shares, targets)["auc"] == pytest.approx(np.mean(each))
+def test_three_labels_have_the_mean_area_of_each_that_is_there_against_the_rest():
+    scores, targets = drawn(classes=4)
+    targets[targets == 3] = 0
+    each = []
+    for label in range(3):
+        mine, others = scores[targets == label, label], scores[targets != label, label]
+        each.append((mine[:, None] > others).mean())
+    assert scores_of(scores, targets)["auc"] == pytest.approx(np.mean(each))
 
 
 def test_a_report_gives_precision_and_recall_and_shows_no_matrix_too_wide():
@@ -156,49 +163,75 @@ def test_log_odds_are_those_of_the_probabilities():
     np.testing.assert_allclose(log_odds(scores, 1), np.log(shares[:, 1] / (shares[:, 0] + shares[:, 2])), rtol=1e-9)
 
 
-# Bags of words.
+# The linear model.
 
 
-def test_grams_are_words_and_pairs():
-    grams = Grams.learn(TEXTS[:2], 2, CUT)
-    assert set(grams.numbers) == {
-        "good",
-        "film",
-        "a",
-        "book",
-        ",",
-        "good film",
-        "a good",
-        "good ,",
-        ", good",
-        "good book",
-    }
-    flat, starts = grams.rows(["good good", "zebra", "film"], once=True)
-    assert starts.tolist() == [0, 1, 1]
-    assert flat.tolist() == [grams.numbers["good"], grams.numbers["film"]]
+def test_words_and_pairs_and_runs_of_characters_are_read():
+    words, _ = Grams.learn(TEXTS[:2], "words", CUT)
+    assert set(words.listed) == {
+        "good", "film", "a", "book", ",", "good film", "a good", "good ,", ", good", "good book",
+    }  # fmt: skip
+    runs, _ = Grams.learn(["Abc d"], "characters", CUT)
+    assert set(runs.listed) == {" a", "ab", "bc", "c ", " ab", "abc", "bc ", " abc", "abc ", " abc ", " d", "d ", " d "}
+    cased, _ = Grams.learn(["Abc d"], "characters", Cut("whitespace", False))
+    assert " Ab" in cased.listed
+
+
+def test_a_row_is_tf_idf_by_hand():
+    grams, rows = Grams.learn(["b b a", "a"], "words", CUT)
+    assert grams.listed == ("a", "b", "b a", "b b")
+    rare = math.log(3 / 2) + 1  # of two texts one has it
+    counted = np.array([1, (1 + math.log(2)) * rare, rare, rare])
+    np.testing.assert_allclose(rows.toarray(), [counted / np.linalg.norm(counted), [1, 0, 0, 0]])
     again = Grams.restored(*grams.saved())
-    assert again.numbers == grams.numbers
+    np.testing.assert_array_equal(again.rows(["b b a", "a zebra"]).toarray(), rows.toarray())
+    assert again.rows(["zebra"]).nnz == 0
 
 
-def test_naive_bayes_by_hand():
-    model = naive_bayes(TEXTS, TARGETS, 2, CUT)
-    size = 7  # good film a , book bad not
-    positive = math.log(3 / 6) + math.log((3 + 1) / (7 + size)) + math.log((1 + 1) / (7 + size))
-    negative = math.log(3 / 6) + math.log((1 + 1) / (4 + size)) + math.log((1 + 1) / (4 + size))
-    np.testing.assert_allclose(model.logits(["good film, zebra"[:9]]), [[negative, positive]])
+def test_grams_whose_weights_are_missing_are_refused():
+    tensors, content = Grams.learn(TEXTS, "words", CUT)[0].saved()
+    with pytest.raises(ValueError, match="grams have weights of shape"):
+        Grams.restored(tensors | {"rarity": tensors["rarity"][1:]}, content)
+    with pytest.raises(ValueError, match="no way to cut"):
+        Grams.restored(tensors, content | {"kind": "syllables"})
 
 
-def test_the_weighted_model_tells_pairs_that_words_cannot():
+def test_very_many_grams_are_not_kept(monkeypatch):
+    monkeypatch.setattr(linear_text, "MOST", 3)
+    model = LinearText.fit(TEXTS, TARGETS, CUT, characters=True, cost=1.0)
+    assert (len(model.words.listed), len(model.characters.listed), len(model)) == (3, 3, 6)
+    assert "good" in model.words.listed
+
+
+@pytest.mark.parametrize("classes", [2, 3, 40])
+@pytest.mark.parametrize("characters", [False, True])
+def test_the_linear_model_tells_as_scikit_learn_does(classes, characters):
+    texts = [f"thing{label} {rest}" for label in range(classes) for rest in ("now", "here please", "again")]
+    targets = np.repeat(np.arange(classes), 3)
+    model = LinearText.fit(texts, targets, CUT, characters=characters, cost=1.0)
+    theirs = [TfidfVectorizer(analyzer=CUT.grams, sublinear_tf=True)]
+    if characters:
+        theirs.append(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True))
+    pipeline = make_pipeline(make_union(*theirs), LinearSVC(C=1.0, random_state=0)).fit(texts, targets)
+    new = [f"thing{label} today" for label in range(classes)]
+    expected = pipeline.decision_function(new)
+    logits = model.logits(new)
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0] if classes == 2 else logits, expected, atol=1e-6)
+    np.testing.assert_array_equal(logits.argmax(1), np.arange(classes))
+
+
+def test_the_linear_model_tells_pairs_that_words_cannot():
     texts = [f"{first} {second} {third}" for first in "ab" for second in "ab" for third in "xyz"]
     targets = np.array([int(text[0] != text[2]) for text in texts])
-    model = weighted_bayes(texts, targets, 2, CUT, np.ones(2))
+    model = LinearText.fit(texts, targets, CUT, characters=False, cost=1.0)
     np.testing.assert_array_equal(model.logits(texts).argmax(1), targets)
-    assert (naive_bayes(texts, targets, 2, CUT).logits(texts).argmax(1) == targets).mean() <= 0.5
 
 
-def test_class_weights_move_the_weighted_model():
-    first, second = (weighted_bayes(TEXTS, TARGETS, 2, CUT, np.array([1.0, weight])) for weight in (0.1, 10.0))
-    shares = [probabilities(model.logits(["film"]))[0, 1] for model in (first, second)]
+def test_class_weights_move_the_linear_model():
+    models = [
+        LinearText.fit(TEXTS, TARGETS, CUT, characters=True, cost=1.0, weights=[1.0, weight]) for weight in (0.1, 10.0)
+    ]
+    shares = [probabilities(model.logits(["film"]))[0, 1] for model in models]
     assert shares[0] < 0.5 < shares[1]
 
 

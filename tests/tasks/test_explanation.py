@@ -53,7 +53,7 @@ def test_one_word_may_be_the_whole_text(classifier):
 
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_a_text_without_a_word_is_refused(classifier, text):
-    with pytest.raises(OstinatoError, match="empty"):
+    with pytest.raises(OstinatoError, match="holds no word to explain"):
         classifier.explain(text)
 
 

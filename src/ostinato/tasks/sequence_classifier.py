@@ -17,12 +17,12 @@ from ostinato.data.labelled import LabelledSequences
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Text, foreign_settings, modality_named
-from ostinato.tasks.classification.bag_of_words import weighted_bayes
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabilities
 from ostinato.tasks.classification.explanation import Explanation, explained
 from ostinato.tasks.classification.labels import found_in, numbered, ordered_labels, weights_of
+from ostinato.tasks.classification.linear_text import COST, LinearText
 from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.scores import ClassReport, scores_of
 from ostinato.tasks.classification.settings import ClassifierSettings
@@ -39,7 +39,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
     Reads tables with a column of texts and one of labels, lines of label and text, folders with a folder for each
     label, long tables of numbers, and lists (see `ostinato.data.LabelledSpec`). Beside the network stands a linear
-    model of words and pairs of words; the scores of both are added, and calibrated on the validation part.
+    model of words, pairs of words and runs of characters; the scores of both are added, and calibrated on the
+    validation part.
 
     Args:
         settings: See `ClassifierSettings`.
@@ -133,7 +134,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         weights = weights_of(settings, labels, targets)
         linear = said = None
         if settings.linear and not training.features:
-            linear = weighted_bayes(training.texts, targets, len(labels), settings.cut, weights)
+            linear = LinearText.fit(
+                training.texts, targets, settings.cut, characters=settings.characters, cost=COST, weights=weights
+            )
             said = linear.logits(validation.texts)
         device = settings.on_device
         importance = torch.tensor(weights, dtype=torch.float32, device=device)
@@ -165,7 +168,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     def _resolved(self, training: LabelledSequences) -> ClassifierSettings:
         """The settings, with the columns that were found."""
         kind, given = modality_named(training.modality), self._given.model_fields_set
-        useless = foreign_settings(kind, given) + (["linear"] if "linear" in given and kind is not Text else [])
+        of_texts = [name for name in ("linear", "characters") if name in given and kind is not Text]
+        useless = foreign_settings(kind, given) + of_texts
         if useless:
             raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
         found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
@@ -319,8 +323,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         settings = model.settings
         several = f"{settings.ensemble} x " if settings.ensemble > 1 else ""
         both = " in both directions" if settings.bidirectional else ""
-        grams = 0 if model.linear is None else len(model.linear.grams.numbers)
-        linear = f" and a linear part of {grams:,} words and pairs" if grams else ""
+        grams = 0 if model.linear is None else len(model.linear)
+        read = "words, pairs and runs of characters" if settings.characters else "words and pairs"
+        linear = f" and a linear part of {grams:,} {read}" if grams else ""
         return (
             f"SequenceClassifier: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} "
             f"units{both}, {model.num_weights:,} weights{linear}; "

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.labelled import LabelledSequences, Numbers
-from ostinato.tasks.classification.bag_of_words import BagOfWords, Cut, naive_bayes
-from ostinato.tasks.classification.calibration import Array, probabilities
+from ostinato.tasks.classification.calibration import Array
+from ostinato.tasks.classification.linear_text import Cut, LinearText
 from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
 
 
@@ -18,13 +18,13 @@ class Baselines:
 
     Attributes:
         shares: Of each class in it: what "majority" goes by.
-        bayes: For texts: naive Bayes over words.
+        machine: For texts: a linear support vector machine over TF-IDF of words and pairs of words.
         ridge: For sequences of numbers: a ridge regression of the classes on each feature's mean and standard
             deviation over time.
     """
 
     shares: Array
-    bayes: BagOfWords | None = None
+    machine: LinearText | None = None
     ridge: Ridge | None = None
 
     @classmethod
@@ -32,7 +32,7 @@ class Baselines:
         """The baselines of a training part."""
         shares = np.bincount(targets, minlength=classes) / len(targets)
         if not data.features:
-            return cls(shares, bayes=naive_bayes(data.texts, targets, classes, cut))
+            return cls(shares, machine=LinearText.fit(data.texts, targets, cut, characters=False, cost=1.0))
         features = _means_and_spreads(data.arrays)
         regression = Regression(moments(features, np.eye(classes)[targets]), features.shape[1])
         return cls(shares, ridge=regression.best(np.zeros_like(regression.fitted_on)))
@@ -40,8 +40,8 @@ class Baselines:
     def scores(self, data: LabelledSequences) -> dict[str, Array]:
         """What each says, ``(rows, classes)``, the higher the likelier, by name."""
         said = {"majority": np.repeat(self.shares[None], len(data), axis=0)}
-        if self.bayes is not None:
-            said["naive Bayes"] = probabilities(self.bayes.logits(data.texts))
+        if self.machine is not None:
+            said["TF-IDF + linear SVM"] = self.machine.logits(data.texts)
         if self.ridge is not None:
             features = _means_and_spreads(data.arrays)
             said["ridge on mean, spread"] = features @ self.ridge.weight + self.ridge.bias

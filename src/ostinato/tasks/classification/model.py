@@ -10,11 +10,11 @@ import torch
 from ostinato.data.labelled import Item, LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.modalities import Modality
-from ostinato.tasks.classification.bag_of_words import BagOfWords
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.calibration import Array, Mix
 from ostinato.tasks.classification.labels import numbered
+from ostinato.tasks.classification.linear_text import LinearText
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.tasks.model import Model
@@ -42,14 +42,14 @@ class ClassifierModel(Model[ClassifierSettings]):
     network: ClassifierNetwork
     labels: tuple[str, ...]
     modality: Modality
-    linear: BagOfWords | None
+    linear: LinearText | None
     mix: Mix
     baselines: Baselines
 
     def __post_init__(self) -> None:
         """Makes sure that all parts tell the same labels apart."""
         told = {len(self.labels), len(self.baselines.shares)}
-        told |= set() if self.linear is None else {len(self.linear.bias)}
+        told |= {len(each.bias) for each in (self.linear, self.baselines.machine) if each is not None}
         if len(told) > 1:
             raise ValueError(f"parts tell {' and '.join(map(str, sorted(told)))} labels apart")
 

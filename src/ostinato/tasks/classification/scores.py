@@ -25,35 +25,24 @@ def confusion(targets: Numbers, told: Numbers, classes: int) -> Numbers:
     return np.bincount(targets * classes + told, minlength=classes**2).reshape(classes, classes)
 
 
-def f1_of(matrix: Numbers) -> Array:
-    """F1 of each label, the harmonic mean of its precision and recall; NaN for one neither there nor told."""
-    right, seen = np.diagonal(matrix), matrix.sum(0) + matrix.sum(1)
-    return np.where(seen > 0, 2 * right / np.maximum(seen, 1), np.nan)
-
-
-def roc_auc(score: Array, positive: npt.NDArray[np.bool_]) -> float:
-    """The chance that a positive row has a higher score than another, ties half; NaN where one kind is missing."""
-    ranks = pd.Series(score).rank().to_numpy()
-    many, rest = int(positive.sum()), int((~positive).sum())
-    if not many or not rest:
-        return math.nan
-    return float((ranks[positive].sum() - many * (many + 1) / 2) / (many * rest))
-
-
-def scores_of(shares: Array, targets: Numbers) -> dict[str, float]:
-    """Accuracy, macro F1 and ROC AUC of probabilities ``(rows, classes)``.
+def scores_of(scores: Array, targets: Numbers) -> dict[str, float]:
+    """Accuracy, macro F1 and ROC AUC of scores ``(rows, classes)``, the higher the likelier.
 
     F1 is the mean over the labels that are there or were told; the area under the curve is that of the second of two
-    labels, or of more the mean of each against the rest.
+    labels, or of more the mean of each that is there against the rest; NaN where all rows are of one label.
     """
-    classes = shares.shape[1]
-    told = shares.argmax(axis=1)
-    areas = [roc_auc(shares[:, number], targets == number) for number in (range(classes) if classes > 2 else (1,))]
-    known = [area for area in areas if not math.isnan(area)]
+    from sklearn.metrics import f1_score, roc_auc_score  # not before: it takes a second to import
+
+    classes, told = scores.shape[1], scores.argmax(axis=1)
+    there = np.bincount(targets, minlength=classes)
+    judged = [number for number in range(classes) if 0 < there[number] < len(targets)]
+    if classes == 2:
+        judged = judged[1:]
+    areas = [roc_auc_score(targets == number, scores[:, number]) for number in judged]
     return {
         "accuracy": float((told == targets).mean()),
-        "f1": float(np.nanmean(f1_of(confusion(targets, told, classes)))),
-        "auc": float(np.mean(known)) if known else math.nan,
+        "f1": float(f1_score(targets, told, average="macro")),
+        "auc": float(np.mean(areas)) if areas else math.nan,
     }
 
 
@@ -96,7 +85,7 @@ class ClassReport:
             {
                 "precision": np.where(told > 0, right / np.maximum(told, 1), np.nan),
                 "recall": np.where(there > 0, right / np.maximum(there, 1), np.nan),
-                "f1": f1_of(self.confusion),
+                "f1": np.where(told + there > 0, 2 * right / np.maximum(told + there, 1), np.nan),
                 "count": there,
             },
             index=pd.Index(self.labels, name="label"),

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.modalities import EmbeddingSettings, WordSplitSettings
 from ostinato.options import DATA, Option
-from ostinato.tasks.classification.bag_of_words import Cut
+from ostinato.tasks.classification.linear_text import Cut
 from ostinato.tasks.settings import (
     BidirectionalSettings,
     ColumnNames,
@@ -69,6 +69,9 @@ class ClassifierSettings(
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout of the input, between layers and before the output.")
     linear: bool = Field(
         True, description="Whether a linear model of words and pairs of words stands beside the network (texts only)."
+    )
+    characters: bool = Field(
+        True, description="Whether that linear model reads runs of 2 to 5 characters within words, too."
     )
     class_weights: Literal["none", "balanced"] | dict[str, float] = Field(
         "none",

@@ -49,26 +49,27 @@ class Retrieval:
                 raise ValueError(f"there are {count} replies or words, and others are named")
 
     @cached_property
-    def _rarity(self) -> Tensor:
-        """What a count of each word weighs, float64 ``(words,)``."""
-        _, numbers = np.unique(np.stack([self.owners, self.numbers]), axis=1)
-        held = np.bincount(numbers, minlength=len(self.known))
-        return torch.from_numpy(np.log((1 + len(self.replies)) / (1 + held)) + 1)
+    def _weights(self) -> Any:
+        """Weighs counts of words, the rows of a sparse matrix, by their rarity; each row has length 1 then."""
+        from sklearn.feature_extraction.text import TfidfTransformer  # not before: it takes a second to import
+
+        return TfidfTransformer().fit(self._counts(self.owners, self.numbers, len(self.replies)))
 
     @cached_property
-    def _counts(self) -> Tensor:
-        """Weighed counts of the words of each context, sparse float64 ``(contexts, words)``."""
-        return torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([self.owners, self.numbers])),
-            self._rarity[torch.from_numpy(self.numbers)],
-            (len(self.replies), max(len(self.known), 1)),
-            check_invariants=True,
-        ).coalesce()
+    def _contexts(self) -> Any:
+        """The remembered contexts, weighed, ``(contexts, words)``."""
+        return self._weights.transform(self._counts(self.owners, self.numbers, len(self.replies)))
 
-    @cached_property
-    def _norms(self) -> Tensor:
-        """Their lengths, float64 ``(contexts,)``."""
-        return torch.sparse.sum(self._counts * self._counts, dim=1).to_dense().sqrt().clamp(min=1e-9)
+    def _weighed(self, texts: Sequence[str]) -> Any:
+        """Texts, weighed, ``(texts, words)``."""
+        numbers = [self.known.numbers(text) for text in texts]
+        owners = np.repeat(np.arange(len(texts)), [len(own) for own in numbers])
+        return self._weights.transform(self._counts(owners, np.concatenate(numbers), len(texts)))
+
+    def _counts(self, owners: npt.NDArray[Any], numbers: npt.NDArray[Any], texts: int) -> Any:
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((np.ones(len(owners)), (owners, numbers)), (texts, len(self.known)))
 
     @classmethod
     def learn(cls, known: KnownWords, examples: Sequence[Example], seed: int) -> Self:
@@ -84,22 +85,15 @@ class Retrieval:
         """Its replies to some contexts."""
         found = []
         for start in range(0, len(contexts), QUERIES):
-            texts = (" ".join(context) for context in contexts[start : start + QUERIES])
-            queries = torch.stack([self._weights(text) for text in texts], dim=1)
-            likeness = torch.sparse.mm(self._counts, queries) / self._norms[:, None]
-            found += [self.replies[place] for place in likeness.argmax(dim=0).tolist()]
+            queries = self._weighed([" ".join(context) for context in contexts[start : start + QUERIES]])
+            likeness = (queries @ self._contexts.T).toarray()
+            found += [self.replies[place] for place in likeness.argmax(axis=1).tolist()]
         return found
 
     def likeness(self, text: str, others: Sequence[str]) -> Tensor:
         """The cosine of a text with each of some others, float64 ``(others,)``."""
-        rows = torch.stack([self._weights(other) for other in others])
-        return torch.cosine_similarity(rows, self._weights(text)[None])
-
-    def _weights(self, text: str) -> Tensor:
-        """Weighed counts of a text's words, float64 ``(words,)``."""
-        numbers = torch.from_numpy(self.known.numbers(text).astype(np.int64))
-        counts = torch.zeros(max(len(self.known), 1), dtype=torch.float64)
-        return counts.index_add(0, numbers, self._rarity[numbers])
+        own, *rest = self._weighed([text, *others]).toarray()
+        return torch.from_numpy(np.array(rest) @ own)
 
 
 @dataclass(frozen=True, eq=False)
