@@ -284,7 +284,7 @@ class TestMethods:
     def test_split_by_time_may_leave_a_series_empty(self):
         panel = Panel.from_table(long())
         assert (
-            panel.split(at="2020-01-05T01:00+01:00")[0].lengths.tolist()
+            panel.split(at="2020-01-05T00:00+01:00")[0].lengths.tolist()
             == panel.split(at="2020-01-05")[0].lengths.tolist()
         )
         before, rest = Panel.from_table(long()).split(at="2020-01-05")
@@ -378,3 +378,68 @@ class TestAhead:
             panel.ahead(1, later.drop(columns="price"))
         with pytest.raises(OstinatoError, match="another kind"):
             panel.ahead(1, later.iloc[:2].assign(ds=[7, 5]))
+
+
+class TestZones:
+    def panel(self, times, **spec):
+        return Panel.from_table(pd.DataFrame({"ds": times, "y": np.arange(float(len(times)))}), PanelSpec(**spec))
+
+    @pytest.mark.parametrize(
+        ("zone", "frequency", "start"),
+        [
+            ("America/New_York", "D", "2024-03-01"),
+            ("Europe/Berlin", "D", "2024-10-01"),
+            ("Asia/Tokyo", "B", "2024-01-01"),
+            ("America/New_York", "B", "2024-03-01 16:00"),
+            ("Europe/Berlin", "MS", "2024-01-01"),
+            ("Europe/Berlin", "W-SUN", "2024-02-01"),
+            ("Europe/Berlin", "h", "2024-10-26"),
+            ("America/New_York", "30min", "2024-03-09"),
+        ],
+    )
+    def test_the_grid_is_the_one_of_the_clock_on_the_wall_and_keeps_its_zone(self, zone, frequency, start):
+        times = pd.date_range(start, periods=80, freq=frequency, tz=zone)
+        panel = self.panel(times[:60])
+        assert panel.frequency.alias == frequency
+        assert panel.observed.all()
+        later = panel.ahead(20)
+        assert list(later.clock.written(later.times)) == list(times[60:])
+        assert list(panel.to_frame()["ds"]) == list(times[:60])
+        again = Panel.from_table(panel.to_frame(), panel.spec)
+        np.testing.assert_array_equal(again.times, panel.times)
+        assert str(again.ahead(1).times[0]) == str(later.times[0])
+
+    @pytest.mark.parametrize("frequency", ["D", "h"])
+    def test_text_with_the_offsets_of_a_zone_is_read_as_its_times_are(self, frequency):
+        times = pd.date_range("2024-03-01", periods=900 if frequency == "h" else 60, freq=frequency, tz="Europe/Berlin")
+        texts = times.map(str)
+        assert self.panel(texts).frequency.alias == frequency
+        named = self.panel(texts, zone="Europe/Berlin")
+        np.testing.assert_array_equal(named.times, self.panel(times).times)
+        bare = times.tz_localize(None)
+        np.testing.assert_array_equal(self.panel(bare, zone="Europe/Berlin").times, named.times)
+
+    def test_hours_of_several_offsets_are_those_of_utc_and_written_so(self):
+        panel = self.panel(pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin").map(str))
+        assert panel.spec.zone == "UTC"
+        assert str(panel.to_frame()["ds"][0]) == "2024-03-29 23:00:00+00:00"
+
+    def test_a_time_to_split_at_is_one_of_the_zone(self):
+        panel = self.panel(pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin"))
+        for at in ("2024-03-31 03:00", "2024-03-31T01:00Z", pd.Timestamp("2024-03-31 03:00", tz="Europe/Berlin")):
+            assert panel.split(at=at)[0].lengths.tolist() == [26]
+        with pytest.raises(OstinatoError, match="is not a date or time"):
+            panel.split(at="2024-03-31 02:30")  # an hour that was left out
+
+    def test_covariates_to_come_are_found_by_their_local_time(self):
+        times = pd.date_range("2024-03-20", periods=20, tz="Europe/Berlin")
+        frame = pd.DataFrame({"ds": times, "y": [1.0] * 15 + [np.nan] * 5, "plan": np.arange(20.0)})
+        panel = Panel.from_table(frame, PanelSpec(target="y", future=("plan",)))
+        naive = frame.assign(ds=times.tz_localize(None))
+        utc = frame.assign(ds=times.tz_convert("UTC").map(str))
+        for table in (frame, naive, utc):
+            assert panel.ahead(3, table).future.ravel().tolist() == [15, 16, 17]
+
+    def test_a_time_given_twice_on_the_clock_is_refused(self):
+        days = pd.date_range("2024-10-20 02:30", periods=8).map(lambda day: f"{day}+02:00")
+        refused(pd.DataFrame({"ds": [*days, "2024-10-27 02:30:00+01:00"], "y": 1.0}), None, "row 8", "given before")

@@ -59,14 +59,45 @@ def test_whole_numbers_such_as_years_stay_whole_numbers(values):
     np.testing.assert_array_equal(read, [1700, 1701])
 
 
-def test_times_with_offsets_are_read_as_utc_and_a_note_says_so():
-    for values in (
-        ["2020-01-01T00:00:00+02:00", "2020-01-01T02:00:00+03:00"],
-        pd.to_datetime(["2019-12-31 22:00", "2019-12-31 23:00"]).tz_localize("UTC").tz_convert("Europe/Helsinki"),
-    ):
-        read = times(values)
-        np.testing.assert_array_equal(read.values, np.array(["2019-12-31T22", "2019-12-31T23"], "datetime64[ns]"))
-        assert "read as UTC" in read.notes[0]
+BERLIN = pd.to_datetime(["2019-12-31 22:00", "2019-12-31 23:00"]).tz_localize("UTC").tz_convert("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("values", "zone"),
+    [
+        (["2019-12-31T23:00:00+01:00", "2020-01-01T00:00:00+0100"], "UTC+01:00"),
+        (["2019-12-31T23:00 -03", "2020-01-01T00:00 -03"], "UTC-03:00"),
+        (["2019-12-31T23:00Z", "2020-01-01T00:00:00.000Z"], "UTC"),
+        (["2019-12-31 23:00:00 UTC", "2020-01-01 00:00:00 UTC"], "UTC"),
+        (BERLIN, "Europe/Berlin"),
+    ],
+)
+def test_times_with_a_zone_are_those_of_its_clock_and_keep_it(values, zone):
+    read = times(values)
+    np.testing.assert_array_equal(read.values, np.array(["2019-12-31T23", "2020-01-01T00"], "datetime64[ns]"))
+    assert read.zone == zone
+    assert zone in read.notes[0]
+    instants = pd.DatetimeIndex(read.values).tz_localize(zone).tz_convert("UTC").tz_localize(None)
+    np.testing.assert_array_equal(read.instants, instants)
+
+
+def test_times_of_several_offsets_are_those_of_their_clocks_unless_a_zone_is_named():
+    values = ["2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00"]
+    read = times(values)
+    np.testing.assert_array_equal(read.values, np.array(["2024-03-08", "2024-03-11"], "datetime64[ns]"))
+    np.testing.assert_array_equal(read.instants, np.array(["2024-03-08T05", "2024-03-11T04"], "datetime64[ns]"))
+    assert read.zone is None
+    assert "2 UTC offsets" in read.notes[0]
+    assert read_times(read_table(pd.DataFrame({"t": values})), "t", zone="America/New_York").zone == "America/New_York"
+
+
+def test_times_without_a_zone_are_of_the_one_that_is_named():
+    table = read_table(pd.DataFrame({"t": ["2024-03-31 00:00", "2024-03-31 02:30", "2024-10-27 02:30"]}))
+    read = read_times(table, "t", zone="Europe/Berlin")
+    utc = np.array(["2024-03-30T23:00", "2024-03-31T01:00", "2024-10-27T00:30"], "datetime64[ns]")
+    np.testing.assert_array_equal(read.instants, utc)
+    with pytest.raises(OstinatoError, match=re.escape("'Nowhere/City' is the name of no time zone")):
+        read_times(table, "t", zone="Nowhere/City")
 
 
 @pytest.mark.parametrize(

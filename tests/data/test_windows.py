@@ -145,10 +145,10 @@ def test_negative_positions_count_back_from_the_end_of_each_series():
 
 
 def test_windows_without_anything_observed_in_context_or_horizon_are_left_out():
-    y = [1.0, np.nan, np.nan, np.nan, 5.0, 6.0, np.nan, np.nan]
-    panel = Panel.from_table(pd.DataFrame({"step": range(8), "y": y}), PanelSpec(target="y"))
-    assert Windows(panel, 2, 2).origin.tolist() == [4]
-    assert Windows(panel, 3, 2).origin.tolist() == [2, 4]
+    y = [1.0, np.nan, np.nan, np.nan, 5.0, 6.0, np.nan, np.nan, 9.0]
+    panel = Panel.from_table(pd.DataFrame({"step": range(9), "y": y}), PanelSpec(target="y"))
+    assert Windows(panel, 2, 2).origin.tolist() == [4, 6]
+    assert Windows(panel, 3, 2).origin.tolist() == [2, 4, 6]
 
 
 def test_series_too_short_have_no_windows_and_a_panel_may_have_none():

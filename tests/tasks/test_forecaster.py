@@ -236,6 +236,19 @@ def test_a_category_that_training_did_not_know_is_named(shops):
         shops.predict(long().replace({"region": {"south": "east"}}))
 
 
+@pytest.mark.parametrize("frequency", ["D", "h"])
+def test_a_zone_is_kept_and_written(frequency, tmp_path):
+    times = pd.date_range("2024-03-29", periods=90, freq=frequency, tz="Europe/Berlin")
+    frame = wide(90).assign(ds=times)
+    forecaster = Forecaster(**TINY | {"epochs": 1}).fit(frame[:80])
+    forecaster.save(tmp_path / "model")
+    forecaster = Forecaster.load(tmp_path / "model")
+    assert list(forecaster.predict(frame[:80])["ds"]) == list(times[80:85])
+    stream = forecaster.stream(frame[:79])
+    assert list(stream.update(100.0, time=times[79]).times) == list(times[80:85])
+    np.testing.assert_allclose(stream.update(100.0).point, stream.update(100.0, time=str(times[81])).point, rtol=0.2)
+
+
 # Scores.
 
 

@@ -92,7 +92,7 @@ def _in_time(table: Table, codes: npt.NDArray[np.int64], id_: str | None, time: 
     """The rows, sequence by sequence, each in time."""
     if time is None:
         return np.argsort(codes, kind="stable")
-    moments = read_times(table, time).values
+    moments = read_times(table, time).order
     order = np.lexsort((moments, codes))
     twice = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(moments[order]).astype(np.int64) == 0))
     if twice.size:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from ostinato.data.frequency import Frequency
 from ostinato.data.grid import place_on_grid
-from ostinato.data.records import read_future, read_records
+from ostinato.data.records import Records, check_order, on_clock, read_future, read_records
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Source, read_table
 from ostinato.data.times import Moments, spell
+from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
 
 
@@ -23,7 +24,7 @@ class Panel:
     Attributes:
         ids: (series,) the name of each series.
         offsets: (series + 1,) int64, where each series starts, and the end.
-        times: (rows,) datetime64[ns], or int64 for integer time.
+        times: (rows,) datetime64[ns] without a zone (see `clock`), or int64 for integer time.
         target: (rows,) float64, finite; imputed where not observed.
         observed: (rows,) False where the target was missing.
         past: (rows, P) covariates known up to now only; finite, imputed where not observed.
@@ -70,12 +71,12 @@ class Panel:
         spec = spec or PanelSpec()
         table = read_table(source)
         records = read_records(table, spec)
-        if spec.frequency:
-            frequency = Frequency.parse(spec.frequency)
-        elif records.names.time is None:
-            frequency = Frequency.parse("1")
-        else:
-            frequency = Frequency.infer(records.times, np.append(records.firsts, len(records.codes)))
+        check_order(table, records)
+        frequency = _frequency(records, spec)
+        if records.local is not None:
+            records = on_clock(records, frequency)
+            check_order(table, records)
+            frequency = _frequency(records, spec)
         grid = place_on_grid(records, frequency, table)
         return cls(ids=records.ids, static=records.static, frequency=frequency, names=records.names, **grid._asdict())
 
@@ -94,6 +95,11 @@ class Panel:
         return np.repeat(np.arange(len(self)), self.lengths)
 
     @property
+    def clock(self) -> Clock:
+        """What the times are read from."""
+        return Clock.of(self.names.zone, self.frequency)
+
+    @property
     def spec(self) -> PanelSpec:
         """The specification that reads new data as this panel was read: all names, the frequency and the categories."""
         names = self.names
@@ -105,6 +111,8 @@ class Panel:
             future=names.future,
             static=names.static,
             frequency=self.frequency.alias,
+            time_format=names.time_format,
+            zone=names.zone,
             categories=names.categories,
         )
 
@@ -195,7 +203,7 @@ class Panel:
                 f"give a table with their values for the {horizon} steps after the end of {self.names.target}"
             )
         else:
-            future = read_future(read_table(source), self.names, self.ids, times)
+            future = read_future(read_table(source), self.names, self.ids, times, utc=self.clock.utc)
         return replace(
             self,
             offsets=np.arange(len(self) + 1, dtype=np.int64) * horizon,
@@ -213,7 +221,7 @@ class Panel:
         names = self.names
         columns: dict[str, Any] = {
             names.id or "unique_id": self.ids[self.codes].astype(object),
-            names.time or "step": self.times,
+            names.time or "step": self.clock.written(self.times),
             names.target: np.where(self.observed, self.target, np.nan),
         }
         past = np.where(self.past_observed, self.past, np.nan)
@@ -231,11 +239,7 @@ class Panel:
             if not isinstance(at, int | np.integer):
                 raise OstinatoError(f"{at!r} is not a whole number, as the times of this panel are")
             return at
-        try:
-            moment = pd.Timestamp(at)
-            return (moment if moment.tz is None else moment.tz_convert("UTC")).tz_localize(None).to_datetime64()
-        except (ValueError, TypeError):
-            raise OstinatoError(f"{at!r} is not a date or time: write 2020-03-31 or 2020-03-31 14:00") from None
+        return self.clock.moment(at)
 
     def _between(self, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Self:
         """The rows from `starts[i]` to `ends[i] - 1` of each series."""
@@ -258,3 +262,11 @@ class Panel:
     def __repr__(self) -> str:
         span = f", {spell(self.times.min())} to {spell(self.times.max())}" if len(self.times) else ""
         return f"Panel({len(self)} series, {len(self.times)} rows, frequency {self.frequency.alias!r}{span})"
+
+
+def _frequency(records: Records, spec: PanelSpec) -> Frequency:
+    if spec.frequency:
+        return Frequency.parse(spec.frequency)
+    if records.names.time is None:
+        return Frequency.parse("1")
+    return Frequency.infer(records.times, np.append(records.firsts, len(records.codes)))

@@ -1,14 +1,16 @@
 """Tables -> records: which column plays which part, and every row as one typed observation of one series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data.frequency import Frequency
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table
 from ostinato.data.times import Moments, Times, looks_like_dates, read_times, spell
+from ostinato.data.zones import Clock, is_short
 
 _TIME_NAMES = ["ds", "date", "datetime", "timestamp", "time", "day", "week", "month", "quarter", "year", "period"]
 _TIME_NAMES += ["step", "index"]
@@ -22,7 +24,9 @@ class Records:
         ids: (series,) text.
         codes: (rows,) the series of each observation, non-decreasing.
         rows: (rows,) the table row each observation came from.
-        times, target, past, future: (rows, ...) what was observed; NaN where a value is missing.
+        times: (rows,) when, as far as it is known in UTC.
+        local: (rows,) the same as a clock on the wall shows it; None where no offset or zone is known.
+        target, past, future: (rows, ...) what was observed; NaN where a value is missing.
         static: (series, columns).
         names: the columns' names.
         notes: statements about how the table was read.
@@ -32,6 +36,7 @@ class Records:
     codes: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
     times: Moments
+    local: Moments | None
     target: npt.NDArray[np.float64]
     past: npt.NDArray[np.float64]
     future: npt.NDArray[np.float64]
@@ -50,7 +55,7 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
 
     Raises:
         OstinatoError: a missing column, one column in two parts, text among numbers, a row without an id or a time,
-            times that do not increase within a series, static columns that change.
+            static columns that change.
     """
     identity = spec.id if spec.id is not None else ("unique_id" if "unique_id" in table.columns else None)
     named = [] if spec.target is None else [spec.target] if isinstance(spec.target, str) else list(spec.target)
@@ -72,7 +77,9 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         ids, codes, rows = _series_order(table, identity)
         target = table.numbers(targets)[rows, 0]
     firsts = np.searchsorted(codes, np.arange(len(ids)))
-    times = read_times(table, time) if time else Times(np.arange(len(rows), dtype=np.int64) - firsts[codes])
+    times = Times(np.arange(len(rows), dtype=np.int64) - firsts[codes])
+    if time:
+        times = read_times(table, time, format=spec.time_format, zone=spec.zone)
     statics = [_static(table, name, spec, ids, codes, rows) for name in spec.static]
     names = PanelColumns(
         time=time,
@@ -82,12 +89,15 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         future=spec.future,
         static=spec.static,
         categories={name: found for name, (_, found) in zip(spec.static, statics, strict=True) if found is not None},
+        time_format=times.format,
+        zone=times.zone,
     )
-    records = Records(
+    return Records(
         ids=ids,
         codes=codes,
         rows=rows,
-        times=times.values[rows] if time else times.values,
+        times=times.order[rows] if time else times.order,
+        local=None if times.instants is None else times.values[rows],
         target=target,
         past=table.numbers(spec.past)[rows],
         future=table.numbers(spec.future)[rows],
@@ -95,12 +105,10 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         names=names,
         notes=(*notes, *times.notes, *table.notes_on_numbers([*targets, *spec.past, *spec.future])),
     )
-    _check_order(table, records)
-    return records
 
 
 def read_future(
-    table: Table, names: PanelColumns, ids: npt.NDArray[np.str_], times: Moments
+    table: Table, names: PanelColumns, ids: npt.NDArray[np.str_], times: Moments, *, utc: bool = False
 ) -> npt.NDArray[np.float64]:
     """The future covariates at given times.
 
@@ -109,6 +117,7 @@ def read_future(
         names: the panel's columns.
         ids: (series,) the panel's series.
         times: (series, horizon) the times wanted.
+        utc: whether they are those of UTC.
 
     Returns:
         float64 of shape (series * horizon, future covariates).
@@ -117,7 +126,10 @@ def read_future(
         OstinatoError: a time that has no row or two rows, or a value that is missing.
     """
     table.require(*filter(None, [names.id, names.time, *names.future]))
-    found = read_times(table, names.time).values if names.time else np.arange(len(table), dtype=np.int64)
+    found = np.arange(len(table), dtype=np.int64)
+    if names.time:
+        read = read_times(table, names.time, format=names.time_format, zone=names.zone)
+        found = read.order if utc else read.values
     if found.dtype.kind != times.dtype.kind:
         raise table.error(f"times such as {spell(found[0])} are of another kind than the panel's", column=names.time)
     wanted = np.repeat(np.arange(len(ids)), times.shape[1])
@@ -228,8 +240,20 @@ def _category_codes(table: Table, column: str, categories: tuple[str, ...]) -> n
     return found[codes]
 
 
-def _check_order(table: Table, records: Records) -> None:
-    """Times must increase within each series; rows are never sorted in silence."""
+def on_clock(records: Records, frequency: Frequency) -> Records:
+    """Observations whose instants are known, in the times of the clock that a grid of a frequency stands on."""
+    clock, short = Clock.of(records.names.zone, frequency), is_short(frequency)
+    if clock.zone is None and short:  # of several offsets no zone is known to go on with
+        return replace(records, names=replace(records.names, zone="UTC"), local=None)
+    return records if clock.utc or records.local is None else replace(records, times=records.local)
+
+
+def check_order(table: Table, records: Records) -> None:
+    """Makes sure that times increase within each series; rows are never sorted in silence.
+
+    Raises:
+        OstinatoError: They do not.
+    """
     gap = np.diff(records.times.astype(np.int64))
     bad = np.flatnonzero((gap <= 0) & (np.diff(records.codes) == 0))
     if not bad.size:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
+from ostinato.data.codes import TimeFormat
+
 
 class PanelSpec(BaseModel):
     """Which column of a table plays which part. Names left out are recognised.
@@ -22,6 +24,11 @@ class PanelSpec(BaseModel):
         future: covariates known ahead of time (holidays, prices, plans).
         static: what never changes in a series: numbers, or text (categories).
         frequency: a pandas alias ("h", "D", "W", "MS", ...) or a whole number for integer time. None: inferred.
+        time_format: how whole numbers in the time column are written: "counter" (they only count), "months" (202012),
+            "weeks" (202053), "quarters" (20204), "days", "years", "excel_days", "unix_seconds" and so on, see
+            `ostinato.data.codes`. None: found from all of them.
+        zone: the time zone that times are wanted in, and that those without one are of: "Europe/Berlin", "UTC",
+            "+02:00". None: the one they have, if any.
         categories: for each static column of text its categories in the order of their codes. `Panel.spec` fills it, so
             that new data get the same codes; None there means they are found in the data.
 
@@ -41,6 +48,8 @@ class PanelSpec(BaseModel):
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     frequency: str | None = None
+    time_format: TimeFormat | None = None
+    zone: str | None = None
     categories: dict[str, tuple[str, ...]] | None = None
 
 
@@ -56,6 +65,8 @@ class PanelColumns:
         future: names of the columns of `Panel.future`.
         static: names of the columns of `Panel.static`.
         categories: the categories of each static column of text; `Panel.static` holds their positions in it.
+        time_format: how whole numbers in the time column are written; None for dates.
+        zone: the zone of the times, None where none is known.
 
     Example:
         >>> import pandas as pd
@@ -73,3 +84,5 @@ class PanelColumns:
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    time_format: TimeFormat | None = None
+    zone: str | None = None

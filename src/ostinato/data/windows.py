@@ -189,7 +189,7 @@ class Windows:
     def _cast(self) -> None:
         """Keep the float32 arrays that windows are cut from: casting once is the same as casting every window."""
         panel = self.panel
-        features, names = calendar_features(panel.times, panel.frequency)
+        features, names = calendar_features(panel.clock.local(panel.times), panel.frequency)
         if not self.calendar:
             features, names = features[:, :0], ()
         self.known_names = (*panel.names.future, *names)

@@ -250,7 +250,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         point, quantiles = model.after(panel, later, model.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
-            panel.names.time or "step": later.times,
+            panel.names.time or "step": later.clock.written(later.times),
             "forecast": point.ravel(),
         }
         if quantiles is not None:

@@ -10,6 +10,7 @@ import torch
 
 from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, Windows
 from ostinato.data.series import SeriesSource, series_table
+from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.backtest import baseline_batch, batches
 from ostinato.tasks.forecasting.baselines import Baselines
@@ -67,6 +68,11 @@ class ForecasterModel(Model[ForecasterSettings]):
     @classmethod
     def build(cls, settings: ForecasterSettings, parts: Mapping[str, Any]) -> ForecastNetwork:
         return ForecastNetwork(settings, parts["sizes"])
+
+    @property
+    def clock(self) -> Clock:
+        """What times are read from."""
+        return Clock.of(self.spec.zone, self.frequency)
 
     @property
     def frequency(self) -> Frequency:

@@ -84,9 +84,9 @@ def forecasts_to_draw(model: ForecasterModel, panel: Panel, later: Panel, *, act
         drawn.append(
             SeriesForecast(
                 name=str(panel.ids[number]),
-                history_times=one.times,
+                history_times=one.clock.local(one.times),
                 history=np.where(one.observed, one.target, np.nan),
-                times=next_.times,
+                times=next_.clock.local(next_.times),
                 point=point[number],
                 quantiles=None if quantiles is None else quantiles[number],
                 levels=model.settings.quantiles,

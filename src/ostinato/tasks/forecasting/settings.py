@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ostinato.data import PanelSpec
+from ostinato.data.codes import TimeFormat
 from ostinato.options import DATA, MODEL, SCORE, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
@@ -51,6 +52,16 @@ class ForecasterSettings(
         None, ge=2, description="Past steps the network sees; two seasons or two horizons, the longer, unless given."
     )
     frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
+    time_format: TimeFormat | None = Field(
+        None,
+        description="How whole numbers in the time column are written: counter (they only count), months (202012), "
+        "weeks (202053), quarters (20204), days, years, excel_days, unix_seconds and so on; None finds it.",
+    )
+    zone: str | None = Field(
+        None,
+        description="Time zone that times are wanted in, and that those without one are of: Europe/Berlin; None: the "
+        "one they have.",
+    )
     season_length: int | None = Field(
         None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52)."
     )
@@ -137,6 +148,8 @@ class ForecasterSettings(
             future=self.future,
             static=self.static,
             frequency=self.frequency,
+            time_format=self.time_format,
+            zone=self.zone,
         )
 
     def trajectory(self) -> dict[str, Any]:

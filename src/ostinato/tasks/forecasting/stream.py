@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 
 from ostinato.data import Panel, PanelSpec, WindowBatch, calendar_features
@@ -22,12 +21,12 @@ class StreamForecast(NamedTuple):
     """What is expected after the newest observation, in the target's own units.
 
     Attributes:
-        times: ``(horizon,)``, datetime64[ns] or int64.
+        times: ``(horizon,)``, datetime64[ns] or int64; a `pandas.DatetimeIndex` where the zone is known.
         point: ``(horizon,)``: the median, or what the network was trained to give.
         quantiles: ``(horizon, levels)``, None for a model that gives points.
     """
 
-    times: Moments
+    times: Any
     point: Array
     quantiles: Array | None
 
@@ -49,7 +48,7 @@ class Stream:
         settings, spec = model.settings, model.spec
         assert settings.window is not None
         self._model = model
-        self._frequency = model.frequency
+        self._frequency, self._clock = model.frequency, model.clock
         self._scales = model.standardiser.scales.rows(np.array([series]))
         self._series = series
         self._static = standard(static[None], model.standardiser.covariates.static)
@@ -147,13 +146,15 @@ class Stream:
         point, quantiles = self._model.forecast(batch)
         back = self._model.standardiser.back
         return StreamForecast(
-            times, back(point, self._scales)[0], None if quantiles is None else back(quantiles, self._scales)[0]
+            self._clock.written(times),
+            back(point, self._scales)[0],
+            None if quantiles is None else back(quantiles, self._scales)[0],
         )
 
     def _calendar(self, times: Moments) -> Array:
         if not self._model.settings.calendar:
             return np.zeros((len(times), 0))
-        return calendar_features(times, self._frequency)[0].astype(np.float64)
+        return calendar_features(self._clock.local(times), self._frequency)[0].astype(np.float64)
 
     def _times(self, time: Any) -> Moments:
         """The time of this observation, behind those of the steps left out before it (a window of them at most)."""
@@ -183,13 +184,7 @@ class Stream:
             if not isinstance(time, int | np.integer):
                 raise OstinatoError(f"time = {time!r} is not a whole number, as the times in training were")
             return np.array(time, np.int64)
-        try:
-            moment = pd.NaT if isinstance(time, int | float | np.number) else pd.Timestamp(time).as_unit("ns")
-        except (ValueError, TypeError):
-            moment = pd.NaT
-        if moment is pd.NaT:
-            raise OstinatoError(f"time = {time!r} is not a date or time: write 2020-03-31 or 2020-03-31 14:00")
-        return np.array(moment.to_datetime64())
+        return np.array(self._clock.moment(time, "time = "))
 
     def _unit(self, y: float) -> float:
         number = _number(y, "y")
