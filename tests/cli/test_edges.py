@@ -10,6 +10,7 @@ import pytest
 from command import error_of, run
 
 from ostinato import LanguageModel, SequenceClassifier, Translator
+from ostinato.cli import main
 from ostinato.cli.command import Spelling, as_typed
 from ostinato.cli.options import spellings_of
 from ostinato.storage import locked
@@ -66,6 +67,22 @@ def test_a_file_may_have_any_bytes_as_its_name(tmp_path):
     assert ended.returncode == 2
     assert ended.stderr.startswith(b"error: " + name + b" does not exist")
     assert b"Traceback" not in ended.stderr
+
+
+def test_an_argument_is_utf8_whatever_the_terminal_believes(models):
+    known_nothing = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ostinato", "explain", models / "classifier", "good é"]
+    ended = subprocess.run(command, capture_output=True, env=known_nothing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert rb"\xe9" in ended.stdout  # what such a terminal cannot show
+
+
+def test_an_error_without_a_place_to_tell_it_is_an_exit_code(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["ostinato", "info", "nowhere"])
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 2
 
 
 # Standard input
@@ -187,6 +204,7 @@ def test_a_test_file_with_nothing_to_score_is_told_before_training(verb, content
         ("--set epochs=5: once", "--set epochs=5: once"),
         ("column 'label=x'", "column 'label=x'"),
         ("features=...", "--feature COLUMN"),
+        ("say quoting='none' (--quoting)", "say --quoting none"),
     ],
 )
 def test_settings_are_called_as_the_shell_spells_them(said, typed):
@@ -204,6 +222,15 @@ def test_errors_of_a_command_are_spelled(tmp_path):
     assert "--layout lines" in error_of("fit", "classifier", tmp_path / "t.txt", "--out", tmp_path / "m")
     (tmp_path / "t.csv").write_text("a,b\nx,y\n")
     assert "say which, --label COLUMN" in error_of("fit", "classifier", tmp_path / "t.csv", "--out", tmp_path / "m")
+
+
+def test_a_training_that_its_limit_of_time_stopped_says_so_wherever_the_model_is_told_of(tmp_path):
+    (tmp_path / "t.txt").write_text("a line of text to learn from\n" * 60)
+    tiny = ("--set=hidden_size=4", "--set=embedding_size=4", "--set=max_seconds=1e-9", "--holdout=0")
+    said = run("fit", "language-model", tmp_path / "t.txt", "--out", tmp_path / "m", *tiny, columns=200).out
+    note = "note: training was stopped by --set max_seconds=1e-09 in epoch 1 of 20; its checkpoint is kept"
+    assert note in said
+    assert note in run("info", tmp_path / "m", columns=200).out
 
 
 # Two at once

@@ -113,7 +113,8 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # torchrun's other processes would only say it again
+    main = os.environ.get("LOCAL_RANK", "0") == "0"  # torchrun's other processes would only say it again
+    if main and sys.stderr is not None:  # it may be closed
         line = " ".join(part.strip() for part in message.splitlines())
         typer.secho(f"error: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
     sys.exit(2)

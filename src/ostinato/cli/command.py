@@ -1,5 +1,6 @@
 """What every command does with its arguments, and with the errors that end it."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -27,11 +28,11 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
         for parameter in self.params:
-            value = ctx.params.get(parameter.name)
-            for text in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(text, str):
-                    name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar
-                    _refuse_bytes(text, str(name))
+            if parameter.name not in ctx.params:
+                continue
+            option = parameter.param_type_name == "option"
+            name, key = str(parameter.opts[0] if option else parameter.metavar), parameter.name
+            ctx.params[key] = _as_text(ctx.params[key], name)
         return rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -55,24 +56,29 @@ def as_typed(message: str, spellings: Mapping[str, Spelling]) -> str:
     if not spellings:
         return message
     names = "|".join(sorted(map(re.escape, spellings), key=len, reverse=True))
-    given = rf"(?<![\w.'\"-])(?<!--set )({names})=('[^']*'|\"[^\"]*\"|\.\.\.|[^\s,;:)]*)"
+    given = rf"(?<![\w.'\"-])(?<!--set )({names})=('[^']*'|\"[^\"]*\"|\.\.\.|[^\s,;:)]*)( \(--[a-z-]+\))?"
 
     def typed(found: re.Match[str]) -> str:
         flag, metavar = spellings[found[1]]
-        value = found[2].strip("'\"")
+        value, rest = found[2].strip("'\""), found[3] or ""
+        rest = "" if rest == f" ({flag})" else rest  # said already
         if flag.endswith("="):
-            return f"{flag}{value}"
+            return f"{flag}{value}{rest}"
         if not metavar:
-            return flag if value == "True" else found[0]
-        return f"{flag} {metavar if value == '...' else value}"
+            return f"{flag}{rest}" if value == "True" else found[0]
+        return f"{flag} {metavar if value == '...' else value}{rest}"
 
     return re.sub(given, typed, message)
 
 
-def _refuse_bytes(text: str, name: str) -> None:
-    """Makes sure that an argument is text: the shell hands on any bytes, which Python marks."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        byte = ord(text[error.start]) - 0xDC00
-        raise OstinatoError(f"{name}: byte 0x{byte:02X} is not UTF-8 text: give it as your terminal's UTF-8") from None
+def _as_text(value: Any, name: str) -> Any:
+    """An argument, or several, as UTF-8 text, whatever the terminal's own encoding; what is no text stays as it is."""
+    if isinstance(value, list | tuple):
+        return type(value)(_as_text(each, name) for each in value)
+    if not isinstance(value, str) or not any("\udc80" <= sign <= "\udcff" for sign in value):
+        return value
+    try:  # Python marks the bytes that its own encoding does not know
+        return os.fsencode(value).decode()
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise OstinatoError(f"{name}: byte 0x{byte:02X} is not UTF-8 text") from None

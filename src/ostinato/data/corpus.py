@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.data.text import Text
 from ostinato.data.tokenizers import UNKNOWN, Tokenizer, WordTokenizer
 from ostinato.errors import OstinatoError
+from ostinato.storage import naming
 
 IN_MEMORY = 1 << 25
 """Bytes of ids up to which a corpus is held in memory: 32 MiB."""
@@ -178,7 +179,8 @@ class Corpus:
         with SpooledTemporaryFile(max_size=in_memory, dir=None if folder is None else str(folder)) as file:
             for piece in pieces:
                 ids, unknown = numbers(piece, tokenizer)
-                file.write(ids.astype(dtype).tobytes())
+                with naming(folder or Path(gettempdir())):
+                    file.write(ids.astype(dtype).tobytes())
                 more = Counted(len(ids), len(piece), len(unknown), spelled_bytes(unknown))
                 counted = Counted(*(a + b for a, b in zip(counted, more, strict=True)))
             size = file.tell()

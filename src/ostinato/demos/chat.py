@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ostinato.demos.data.music_shop import DESCRIPTION, SOURCE, music_shop
 from ostinato.demos.demo import Demo, Materials, Shown
+from ostinato.storage import write_durably
 from ostinato.tasks import Chatbot
 from ostinato.tasks.estimator import NextStep
 
@@ -30,7 +31,7 @@ def _intro(materials: Materials) -> str:
 
 def _story(model: Chatbot, materials: Materials, folder: Path) -> Iterator[Shown]:
     data = folder / "dialogues.jsonl"
-    data.write_text("".join(f"{json.dumps(dialogue.to_json())}\n" for dialogue in music_shop()), encoding="utf-8")
+    write_durably(data, "".join(f"{json.dumps(dialogue.to_json())}\n" for dialogue in music_shop()).encode())
     yield "\nA conversation, seed 0:\n"
     conversation = model.conversation(seed=0)
     for said in ASKED:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ostinato.demos.data import load_reviews
 from ostinato.demos.demo import Demo, Materials, Shown
+from ostinato.storage import write_durably
 from ostinato.tasks import SequenceClassifier
 from ostinato.tasks.estimator import NextStep
 
@@ -26,8 +27,8 @@ def _intro(materials: Materials) -> str:
 
 
 def _story(model: SequenceClassifier, materials: Materials, folder: Path) -> Iterator[Shown]:
-    materials.data.to_csv(folder / "training.csv", index=False)
-    materials.test.to_csv(folder / "test.csv", index=False)
+    for name, part in (("training", materials.data), ("test", materials.test)):
+        write_durably(folder / f"{name}.csv", part.to_csv(index=False).encode())
     yield "\nWords that speak for the label in blue, against it in orange:\n"
     yield model.explain(TEXT).rich()
     yield ""

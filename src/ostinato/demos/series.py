@@ -6,6 +6,7 @@ from typing import Any
 
 from ostinato.demos.data import EMBEDDED, load_embedded
 from ostinato.demos.demo import Demo, Materials, Shown
+from ostinato.storage import write_durably
 from ostinato.tasks import Forecaster
 from ostinato.tasks.estimator import NextStep
 
@@ -21,7 +22,7 @@ def series_demo(name: str, settings: dict[str, Any]) -> Demo:
     def story(model: Forecaster, materials: Materials, folder: Path) -> Iterator[Shown]:
         plot, data = folder / "forecast.png", folder / f"{name}.csv"
         model.plot(materials.data, plot, actual=True)
-        materials.data.to_csv(data, index=False)
+        write_durably(data, materials.data.to_csv(index=False).encode())
         yield f"Plot of the last {model.settings.horizon} steps: {plot}"
         yield NextStep("Forecast with", ("predict", folder, data))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ostinato.demos.data.date_pairs import LANGUAGES, date_pairs
 from ostinato.demos.demo import Demo, Materials, Shown
+from ostinato.storage import write_durably
 from ostinato.tasks import Translator
 from ostinato.tasks.estimator import NextStep
 
@@ -28,7 +29,8 @@ def _story(model: Translator, materials: Materials, folder: Path) -> Iterator[Sh
         yield f"{text}  {meaning}: {model.translate(text, to=language)}"
     model.plot_attention(text, picture, to="de")
     rows = zip(training.sources, training.targets, training.languages or (), strict=True)
-    data.write_text("\n".join(["source\ttarget\tlanguage", *map("\t".join, rows)]) + "\n", encoding="utf-8")
+    lines = ["source\ttarget\tlanguage", *map("\t".join, rows)]
+    write_durably(data, "".join(f"{line}\n" for line in lines).encode())
     yield f"\nWhat it looked at while it wrote the German one: {picture}"
     yield f"The pairs it learned from: {data}"
     yield NextStep("Translate with", ("translate", folder, "--to", "fr", text))
