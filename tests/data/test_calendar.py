@@ -27,6 +27,11 @@ def phase(found, period):
         ("W-SAT", ["day_of_year"]),
         ("MS", ["month_of_year"]),
         ("QE-DEC", ["month_of_year"]),
+        ("BME", ["month_of_year"]),
+        ("WOM-3FRI", ["month_of_year"]),
+        ("SMS-15", ["day_of_month", "day_of_year"]),
+        ("C", ["day_of_week", "day_of_month", "day_of_year"]),
+        ("bh", ["hour_of_day", "day_of_week", "day_of_year"]),
         ("YS-JAN", []),
     ],
 )

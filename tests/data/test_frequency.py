@@ -8,9 +8,13 @@ from ostinato.data import Frequency
 from ostinato.errors import OstinatoError
 
 ALIASES = ["1", "30", "s", "min", "15min", "30min", "h", "2h", "D", "2D", "B", "2B", "W-MON", "W-SAT", "2W-WED"]
+ALIASES += ["BMS", "BME", "2BME", "BQS-FEB", "BQE-DEC", "BYE-DEC", "WOM-3FRI", "WOM-1MON", "LWOM-THU", "3WOM-2TUE"]
+ALIASES += ["SMS-15", "SME-15", "SMS-10", "SME-20", "C", "bh"]
 ALIASES += ["MS", "ME", "2MS", "6ME", "QS-JAN", "QS-FEB", "QE-DEC", "YS-JAN", "YS-OCT", "YE-DEC", "YE-JUN"]
+INFERRED = [a for a in ALIASES if a not in ("2B", "6ME", "C", "bh")]
 SEASONS = {"s": 60, "min": 1440, "10min": 144, "15min": 96, "30min": 48, "h": 24, "2h": 12, "7h": 1, "D": 7, "2D": 1}
 SEASONS |= {"B": 5, "W-SUN": 52, "2W": 26, "MS": 12, "ME": 12, "2MS": 6, "QS": 4, "YS": 1, "1": 1}
+SEASONS |= {"BME": 12, "BQE": 4, "WOM-3FRI": 12, "3WOM-3FRI": 4, "SMS": 24, "C": 5, "bh": 8, "M-15": 12, "3BM-3": 4}
 
 
 def grid(alias, count, start="2019-12-20"):
@@ -31,7 +35,7 @@ def test_the_times_are_those_pandas_gives(alias):
     np.testing.assert_array_equal(frequency.steps(np.repeat(times[:1], 40), times), np.arange(40))
 
 
-@pytest.mark.parametrize("alias", [a for a in ALIASES if a not in ("2B", "6ME")])
+@pytest.mark.parametrize("alias", INFERRED)
 def test_the_frequency_is_inferred_and_gaps_do_no_harm(alias):
     times = grid(alias, 40)
     assert infer(times).alias == alias
@@ -41,7 +45,7 @@ def test_the_frequency_is_inferred_and_gaps_do_no_harm(alias):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    alias=st.sampled_from([a for a in ALIASES if a not in ("2B", "6ME")]),
+    alias=st.sampled_from(INFERRED),
     starts=st.lists(
         st.dates(pd.Timestamp("1700-01-01").date(), pd.Timestamp("2200-01-01").date()), min_size=1, max_size=4
     ),
@@ -84,7 +88,9 @@ def test_the_default_season(alias, season_length):
     assert Frequency.parse(alias).season_length == season_length
 
 
-@pytest.mark.parametrize("alias", ["", "fortnight", "0", "-1D", "BME", "99999999999999999999D", "1.5", "²"])
+@pytest.mark.parametrize(
+    "alias", ["", "fortnight", "0", "-1D", "M-31", "BM-21", "M-0", "99999999999999999999D", "1.5", "²"]
+)
 def test_an_unknown_frequency_is_refused_with_those_there_are(alias):
     with pytest.raises(OstinatoError, match="give a pandas alias"):
         Frequency.parse(alias)
@@ -99,3 +105,51 @@ def test_times_beyond_the_clock_of_datetime64_are_refused():
     for alias in ("h", "D", "B", "MS", "YE"):
         with pytest.raises(OstinatoError, match="beyond the year 2261"):
             Frequency.parse(alias).after(np.array(["2261-12-31T23:00"], "datetime64[ns]"), 40)
+
+
+def every(months, count, day, start="2019-11"):
+    firsts = np.datetime64(start, "M") + months * np.arange(count)
+    return np.array([day(first.astype("datetime64[D]"), (first + 1).astype("datetime64[D]")) for first in firsts])
+
+
+@pytest.mark.parametrize(
+    ("alias", "months", "day"),
+    [
+        ("M-15", 1, lambda first, after: first + 14),
+        ("M-2", 1, lambda first, after: first + 1),
+        ("M-30", 1, lambda first, after: min(first + 29, after - 1)),
+        ("3M-15", 3, lambda first, after: first + 14),
+        ("12M-24", 12, lambda first, after: first + 23),
+        ("BM-3", 1, lambda first, after: np.busday_offset(first, 2, roll="forward")),
+        ("3BM-5", 3, lambda first, after: np.busday_offset(first, 4, roll="forward")),
+    ],
+)
+def test_any_day_of_a_month_is_a_grid(alias, months, day):
+    times = every(months, 40, day).astype("datetime64[ns]")
+    assert infer(times[:24]).alias == alias
+    assert infer(np.delete(times, [3, 4, 17, 30])).alias == alias
+    frequency = Frequency.parse(alias)
+    np.testing.assert_array_equal(frequency.at(times[0], np.arange(40)), times)
+    np.testing.assert_array_equal(frequency.steps(np.repeat(times[:1], 40), times), np.arange(40))
+    np.testing.assert_array_equal(frequency.after(times[23:24], 16)[0], times[24:])
+
+
+def test_every_four_weeks_is_no_month():
+    assert infer(grid("4W-FRI", 6, "2024-01-05")).alias == "4W-FRI"
+    assert infer(grid("4W-FRI", 20, "2024-01-05")).alias == "4W-FRI"
+
+
+def test_the_time_of_day_is_kept():
+    for alias in ("BME", "M-15", "WOM-3FRI", "SMS-15"):
+        start = grid(alias, 1)[0] if alias != "M-15" else np.datetime64("2020-01-15")
+        later = Frequency.parse(alias).at(start + np.timedelta64(16, "h"), np.arange(3)).astype("datetime64[ns]")
+        assert set(pd.DatetimeIndex(later).hour) == {16}
+
+
+@pytest.mark.parametrize("alias", ["BME", "WOM-3FRI", "SMS-15", "M-15", "bh", "C"])
+def test_a_time_off_any_grid_is_not_where_its_step_leads(alias):
+    frequency = Frequency.parse(alias)
+    start = grid(alias, 1)[:1] if alias != "M-15" else np.array(["2020-01-15"], "datetime64[ns]")
+    off = start + np.timedelta64(1, "D")
+    for first, then in ((start, off), (off, off)):
+        assert frequency.at(first, frequency.steps(first, then)) != then

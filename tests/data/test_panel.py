@@ -443,3 +443,36 @@ class TestZones:
     def test_a_time_given_twice_on_the_clock_is_refused(self):
         days = pd.date_range("2024-10-20 02:30", periods=8).map(lambda day: f"{day}+02:00")
         refused(pd.DataFrame({"ds": [*days, "2024-10-27 02:30:00+01:00"], "y": 1.0}), None, "row 8", "given before")
+
+
+class TestDaysOfMonths:
+    TRADED = pd.to_datetime(["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30", "2024-05-31", "2024-06-28"])
+
+    def test_days_of_no_rule_stand_for_their_months_and_a_note_says_so(self):
+        panel = Panel.from_table(pd.DataFrame({"ds": self.TRADED, "y": np.arange(6.0)}))
+        assert panel.frequency.alias == "BME"
+        assert panel.observed.all()
+        assert panel.notes == (
+            "1 times of ds are other days than frequency 'BME' has: each stands for its month (first: 2024-03-28 for "
+            "2024-03-29)",
+        )
+
+    def test_a_frequency_that_is_named_says_which_day_stands_for_a_month(self):
+        frame = pd.DataFrame({"ds": self.TRADED, "y": [0, 1, 2, 3, 4, None], "plan": np.arange(6.0)})
+        panel = Panel.from_table(frame, PanelSpec(target="y", future=("plan",), frequency="MS"))
+        assert panel.times.astype("datetime64[D]").astype(str).tolist()[-1] == "2024-05-01"
+        assert panel.ahead(1, frame).future.tolist() == [[5]]
+
+    @pytest.mark.parametrize(("day", "frequency"), [(15, "M-15"), (30, "M-30"), (5, "M-5")])
+    @pytest.mark.parametrize("months", [1, 3])
+    def test_any_day_is_a_grid(self, day, frequency, months):
+        firsts = pd.date_range("2020-01-01", periods=30 * months, freq="MS")[::months]
+        times = firsts + pd.to_timedelta(np.minimum(firsts.days_in_month, day) - 1, unit="D")
+        panel = Panel.from_table(pd.DataFrame({"ds": times[:24], "y": np.arange(24.0)}))
+        assert panel.frequency.alias == (frequency if months == 1 else f"{months}{frequency}")
+        assert panel.notes == ()
+        assert list(panel.ahead(6).times) == list(times[24:])
+
+    def test_two_days_of_one_month_are_refused(self):
+        frame = pd.DataFrame({"ds": [*self.TRADED, "2024-07-01", "2024-07-31"], "y": 1.0})
+        refused(frame, PanelSpec(frequency="ME"), "row 7", "2024-07-31 was given before")

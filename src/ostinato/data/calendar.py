@@ -17,7 +17,8 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
         times: int64 or datetime64[ns], shape (rows,).
         frequency: the step; it chooses the periods. Below an hour: minute of hour, hour of day, day of week, day of
             year. Below a day: the same without the minute. Days and business days: day of week, day of month, day of
-            year. Weeks: day of year. Months and quarters: month of year. Years and integer time: none.
+            year. Weeks: day of year. Half-months: day of month, day of year. Months and quarters: month of year. Years
+            and integer time: none.
 
     Returns:
         The features, float32 of shape (rows, 2 * periods), a pair of columns for each period, and their names.
@@ -40,11 +41,15 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
 
 
 def _periods(frequency: Frequency) -> list[str]:
-    if frequency.kind == "integer":
+    if frequency.unit == "integer":
         return []
-    if frequency.kind == "months":
+    if frequency.unit == "months":
         return ["month_of_year"] if frequency.step % 12 else []
-    if frequency.kind == "business" or (frequency.step >= _DAY and frequency.step < 7 * _DAY):
+    if frequency.unit == "half-months":
+        return ["day_of_month", "day_of_year"]
+    if frequency.unit == "hours":
+        return ["hour_of_day", "day_of_week", "day_of_year"]
+    if frequency.unit == "business" or (frequency.step >= _DAY and frequency.step < 7 * _DAY):
         return ["day_of_week", "day_of_month", "day_of_year"]
     if frequency.step >= _DAY:
         return ["day_of_year"] if frequency.step < 183 * _DAY else []

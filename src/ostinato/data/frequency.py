@@ -1,19 +1,26 @@
 """The regular grid of times that a panel stands on: inferring it, walking it, and its default season."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data import anchored
 from ostinato.data.times import Moments
 from ostinato.errors import OstinatoError
 
 _NS = {"Nano": 1, "Micro": 10**3, "Milli": 10**6, "Second": 10**9, "Minute": 60 * 10**9, "Hour": 3600 * 10**9}
 _DAY = 86_400 * 10**9
 _NS |= {"Day": _DAY, "Week": 7 * _DAY}
-_MONTHS = {"MonthBegin": 1, "MonthEnd": 1, "QuarterBegin": 3, "QuarterEnd": 3, "YearBegin": 12, "YearEnd": 12}
+_PERIODS = {"Month": 1, "Quarter": 3, "HalfYear": 6, "Year": 12}
+_MONTHS = {f"{name}{edge}": months for name, months in _PERIODS.items() for edge in ("Begin", "End")}
+_MONTHS |= {f"B{name}": months for name, months in _MONTHS.items()}
+_MONTHS |= {f"Business{name}": months for name, months in _MONTHS.items() if name.startswith("Month")}
+_DAY_OF_MONTH = re.compile(r"(\d*)(B?)M-(\d{1,2})")
 _MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _WEEKDAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 
@@ -26,11 +33,15 @@ class Frequency:
     weekday, and hourly ones their own minute.
 
     Attributes:
-        alias: a pandas offset alias ("h", "15min", "D", "B", "W-SAT", "MS", "ME", "QS-OCT", "YE-DEC"), or for integer
-            time the number of units in a step ("1"). `Frequency.parse(alias)` gives the whole object back.
-        kind: "integer", "fixed" (a constant duration), "business" (Monday to Friday) or "months".
-        step: the length of a step: integer units, nanoseconds, business days or months.
-        at_end: for months, whether times are the last days of months and not the first.
+        alias: a pandas offset alias ("h", "15min", "D", "B", "W-SAT", "MS", "BME", "QS-OCT", "SMS-15", "WOM-3FRI"),
+            "M-15" (the 15th of every month, or the last day of a shorter one), "BM-3" (its third working day), or for
+            integer time the number of units in a step ("1"). `Frequency.parse(alias)` gives the whole object back.
+        kind: "integer", "fixed" (a constant duration), "business" (Monday to Friday), "months" (a day in each) or
+            "anchored" (the days or hours that a pandas offset lies on).
+        step: the length of a step: integer units, nanoseconds, business days, months or offsets.
+        day: for months, which of their days times are; of working days if `working`.
+        at_end: for months, whether times are their last days.
+        working: for months, whether only Monday to Friday count as days.
 
     Example:
         >>> import numpy as np
@@ -42,9 +53,11 @@ class Frequency:
     """
 
     alias: str
-    kind: Literal["integer", "fixed", "business", "months"]
+    kind: Literal["integer", "fixed", "business", "months", "anchored"]
     step: int
+    day: int = 1
     at_end: bool = False
+    working: bool = False
 
     @classmethod
     def parse(cls, alias: str) -> Self:
@@ -55,21 +68,23 @@ class Frequency:
         """
         if alias.isdecimal() and 0 < int(alias) < 2**53:
             return cls(alias, "integer", int(alias))
-        try:
-            offset: Any = pd.tseries.frequencies.to_offset(alias)
-        except (ValueError, OverflowError):
-            offset = None
-        name = type(offset).__name__
+        if (parts := _DAY_OF_MONTH.fullmatch(alias)) and 2 <= int(parts[3]) <= (20 if parts[2] else 30):
+            return cls(alias, "months", int(parts[1] or 1), day=int(parts[3]), working=bool(parts[2]))
+        offset, name = _offset(alias), type(_offset(alias)).__name__
         if offset is not None and 0 < offset.n * _NS.get(name, 1) < 2**62:
             if name in _NS:
                 return cls(alias, "fixed", offset.n * _NS[name])
             if name in _MONTHS:
-                return cls(alias, "months", offset.n * _MONTHS[name], at_end=name.endswith("End"))
+                edge = {"at_end": name.endswith("End"), "working": name.startswith("B")}
+                return cls(alias, "months", offset.n * _MONTHS[name], **edge)
             if name == "BusinessDay":
                 return cls(alias, "business", offset.n)
+            if name in anchored.UNITS:
+                return cls(alias, "anchored", offset.n)
         raise OstinatoError(
-            f"frequency {alias!r} is not known: give a pandas alias (min, 15min, h, D, B, W, MS, ME, QS, QE, YS, YE), "
-            "or a whole number for integer times"
+            f"frequency {alias!r} is not known: give a pandas alias (min, 15min, h, D, B, W, SMS, MS, ME, BME, QS, "
+            "QE, YS, YE, WOM-3FRI), M-15 for the 15th of each month, BM-3 for its third working day, or a whole number "
+            "for integer times"
         )
 
     @classmethod
@@ -92,7 +107,13 @@ class Frequency:
         step = int(steps[np.argmax(counts)])
         if times.dtype.kind != "M":
             return cls.parse(str(step))
-        return cls.parse(_alias(np.asarray(times, "datetime64[ns]"), step))
+        moments = np.asarray(times, "datetime64[ns]")
+        alias = _alias(moments, step)
+        months = np.diff(moments.astype("datetime64[M]").astype(np.int64))[inner]
+        uneven = Frequency.parse(alias).kind == "fixed" and bool((differences % step).any())
+        if step >= 28 * _DAY and uneven and (months > 0).all():
+            alias = _loosely_monthly(moments, int(np.bincount(months).argmax()))
+        return cls.parse(alias)
 
     @property
     def season_length(self) -> int:
@@ -107,12 +128,24 @@ class Frequency:
             return 12 // self.step if 12 % self.step == 0 else 1
         if self.kind == "integer":
             return 1
+        if self.kind == "anchored":
+            return anchored.season_length(self._base, self.step)
         if self.step % (7 * _DAY) == 0:
             return max(52 // (self.step // (7 * _DAY)), 1)
         for period in (60 * 10**9, _DAY, 7 * _DAY):
             if self.step < period:
                 return period // self.step if period % self.step == 0 else 1
         return 1
+
+    @property
+    def unit(self) -> Literal["integer", "fixed", "business", "months", "half-months", "hours"]:
+        """What a step is one or several of: the kind, but for anchored steps."""
+        return anchored.UNITS[type(self._base).__name__] if self.kind == "anchored" else self.kind
+
+    @property
+    def _base(self) -> Any:
+        """The pandas offset of a single step."""
+        return _offset(self.alias).base
 
     def at(self, start: Moments, steps: npt.NDArray[np.int64]) -> Moments:
         """The times that lie `steps` steps after `start`; the two broadcast against each other.
@@ -127,27 +160,43 @@ class Frequency:
             reach = start.astype(np.float64) + np.asarray(steps, np.float64) * self.step
             _check_reach(reach / (_DAY * 365.2425) + 1970, self.alias)
             return start + np.asarray(steps) * np.timedelta64(self.step, "ns")
+        if self.kind == "anchored":
+            times = anchored.at(self._base, start, np.asarray(steps) * self.step)
+            _check_reach(times.astype("datetime64[Y]").astype(np.float64) + 1970, self.alias)
+            return times.astype("datetime64[ns]")
         days: Moments = start.astype("datetime64[D]")
         clock = start - days
         if self.kind == "business":
             days = np.asarray(np.busday_offset(days, steps * self.step, roll="forward"))
         else:
-            months = days.astype("datetime64[M]") + steps * np.timedelta64(self.step, "M")
-            days = months.astype("datetime64[D]")
-            if self.at_end:
-                days = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+            days = self._days_in(days.astype("datetime64[M]") + steps * np.timedelta64(self.step, "M"))
         _check_reach(days.astype("datetime64[Y]").astype(np.float64) + 1970, self.alias)
         return np.asarray(days.astype("datetime64[ns]") + clock)
+
+    def _days_in(self, months: Moments) -> Moments:
+        """The day of each month."""
+        first, next_ = months.astype("datetime64[D]"), (months + np.timedelta64(1, "M")).astype("datetime64[D]")
+        if self.working:
+            place, edge = (-1, next_) if self.at_end else (self.day - 1, first)
+            return np.asarray(np.busday_offset(edge, place, roll="forward"))
+        last = next_ - np.timedelta64(1, "D")
+        return last if self.at_end else np.minimum(first + np.timedelta64(self.day - 1, "D"), last)
 
     def steps(self, start: Moments, times: Moments) -> npt.NDArray[np.int64]:
         """The whole steps from `start` to `times`: `at(start, steps)` is `times` just where they are on the grid."""
         if self.kind == "business":
             first, last = (np.asarray(moment).astype("datetime64[D]") for moment in (start, times))
             return np.asarray(np.busday_count(first, last) // self.step, np.int64)
+        if self.kind == "anchored":
+            return anchored.steps(self._base, np.asarray(start), np.asarray(times)) // self.step
         if self.kind == "months":
             start, times = (np.asarray(moment).astype("datetime64[M]") for moment in (start, times))
         difference = np.asarray(times).astype(np.int64) - np.asarray(start).astype(np.int64)
         return np.asarray(difference // self.step, np.int64)
+
+    def snap(self, times: Moments) -> Moments:
+        """Times of any day of a month as the one that stands for it here, for months; others as they are."""
+        return self.at(times, np.zeros(np.shape(times), np.int64)) if self.kind == "months" else times
 
     def after(self, last: Moments, count: int) -> Moments:
         """The `count` times that follow each of the times `last` (series,): shape (series, count)."""
@@ -159,33 +208,77 @@ def _check_reach(years: npt.NDArray[np.float64], alias: str) -> None:
         raise OstinatoError(f"times run beyond the year 2261 at frequency {alias!r}: check the last dates")
 
 
+@cache
+def _offset(alias: str) -> Any:
+    try:
+        return pd.tseries.frequencies.to_offset(alias)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _alias(times: npt.NDArray[np.datetime64], step: int) -> str:
-    """The pandas alias of a commonest difference of `step` nanoseconds between times such as these."""
-    days = times.astype("datetime64[D]")
-    if step >= 28 * _DAY:
-        months = max(round(step / (30.436875 * _DAY)), 1)
-        starts = bool((days == days.astype("datetime64[M]")).all())
-        tomorrow = days + np.timedelta64(1, "D")
-        ends = bool((tomorrow == tomorrow.astype("datetime64[M]")).all())
-        if starts or ends:
-            month = int(days[0].astype("datetime64[M]").astype(np.int64)) % 12
-            return _month_alias(months, month, "E" if ends else "S")
+    """The alias of a commonest difference of `step` nanoseconds between times such as these."""
+    days = np.unique(times.astype("datetime64[D]"))
+    if step % (28 * _DAY) or (np.diff(days).astype(np.int64) % 28).any():  # every four weeks is no month
+        alias = (step >= 28 * _DAY and _in_months(days, step)) or (2 <= step / _DAY < 28 and _half_months(days))
+        if alias:
+            return str(alias)
     if step == _DAY and _only_business_days(days):
         return "B"
     if step % (7 * _DAY) == 0:
-        weekday = (int(days[0].astype(np.int64)) + 3) % 7  # 1970-01-01 was a Thursday
+        weekday = (int(times[0].astype("datetime64[D]").astype(np.int64)) + 3) % 7  # 1970-01-01 was a Thursday
         return _counted(step // (7 * _DAY), f"W-{_WEEKDAYS[weekday]}")
     units = {_DAY: "D", _NS["Hour"]: "h", _NS["Minute"]: "min", _NS["Second"]: "s", 10**6: "ms", 10**3: "us", 1: "ns"}
     unit = next(unit for unit in units if step % unit == 0)
     return _counted(step // unit, units[unit])
 
 
-def _month_alias(months: int, month: int, edge: str) -> str:
+def _in_months(days: npt.NDArray[np.datetime64], step: int) -> str | None:
+    """The alias of the first rule by which days of single months are theirs: their first, their last, the 15th, ..."""
+    months = days.astype("datetime64[M]")
+    count = max(round(step / (30.436875 * _DAY)), 1)
+    month = int(months[0].astype(np.int64)) % 12
+    place = int((days - months.astype("datetime64[D]")).max().astype(np.int64)) + 1
+    working = int(np.busday_count(months[0].astype("datetime64[D]"), days[0])) + 1
+    weekday = _WEEKDAYS[(int(days[0].astype(np.int64)) + 3) % 7]
+    nth = (int((days[0] - months[0].astype("datetime64[D]")).astype(np.int64)) // 7) + 1
+    rules = [_edge(count, month, "S"), _edge(count, month, "E"), _counted(count, f"M-{place}")]
+    rules += [_edge(count, month, "S", "B"), _edge(count, month, "E", "B"), _counted(count, f"BM-{working}")]
+    rules += [_counted(count, f"WOM-{nth}{weekday}"), _counted(count, f"LWOM-{weekday}")]
+    return next((rule for rule in rules if _holds(rule, days)), None)
+
+
+def _loosely_monthly(times: npt.NDArray[np.datetime64], count: int) -> str:
+    """The alias of one day in each of some months that no rule gives, such as the last one of trading."""
+    days = times.astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    late = bool(np.median((days - months.astype("datetime64[D]")).astype(np.int64)) >= 15)
+    month = int(months[0].astype(np.int64)) % 12
+    return _edge(count, month, "E" if late else "S", "B" if np.is_busday(days).all() else "")
+
+
+def _half_months(days: npt.NDArray[np.datetime64]) -> str | None:
+    """The alias of days that are the first or last of each month, and one between."""
+    inside = days - days.astype("datetime64[M]").astype("datetime64[D]")
+    place = int(np.median(inside[(inside.astype(np.int64) >= 2) & (inside.astype(np.int64) < 27)]).astype(np.int64)) + 1
+    return next((rule for rule in (f"SMS-{place}", f"SME-{place}") if len(days) > 3 and _holds(rule, days)), None)
+
+
+def _holds(alias: str, days: npt.NDArray[np.datetime64]) -> bool:
+    """Whether all days are some of a frequency."""
+    try:
+        frequency = Frequency.parse(alias)
+    except OstinatoError:
+        return False
+    return bool((frequency.at(days, np.zeros(len(days), np.int64)) == days).all())
+
+
+def _edge(months: int, month: int, edge: str, prefix: str = "") -> str:
     if months % 12 == 0:
-        return _counted(months // 12, f"Y{edge}-{_MONTH_NAMES[month]}")
+        return _counted(months // 12, f"{prefix}Y{edge}-{_MONTH_NAMES[month]}")
     if months % 3 == 0:
-        return _counted(months // 3, f"Q{edge}-{_MONTH_NAMES[month]}")
-    return _counted(months, f"M{edge}")
+        return _counted(months // 3, f"{prefix}Q{edge}-{_MONTH_NAMES[month]}")
+    return _counted(months, f"{prefix}M{edge}")
 
 
 def _counted(count: int, alias: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ostinato.data.frequency import Frequency
 from ostinato.data.grid import place_on_grid
-from ostinato.data.records import Records, check_order, on_clock, read_future, read_records
+from ostinato.data.records import Records, check_order, on_clock, on_grid_days, read_future, read_records
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Source, read_table
 from ostinato.data.times import Moments, spell
@@ -75,8 +75,9 @@ class Panel:
         frequency = _frequency(records, spec)
         if records.local is not None:
             records = on_clock(records, frequency)
-            check_order(table, records)
             frequency = _frequency(records, spec)
+        records = on_grid_days(records, frequency)
+        check_order(table, records)
         grid = place_on_grid(records, frequency, table)
         return cls(ids=records.ids, static=records.static, frequency=frequency, names=records.names, **grid._asdict())
 
@@ -203,7 +204,7 @@ class Panel:
                 f"give a table with their values for the {horizon} steps after the end of {self.names.target}"
             )
         else:
-            future = read_future(read_table(source), self.names, self.ids, times, utc=self.clock.utc)
+            future = read_future(read_table(source), self.names, self.ids, times, self.frequency)
         return replace(
             self,
             offsets=np.arange(len(self) + 1, dtype=np.int64) * horizon,

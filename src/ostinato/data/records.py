@@ -108,7 +108,7 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
 
 
 def read_future(
-    table: Table, names: PanelColumns, ids: npt.NDArray[np.str_], times: Moments, *, utc: bool = False
+    table: Table, names: PanelColumns, ids: npt.NDArray[np.str_], times: Moments, frequency: Frequency
 ) -> npt.NDArray[np.float64]:
     """The future covariates at given times.
 
@@ -117,7 +117,7 @@ def read_future(
         names: the panel's columns.
         ids: (series,) the panel's series.
         times: (series, horizon) the times wanted.
-        utc: whether they are those of UTC.
+        frequency: their step.
 
     Returns:
         float64 of shape (series * horizon, future covariates).
@@ -129,7 +129,7 @@ def read_future(
     found = np.arange(len(table), dtype=np.int64)
     if names.time:
         read = read_times(table, names.time, format=names.time_format, zone=names.zone)
-        found = read.order if utc else read.values
+        found = frequency.snap(read.order if Clock.of(names.zone, frequency).utc else read.values)
     if found.dtype.kind != times.dtype.kind:
         raise table.error(f"times such as {spell(found[0])} are of another kind than the panel's", column=names.time)
     wanted = np.repeat(np.arange(len(ids)), times.shape[1])
@@ -246,6 +246,20 @@ def on_clock(records: Records, frequency: Frequency) -> Records:
     if clock.zone is None and short:  # of several offsets no zone is known to go on with
         return replace(records, names=replace(records.names, zone="UTC"), local=None)
     return records if clock.utc or records.local is None else replace(records, times=records.local)
+
+
+def on_grid_days(records: Records, frequency: Frequency) -> Records:
+    """Observations of months at the day that stands for each month on the grid, and a note where they had others."""
+    times = frequency.snap(records.times)
+    moved = np.flatnonzero(times != records.times)
+    if not moved.size:
+        return records
+    first = moved[0]
+    note = (
+        f"{moved.size} times of {records.names.time} are other days than frequency {frequency.alias!r} has: each "
+        f"stands for its month (first: {spell(records.times[first])} for {spell(times[first])})"
+    )
+    return replace(records, times=times, notes=(*records.notes, note))
 
 
 def check_order(table: Table, records: Records) -> None:
