@@ -184,7 +184,7 @@ class Stream:
             if not isinstance(time, int | np.integer):
                 raise OstinatoError(f"time = {time!r} is not a whole number, as the times in training were")
             return np.array(time, np.int64)
-        return np.array(self._frequency.snap(np.array(self._clock.moment(time, "time = "))))
+        return np.array(self._clock.moment(time, "time = "))
 
     def _unit(self, y: float) -> float:
         number = _number(y, "y")
