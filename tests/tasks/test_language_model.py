@@ -1,7 +1,7 @@
 """LanguageModel: fitted on a text, it beats what merely counts, and scores every unit of another."""
 
 import math
-from itertools import pairwise
+import random
 
 import numpy as np
 import pytest
@@ -16,13 +16,25 @@ TEST = [verses(40, seed=1)]
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-def test_it_beats_the_unigram_and_the_bigram_model(tokenizer):
+def test_it_stands_beside_runs_of_units_and_beats_the_unigram_model(tokenizer):
     scores = model(tokenizer).evaluate(TEST)
-    assert list(scores.rows) == ["ostinato", "bigram", "unigram"]
-    figures = [scores.rows[name]["bits_per_char"] for name in scores.rows]
-    assert figures == sorted(figures)
-    assert scores.best("perplexity") == "ostinato"
-    assert figures[0] < 0.9 * figures[1]
+    longest = {"char": 7, "byte": 7, "word": 5, "bpe": 5}[tokenizer]
+    assert list(scores.rows) == ["ostinato", f"{longest}-gram Kneser-Ney", "unigram"]
+    ours, runs, unigram = (scores.rows[name]["bits_per_char"] for name in scores.rows)
+    assert ours < 0.25 * unigram
+    assert 0.4 * unigram > runs
+
+
+def test_it_sees_further_than_runs_of_units_do():
+    draw = random.Random(0)
+    text = "".join(f"{word} one two three four {word}\n" for word in draw.choices("abcd", k=600))
+    settings = {"tokenizer": "word", "hidden_size": 24, "embedding_size": 12, "bptt_steps": 28, "batch_size": 8}
+    trained = LanguageModel(**settings, epochs=20, learning_rate=0.02).fit([text])
+    rows = trained.evaluate([text[-2000:]]).rows
+    lines = 7 * rows["5-gram Kneser-Ney"]["nats_per_unit"]  # units of a line
+    assert lines == pytest.approx(2 * math.log(4), rel=0.1)  # it guesses the word at both ends
+    assert 7 * rows["ostinato"]["nats_per_unit"] < 0.8 * lines  # it remembers the first, and guesses only that
+    assert trained.metrics.best("perplexity") == "ostinato"
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
@@ -38,22 +50,24 @@ def test_bits_of_a_character_are_those_of_all_units_over_all_characters(tokenize
     assert corpus.counted.unknown_bytes == {"char": 2 + 3, "byte": 0, "word": 4, "bpe": 0}[tokenizer]
 
 
-def test_the_baselines_are_what_one_would_count_by_hand():
+def test_the_unigram_model_is_what_one_would_count_by_hand():
     fitted = untrained(tokenizer="word", validation_share=0.5).model
     ids = fitted.read([verses(10)]).ids.long()
-    single, pairs = torch.zeros(len(fitted.tokenizer)), torch.zeros(len(fitted.tokenizer), len(fitted.tokenizer))
-    trained = fitted.read(Passage(Text.of([verses(20)]), 0, fitted.trained.characters)).ids.tolist()
-    for unit in trained:
+    single = torch.zeros(len(fitted.tokenizer))
+    for unit in fitted.read(Passage(Text.of([verses(20)]), 0, fitted.trained.characters)).ids.tolist():
         single[unit] += 1
-    for before, after in pairwise(trained):
-        pairs[before, after] += 1
     unigram = (single + 1) / (single + 1).sum()
-    kinds = (pairs > 0).sum(1).clamp(min=1)
-    bigram = (pairs + kinds[:, None] * unigram) / (pairs.sum(1) + kinds)[:, None]
-    torch.testing.assert_close(bigram.sum(1), torch.ones(len(fitted.tokenizer)))
-    before, after = ids[:-1], ids[1:]
-    torch.testing.assert_close(fitted.ngrams.unigram(before, after).float(), -unigram[after].log())
-    torch.testing.assert_close(fitted.ngrams.bigram(before, after).float(), -bigram[before, after].log())
+    torch.testing.assert_close(fitted.ngrams.unigram(ids[:-1], ids[1:]).float(), -unigram[ids[1:]].log())
+
+
+def test_runs_of_units_are_counted_over_chunks_as_over_the_whole():
+    fitted = untrained(tokenizer="char").model
+    ids = fitted.read([verses(10)]).ids
+    nats = [
+        torch.cat([read(*chunk) for chunk in in_chunks(ids, fitted.first, steps)])
+        for read, steps in ((fitted.ngrams.runs(), 3), (fitted.ngrams.runs(), 10**6))
+    ]
+    torch.testing.assert_close(*nats)
 
 
 @pytest.mark.parametrize("softmax", ["full", "tied"])

@@ -17,9 +17,9 @@ from ostinato.errors import OstinatoError
 from ostinato.modalities import Text
 from ostinato.tasks.estimator import Estimator, NextStep, evenly
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
-from ostinato.tasks.language.model import LanguageParts, encoded
+from ostinato.tasks.language.model import LanguageParts, encoded, line_end
 from ostinato.tasks.language.network import FEWEST
-from ostinato.tasks.language.ngrams import Ngrams
+from ostinato.tasks.language.ngrams import RUNS, Ngrams
 from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReader, Read, Reader, in_chunks
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.suggest import Suggester, Suggestion
@@ -111,7 +111,8 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
             raise OstinatoError(f"softmax='adaptive' needs at least {FEWEST} units, and the text has {len(tokenizer)}")
         corpus, other = (encoded(passage, text, settings, folder) for passage in (training, validation))
         settings = self._fitting(training, corpus, validation, other)
-        ngrams = Ngrams.count(corpus.ids, len(tokenizer))
+        longest = RUNS[settings.tokenizer]
+        ngrams = Ngrams.count(corpus.ids, len(tokenizer), longest=longest, first=line_end(tokenizer))
         network = LanguageParts.build(settings, {"text": text})
         network.begin_with(ngrams.frequency)
 
@@ -174,7 +175,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         return math.exp(nats / len(corpus))
 
     def evaluate(self, data: PassageSource) -> ScoreTable:
-        """Scores the model on a text it has not seen, beside how often units and pairs of them came in training.
+        """Scores the model on a text it has not seen, beside how often units, and runs of them, came in training.
 
         Args:
             data: A file or folder of text, a list of strings, or a `Passage`.
@@ -191,7 +192,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         corpus = model.read(data)
         readers: dict[str, Read] = {
             "ostinato": Reader(model.network),
-            "bigram": model.ngrams.bigram,
+            f"{model.ngrams.longest}-gram Kneser-Ney": model.ngrams.runs(),
             "unigram": model.ngrams.unigram,
         }
         nats = dict.fromkeys(readers, 0.0)

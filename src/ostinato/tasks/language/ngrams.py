@@ -1,79 +1,84 @@
-"""The baselines of a language model: how often units, and pairs of them, came in training."""
+"""The baselines of a language model: how often units, and runs of them, came in training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.tasks.language.kneser_ney import KneserNey
+
 LONGEST = 20_000_000
 """Units that are counted at most, from the start of the training text on."""
+
+REMEMBERED = 5_000_000
+"""Units whose runs are counted at most, likewise; these are kept."""
+
+RUNS = {"char": 7, "byte": 7, "word": 5, "bpe": 5}
+"""Units of the longest run that is counted, by the tokenizer."""
 
 BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
 class Ngrams:
-    """A unigram and a bigram model.
+    """A unigram model, and one of longer runs with Kneser-Ney smoothing.
 
     Attributes:
         single: ``(units,)`` int64, how often each unit came.
-        pairs: ``(pairs,)`` int64 in rising order, each pair that came, as ``before * units + after``.
-        double: ``(pairs,)`` int64, how often.
+        text: ``(steps,)`` of a small type of integers, the start of the training text: smaller than its runs' counts.
+        longest: Units of the longest run.
+        first: The unit before the first of any text.
     """
 
     single: Tensor
-    pairs: Tensor
-    double: Tensor
+    text: Tensor
+    longest: int
+    first: int
 
     def __post_init__(self) -> None:
-        """Makes sure that each pair is of the vocabulary and has its count."""
-        if self.pairs.shape != self.double.shape or self.pairs.dim() != 1 or self.single.dim() != 1:
-            raise ValueError(f"{tuple(self.pairs.shape)} pairs of tokens have {tuple(self.double.shape)} counts")
-        if len(self.pairs) and not 0 <= int(self.pairs.min()) <= int(self.pairs.max()) < len(self.single) ** 2:
-            raise ValueError("a pair holds a token that is not there")
+        """Makes sure that all units are of the vocabulary."""
+        if self.single.dim() != 1 or self.text.dim() != 1 or self.text.is_floating_point():
+            raise ValueError(f"counts of shape {tuple(self.single.shape)}, a text of {tuple(self.text.shape)}")
+        if not 2 <= self.longest <= max(RUNS.values()):
+            raise ValueError(f"runs of {self.longest} units")
+        units = [self.first, *(int(bound) for bound in self.text.aminmax())] if len(self.text) else [self.first]
+        if not 0 <= min(units) <= max(units) < len(self.single):
+            raise ValueError("the text holds a token that is not there")
 
     @classmethod
-    def count(cls, ids: Tensor, units: int) -> Self:
+    def count(cls, ids: Tensor, units: int, *, longest: int, first: int) -> Self:
         """Counts a training text ``(steps,)`` over a vocabulary of `units`."""
-        ids = ids[:LONGEST]
         single = torch.zeros(units, dtype=torch.int64)
-        pairs = double = torch.zeros(0, dtype=torch.int64)
-        for start in range(0, len(ids), BLOCK):
-            block = ids[start : start + BLOCK + 1].long()
-            single += torch.bincount(block[:BLOCK], minlength=units)
-            found, times = torch.unique(block[:-1] * units + block[1:], return_counts=True)
-            pairs, place = torch.unique(torch.cat([pairs, found]), return_inverse=True)
-            double = torch.zeros(len(pairs), dtype=torch.int64).index_add_(0, place, torch.cat([double, times]))
-        return cls(single, pairs, double)
+        for start in range(0, min(len(ids), LONGEST), BLOCK):
+            single += torch.bincount(ids[start : min(start + BLOCK, LONGEST)].long(), minlength=units)
+        return cls(single, ids[:REMEMBERED].clone(), longest, first)
 
     def unigram(self, before: Tensor, following: Tensor) -> Tensor:
         """Nats of units ``(steps,)`` by their frequency, each counted once more than it came; float64."""
         return -self.frequency[following].log()
 
-    def bigram(self, before: Tensor, following: Tensor) -> Tensor:
-        """Nats of units ``(steps,)`` after the ones before; float64.
+    def runs(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """What reads a text chunk by chunk: the nats of units ``(steps,)`` after the ones before, float64."""
+        history = np.zeros(0, np.int64)
 
-        Pairs interpolated with the unigram (Witten & Bell 1991, method C): after a unit that was seen n times with t
-        different units behind it, ``(count of the pair + t * unigram) / (n + t)``.
-        """
-        key = before * len(self.single) + following
-        place = torch.searchsorted(self.pairs, key).clamp(max=len(self.pairs) - 1)
-        together = torch.where(self.pairs[place] == key, self.double[place], 0).double()
-        seen, kinds = self._behind
-        rest = kinds[before] * self.frequency[following]
-        return -((together + rest) / (seen[before] + kinds[before])).log()
+        def read(before: Tensor, following: Tensor) -> Tensor:
+            nonlocal history
+            shares = self._kneser_ney.probabilities(history, following.numpy())
+            history = np.concatenate([history, following.numpy()])[-self.longest :]
+            return torch.from_numpy(-np.log(shares))
+
+        return read
+
+    @cached_property
+    def _kneser_ney(self) -> KneserNey:
+        return KneserNey(self.text.long().numpy(), len(self.single), self.longest, self.first)
 
     @cached_property
     def frequency(self) -> Tensor:
         """``(units,)`` float64, summing to 1: of each unit, counted once more than it came."""
         counts = self.single.double() + 1
         return counts / counts.sum()
-
-    @cached_property
-    def _behind(self) -> tuple[Tensor, Tensor]:
-        """How often something came behind each unit, and how many different ones; at least 1, for the unigram alone."""
-        first, units = self.pairs // len(self.single), len(self.single)
-        seen = torch.zeros(units, dtype=torch.float64).index_add_(0, first, self.double.double())
-        return seen, torch.bincount(first, minlength=units).double().clamp(min=1)
