@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import BaseModel, Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tokenizers import UNKNOWN, CharTokenizer, WordTokenizer
@@ -22,7 +22,6 @@ from ostinato.modalities.text import (
     some_unknown,
 )
 from ostinato.nn import Recurrent, TokenEmbedding
-from ostinato.topologies import ManyToOne
 
 LONGEST = 40
 """Characters that are read of a word: of a longer one half of them from its beginning, half from its end."""
@@ -43,6 +42,30 @@ class SpellingSettings(BaseModel):
     char_embedding_size: int = Field(16, ge=1, description="Words: features of a character's vector.")
 
 
+class Spelling(nn.Module):
+    """What a layer in both directions has read of a word's characters at its two ends, and a linear map of that.
+
+    Args:
+        characters: In the vocabulary.
+        settings: With `SpellingSettings`, the cell and the backend.
+    """
+
+    def __init__(self, characters: int, settings: Any) -> None:
+        super().__init__()
+        width, size = settings.char_embedding_size, settings.char_hidden_size
+        self.embedding = _embedding(characters, width)
+        self.read = Recurrent(settings.make_cell, width, size, bidirectional=True, backend=settings.backend)
+        self.output = nn.Linear(2 * size, 2 * size)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Vectors ``(words, 2 * char_hidden_size)`` of words as numbers of characters ``(words, LONGEST)``, padded."""
+        lengths = (characters != PADDING).sum(1)
+        y, _ = self.read(self.embedding(characters), lengths=lengths)
+        forward, backward = y.chunk(2, dim=-1)
+        last = forward[torch.arange(len(y), device=y.device), lengths.clamp(min=1) - 1]
+        return self.output(torch.cat([last, backward[:, 0]], dim=-1))  # type: ignore[no-any-return]
+
+
 class WordsFrontEnd(FrontEnd):
     """A word is the vector of its form and what a layer in both directions reads of its characters.
 
@@ -59,23 +82,18 @@ class WordsFrontEnd(FrontEnd):
         self.width, self.word_dropout = settings.embedding_size, settings.word_dropout
         self.embedding = _embedding(words, self.width, settings.embedding_dropout)
         self.embedding.weight.requires_grad_(not settings.freeze_vectors)
-        self.spell, self.read = None, None
-        if characters:
-            width, size = settings.char_embedding_size, settings.char_hidden_size
-            self.spell = _embedding(characters, width)
-            recurrent = Recurrent(settings.make_cell, width, size, bidirectional=True, backend=settings.backend)
-            self.read = ManyToOne(recurrent, 2 * size)
-            self.width += 2 * size
+        self.spelling = Spelling(characters, settings) if characters else None
+        self.width += 2 * settings.char_hidden_size if characters else 0
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         words, characters = x[..., 0], x[..., 1:]
         share = self.word_dropout if self.training else 0.0
         vectors: Tensor = self.embedding(some_unknown(words, share))
-        if self.spell is None or self.read is None:
+        if self.spelling is None:
             return vectors, lengths
         # Each form is spelled once in a batch, however often it stands there.
         forms, places = torch.unique(characters.flatten(0, 1), dim=0, return_inverse=True)
-        spelled: Tensor = self.read(self.spell(forms), (forms != PADDING).sum(1))
+        spelled: Tensor = self.spelling(forms)
         return torch.cat([vectors, spelled[places].view(*words.shape, -1)], dim=-1), lengths
 
 

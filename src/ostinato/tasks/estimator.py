@@ -3,14 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import ValidationError
 from rich.console import RenderableType
 from torch import Tensor, nn
 
@@ -20,6 +18,7 @@ from ostinato.diagnostics import Doctor, Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
 from ostinato.modalities import WordSplitSettings
 from ostinato.storage import locked, misfits, written_whole
+from ostinato.tasks.configured import Configured
 from ostinato.tasks.model import Model
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -55,7 +54,7 @@ class NextStep(NamedTuple):
     arguments: tuple[str | Path, ...]
 
 
-class Estimator(ABC, Generic[S, R, M]):
+class Estimator(Configured[S], ABC, Generic[S, R, M]):
     """A verb, from data to a saved model: ``Estimator(**settings).fit(data)``, then predict, evaluate, save.
 
     A subclass gives its settings, `read`, `split`, `prepare`, `predict`, `evaluate`, `summary` and a sample of the loss
@@ -74,9 +73,7 @@ class Estimator(ABC, Generic[S, R, M]):
         OstinatoError: For an unknown setting or a value out of range, naming both.
     """
 
-    settings_class: ClassVar[type[NetworkSettings]]
     model_class: ClassVar[type[Model[Any]]]
-    settings: S
 
     fit_help: ClassVar[str] = "Train a model, score it on data it has not seen, save it."
     """What ``ostinato fit`` says of the verb, with an example."""
@@ -103,9 +100,7 @@ class Estimator(ABC, Generic[S, R, M]):
     """What ``ostinato evaluate`` scores, as the title goes on."""
 
     def __init__(self, **settings: Any) -> None:
-        self._params = settings
-        self._given: S = self._settings(settings)
-        self.settings = self._given
+        super().__init__(**settings)
         self.metrics: ScoreTable | None = None
         self.notes: tuple[str, ...] = ()
         self._model: M | None = None
@@ -430,42 +425,8 @@ class Estimator(ABC, Generic[S, R, M]):
         self.metrics = ScoreTable.from_dict(bundle.metrics) if bundle.metrics else None
         return self
 
-    # scikit-learn's manners.
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Every setting by name, before `fit` has decided any. `deep` is for scikit-learn; there is nothing below."""
-        return {name: self._params.get(name, getattr(self._given, name)) for name in type(self._given).model_fields}
-
-    def set_params(self, **params: Any) -> Self:
-        """Changes settings; those of the network count from the next `fit` on.
-
-        Raises:
-            OstinatoError: As the constructor.
-        """
-        changed = self._params | params
-        self._given, self._params = self._settings(changed), changed
-        if self._model is None:
-            self.settings = self._given
-        else:
-            self.settings = self.settings.model_copy(update={name: getattr(self._given, name) for name in params})
-        return self
-
-    def __sklearn_clone__(self) -> Self:
-        """Another with the same settings, not fitted: those that were left to the data are left to them again."""
-        return type(self)(**self._params)
-
     def __sklearn_is_fitted__(self) -> bool:
         return self._model is not None
-
-    def __repr__(self) -> str:
-        """The settings that were given."""
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._params.items())})"
-
-    def _settings(self, values: dict[str, Any]) -> S:
-        try:
-            return self.settings_class(**values)  # type: ignore[return-value]
-        except ValidationError as error:
-            raise OstinatoError(_one_line(type(self).__name__, self.settings_class, error)) from None
 
 
 def _begin_with(network: nn.Module, start: Model[Any]) -> None:
@@ -516,18 +477,3 @@ def alone_in(folder: Path | None) -> AbstractContextManager[None]:
         OstinatoError: Another one does.
     """
     return nullcontext() if folder is None or not DistributedContext.from_environment().main else locked(folder)
-
-
-def _one_line(owner: str, settings: type[NetworkSettings], error: ValidationError) -> str:
-    """What pydantic found, in one line a person can act on."""
-    problems = []
-    for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"][:1])
-        if problem["type"] == "extra_forbidden":
-            near = get_close_matches(name, settings.model_fields, 1)
-            there = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(settings.model_fields))}"
-            problems.append(f"no setting {name!r} ({there})")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{name} = {problem['input']!r}: {message}" if name else message)
-    return f"{owner}: " + "; ".join(problems)
