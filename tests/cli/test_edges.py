@@ -139,6 +139,12 @@ def test_predict_reads_standard_input_where_a_dash_stands_for_the_file(models, m
     assert ended.err.startswith("error: standard input, line 2: 1 fields")
 
 
+def test_only_taggers_write_tagged_words(models, tmp_path):
+    told = error_of("predict", models / "classifier", models / "t.csv", "--out", tmp_path / "told.conll")
+    assert "a .conll file holds tagged words" in told
+    assert not (tmp_path / "told.conll").exists()
+
+
 def test_a_file_of_another_encoding_than_that_of_training_is_read_when_told(models, tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("text\nné\n".encode("latin-1"))
@@ -219,6 +225,8 @@ def test_a_flag_is_spelled_without_a_value():
 
 def test_errors_of_a_command_are_spelled(tmp_path):
     (tmp_path / "t.txt").write_text("just one line of words\n")
+    assert "--layout lines" in error_of("fit", "classifier", tmp_path / "t.txt", "--out", tmp_path / "m")
+    (tmp_path / "t.txt").write_text("ham\tsee you\nspam\twin\n")
     assert "--layout lines" in error_of("fit", "classifier", tmp_path / "t.txt", "--out", tmp_path / "m")
     (tmp_path / "t.csv").write_text("a,b\nx,y\n")
     assert "say which, --label COLUMN" in error_of("fit", "classifier", tmp_path / "t.csv", "--out", tmp_path / "m")

@@ -203,6 +203,15 @@ def test_lines_that_begin_with_speakers_are_their_turns(tmp_path):
     assert dialogue.turns == ("Hi!", "What is up?", "Not much. And you?", "Fine: thanks.")
 
 
+def test_one_long_dialogue_is_cut_to_part_its_end():
+    turns = [f"turn {number}" for number in range(20)]
+    first, second = Dialogues.of([turns]).split(0.1)
+    assert (first.dialogues[0].turns, second.dialogues[0].turns) == (tuple(turns[:18]), tuple(turns[18:]))
+    first, second = Dialogues.of([turns[:4]]).split(0.01)
+    assert (len(first.dialogues[0].turns), len(second.dialogues[0].turns)) == (2, 2)
+    assert "cannot be split" in refused(Dialogues.of([turns[:3]]).split, 0.1)
+
+
 def test_a_colon_in_a_turn_makes_no_speakers(tmp_path):
     lines = ["Well: hello.", "Listen: go away.", "Why: no reason."]
     (dialogue,) = Dialogues.of(written(tmp_path, "\n".join(lines), "d.txt"))

@@ -123,6 +123,8 @@ class Dialogues:
     def split(self, share: float, seed: int = 0) -> tuple["Dialogues", "Dialogues"]:
         """Two parts, drawn at random: a dialogue is whole in one of them, and every copy of it in the same one.
 
+        One dialogue alone, of four turns or more, is cut: its end is the second part.
+
         Args:
             share: Of the dialogues in the second part, above 0 and below 1; each part gets at least one.
             seed: Of the draw.
@@ -136,6 +138,8 @@ class Dialogues:
         for number, dialogue in enumerate(self.dialogues):
             copies.setdefault(dialogue.turns, []).append(number)
         groups = list(copies.values())
+        if len(self) == 1 and len(self.dialogues[0].turns) >= 4:
+            return self._cut(share)
         if len(groups) < 2:
             raise OstinatoError(f"{self.origin}: {len(groups)} different dialogue cannot be split: give more of them")
         wanted, second = max(round(share * len(self)), 1), set[int]()
@@ -144,6 +148,17 @@ class Dialogues:
                 break
             second.update(groups[place])
         return self._part(set(range(len(self))) - second), self._part(second)
+
+    def _cut(self, share: float) -> tuple["Dialogues", "Dialogues"]:
+        """The beginning and the end of the only dialogue, of two turns at least."""
+        (whole,) = self.dialogues
+        turns = len(whole.turns)
+        place = min(max(round((1 - share) * turns), 2), turns - 2)
+        first, second = (
+            Dialogue(whole.turns[part], None if whole.speakers is None else whole.speakers[part], whole.topic)
+            for part in (slice(place), slice(place, None))
+        )
+        return Dialogues((first,), self.origin), Dialogues((second,), self.origin)
 
     def about(self, topics: Iterable[str]) -> "Dialogues":
         """Those with one of some topics.

@@ -20,6 +20,7 @@ LabelledSource = str | Path | pd.DataFrame | Table | LabelledSequences | Sequenc
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
 
+_PERHAPS_LINES = "(if it holds lines of label and text: layout=lines)"
 _TAB, _WHITE = re.compile("\t"), re.compile("[ \t]")
 
 
@@ -83,7 +84,7 @@ def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Tab
         return read_table(source, spec.form)
     except OstinatoError as error:
         if spec.layout is None and isinstance(source, str | Path) and Path(source).is_file():
-            raise OstinatoError(f"{error} (if it holds lines of label and text: layout=lines)") from None
+            raise OstinatoError(f"{error} {_PERHAPS_LINES}") from None
         raise
 
 
@@ -99,7 +100,8 @@ def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> LabelledSeque
 def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
     column = spec.label or named(table, LABEL_NAMES)
     if column is None and needed:
-        raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")
+        perhaps = f" {_PERHAPS_LINES}" if table.lines is not None and len(table.columns) <= 2 else ""
+        raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...{perhaps}")
     if column is None or (not needed and column not in table.columns):
         return None
     table.require(column)

@@ -42,6 +42,10 @@ LISTS: tuple[type[Any], ...] = (list, tuple, np.ndarray, pd.Series)
 """What holds data, or their targets, one after another."""
 
 
+CONLL = ".conll"
+"""How the name of a file of tagged words ends, which taggers of words write."""
+
+
 class NextStep(NamedTuple):
     """A command to go on with, once a model is saved.
 
@@ -167,6 +171,8 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         Raises:
             OstinatoError: It cannot.
         """
+        if Path(path).suffix.lower() == CONLL:
+            raise OstinatoError(f"{path}: a {CONLL} file holds tagged words: give a .csv file")
 
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:

@@ -14,7 +14,7 @@ from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality, modality_named
-from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
+from ostinato.tasks.estimator import CONLL, Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
@@ -253,7 +253,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         Raises:
             OstinatoError: It cannot be written.
         """
-        if Path(path).suffix.lower() != ".conll":
+        if Path(path).suffix.lower() != CONLL:
             super().write(predictions, path)
             return
         self.check_output(path)
@@ -261,8 +261,8 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         write_conll(path, TaggedSequences.of_sentences(sentences))
 
     def check_output(self, path: str | Path) -> None:
-        if Path(path).suffix.lower() == ".conll" and self.settings.inputs == "numbers":
-            raise OstinatoError(f"{path}: a .conll file holds words, and this model tags numbers: give a .csv file")
+        if self.settings.inputs == "numbers":
+            super().check_output(path)
 
     def evaluate(self, data: TaggedSource) -> ScoreTable:
         """Scores the network and the baselines on tagged sequences.
