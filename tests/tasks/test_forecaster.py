@@ -249,6 +249,18 @@ def test_a_zone_is_kept_and_written(frequency, tmp_path):
     np.testing.assert_allclose(stream.update(100.0).point, stream.update(100.0, time=str(times[81])).point, rtol=0.2)
 
 
+def test_forecasts_of_counts_are_none_below_zero_and_a_note_says_so():
+    frame = wide(80)
+    frame["y"] = np.arange(80)[::-1]  # on its way below 0
+    forecaster = Forecaster(**TINY | {"epochs": 1}).fit(frame)
+    assert any("y counts something" in note for note in forecaster.notes)
+    assert (numbers(forecaster.predict(frame)) >= 0).all(axis=None)
+    below = Forecaster(**TINY | {"epochs": 1}, counts=False).fit(frame)
+    assert (numbers(below.predict(frame)) < 0).any(axis=None)
+    assert not any("count" in note for note in below.notes)
+    assert not any("count" in note for note in Forecaster(**TINY | {"epochs": 1}).fit(wide(80)).notes)
+
+
 # Scores.
 
 

@@ -102,6 +102,16 @@ def test_in_log_mode_the_statistics_are_those_of_logarithms_but_the_seasonal_err
     np.testing.assert_allclose(scales.season_error, np.abs(prices[4:] - prices[:-4]).mean())
 
 
+def test_forecasts_of_counts_stay_at_nought_or_above():
+    panel = panel_of([0.0, 1, 3, 0, 2, np.nan, 1, -1], [0.5, 1, 2], [-1.0, 0, 2], [1.0, 2, 3])
+    ends = panel.offsets[:-1] + np.array([7, 3, 3, 3])  # -1 comes after the training part of the first
+    low = np.full((4, 2), -50.0)
+    standardiser = Standardiser.fit(panel, ends, log=False, season_length=1)
+    assert (standardiser.back(low, standardiser.scales) >= 0).all(axis=1).tolist() == [True, False, False, True]
+    free = Standardiser.fit(panel, ends, log=False, season_length=1, counts=False)
+    assert (free.back(low, free.scales) < 0).all()
+
+
 @pytest.mark.parametrize("price", [0.0, -3.0])
 def test_a_price_that_is_not_positive_is_named_with_its_series_and_time(price):
     frame = wide(20, "apple", "pear")

@@ -21,7 +21,7 @@ from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.network import Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
-from ostinato.tasks.forecasting.standardise import Standardiser
+from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
 from ostinato.tasks.prepared import Prepared
@@ -185,7 +185,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         settings = self._given.resolved(panel.frequency.season_length, int(np.median(training.end)))
         window, season_length = _known(settings.window), _known(settings.season_length)
         ends = panel.offsets[:-1] + training.end
-        standardiser = Standardiser.fit(panel, ends, log=settings.returns == "log", season_length=season_length)
+        standardiser = Standardiser.fit(
+            panel, ends, log=settings.returns == "log", season_length=season_length, counts=settings.counts
+        )
         if start is not None:
             standardiser = _as_before(standardiser, start)
         unit = standardiser.transform(panel, standardiser.scales)
@@ -226,7 +228,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             loss=loss,
             score=mean_loss(settings, judged, settings.on_device),
             model=model,
-            notes=panel.notes,
+            notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales)),
         )
 
     def predict(self, data: SeriesSource, *, future: Source | None = None) -> pd.DataFrame:
@@ -417,6 +419,15 @@ def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardis
             "the same series, or from a model without series_embedding"
         )
     return replace(standardiser, covariates=before.covariates)
+
+
+def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:
+    """A statement on series of counts that are so near 0 that forecasts may be held there."""
+    near = (scales.floor == 0) & (scales.location < 4 * scales.scale)
+    if not near.any():
+        return []
+    which = f"{panel.names.target} counts" if near.all() else f"{near.sum()} of {len(panel)} series count"
+    return [f"{which} something (whole numbers, none below 0): forecasts stay at 0 or above, unless counts=False"]
 
 
 def _known(value: int | None) -> int:

@@ -65,6 +65,9 @@ class ForecasterSettings(
     season_length: int | None = Field(
         None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52)."
     )
+    counts: bool = Field(
+        True, description="Whether forecasts of counts (whole numbers in training, none below 0) stay at 0 or above."
+    )
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
     returns: Annotated[Literal["none", "log"], Option("NAME", MODEL, "log: model log returns, as suits prices.")] = (
         Field("none", description="'log' models log returns (prices) and is scored against the random walk.")

@@ -24,12 +24,14 @@ class SeriesScales:
         change: Mean absolute change from one step to the next, in units of `scale`.
         season_error: Mean absolute change over a season in the target's own units: the error of the seasonal naive
             forecast in the training part, by which MASE divides.
+        floor: What no forecast is below: 0 for counts (whole numbers, none below 0), NaN where there is no such bound.
     """
 
     location: Floats
     scale: Floats
     change: Floats
     season_error: Floats
+    floor: Floats
 
     def __post_init__(self) -> None:
         """Makes sure that there is one number of each kind for each series."""
@@ -39,7 +41,13 @@ class SeriesScales:
 
     def rows(self, series: Rows) -> Self:
         """The statistics of some series, by their index."""
-        return type(self)(self.location[series], self.scale[series], self.change[series], self.season_error[series])
+        return type(self)(
+            self.location[series],
+            self.scale[series],
+            self.change[series],
+            self.season_error[series],
+            self.floor[series],
+        )
 
 
 class CovariateMoments(NamedTuple):
@@ -60,6 +68,7 @@ class Standardiser:
         scales: Their statistics.
         covariates: Mean and standard deviation of every covariate.
         season_length: Steps of a season, for `SeriesScales.season_error`.
+        counts: Whether forecasts of counts stay at 0 or above.
     """
 
     log: bool
@@ -67,6 +76,7 @@ class Standardiser:
     scales: SeriesScales
     covariates: CovariateMoments
     season_length: int
+    counts: bool
 
     def __post_init__(self) -> None:
         """Makes sure that every series has statistics, and every covariate its two."""
@@ -77,7 +87,7 @@ class Standardiser:
                 raise ValueError(f"moments of {name} covariates of shape {moments.shape}")
 
     @classmethod
-    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season_length: int) -> Self:
+    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season_length: int, counts: bool = True) -> Self:
         """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
         part = _before(panel, ends)
         covariates = CovariateMoments(
@@ -86,7 +96,8 @@ class Standardiser:
             static=_moments(panel.static),
         )
         ids = tuple(str(name) for name in panel.ids)
-        return cls(log, ids, _series_scales(panel, ends, log, season_length), covariates, season_length)
+        scales = _series_scales(panel, ends, log, season_length, counts)
+        return cls(log, ids, scales, covariates, season_length, counts)
 
     def index(self, panel: Panel) -> Rows:
         """Each series' number among those of the training, -1 for a new one."""
@@ -98,7 +109,7 @@ class Standardiser:
         index = self.index(panel)
         if (index >= 0).all():
             return self.scales.rows(index)
-        own = _series_scales(panel, ends, self.log, self.season_length)
+        own = _series_scales(panel, ends, self.log, self.season_length, self.counts)
         known = self.scales.rows(np.maximum(index, 0))
         names = (field.name for field in fields(SeriesScales))
         return SeriesScales(*(np.where(index >= 0, getattr(known, name), getattr(own, name)) for name in names))
@@ -119,14 +130,14 @@ class Standardiser:
         """Scaled targets or forecasts ``(rows, ...)`` in the target's own units; `scales` of each row."""
         shape = (-1,) + (1,) * (values.ndim - 1)
         values = values * scales.scale.reshape(shape) + scales.location.reshape(shape)
-        return np.exp(values) if self.log else values
+        return np.exp(values) if self.log else np.fmax(values, scales.floor.reshape(shape))
 
 
 def _before(panel: Panel, ends: Rows) -> npt.NDArray[np.bool_]:
     return np.arange(len(panel.target)) < np.repeat(ends, panel.lengths)
 
 
-def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int) -> SeriesScales:
+def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int, counts: bool) -> SeriesScales:
     part = _before(panel, ends)
     values = _logarithm(panel) if log else panel.target
     seen = panel.observed & part
@@ -135,9 +146,20 @@ def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int) -> S
     scale = np.where(_varies(location, spread), spread, 1.0)
     change = _series_change(panel, values, seen, 1) / scale
     season_error = _series_change(panel, panel.target, seen, season_length)
+    counted = _counted(panel, seen) if counts and not log else np.zeros(len(panel), np.bool_)
     return SeriesScales(
-        location, scale, np.where(change > 0, change, 1.0), np.where(season_error > 0, season_error, np.nan)
+        location,
+        scale,
+        np.where(change > 0, change, 1.0),
+        np.where(season_error > 0, season_error, np.nan),
+        np.where(counted, 0.0, np.nan),
     )
+
+
+def _counted(panel: Panel, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which series count something: their observed targets are whole numbers, none below 0."""
+    other = seen & ((panel.target < 0) | (panel.target != np.floor(panel.target)))
+    return ~np.logical_or.reduceat(other, panel.offsets[:-1])
 
 
 def _series_mean(panel: Panel, values: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
