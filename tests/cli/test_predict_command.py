@@ -104,3 +104,19 @@ def test_numbers_that_can_be_read_in_two_ways_are_asked_about(sales, model, tmp_
     assert "can be read as" in error_of("fit", "forecaster", tabbed, "--out", fitted, *TINY)
     assert run("fit", "forecaster", tabbed, "--out", fitted, *TINY, "--thousands", ",").code == 0
     assert load(fitted).predict(tabbed)["forecast"].median() == pytest.approx(1000, rel=0.1)
+
+
+def test_a_frequency_and_a_zone_may_be_set(tmp_path):
+    months = pd.date_range("2018-01-28", periods=60, freq="MS") + pd.Timedelta(days=27)
+    data, folder = tmp_path / "sold.csv", tmp_path / "model"
+    pd.DataFrame({"month": months, "sold": np.arange(60) % 12}).to_csv(data, index=False)
+    set_ = ["--set=frequency=ME", "--set=zone=Europe/Berlin"]
+    assert run("fit", "forecaster", data, "--out", folder, *TINY, *set_).code == 0
+    first = run("predict", folder, data).out.splitlines()[1]
+    assert first.startswith("sold,2023-02-28 00:00:00+01:00,")
+    assert "frequency 'monthly' is not known" in error_of(
+        "fit", "forecaster", data, "--out", tmp_path / "b", "--set=frequency=monthly"
+    )
+    assert "'Berlin' is the name of no time zone" in error_of(
+        "fit", "forecaster", data, "--out", tmp_path / "b", "--set=zone=Berlin"
+    )

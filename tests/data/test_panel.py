@@ -167,6 +167,51 @@ class TestTimes:
         refused(long(unique_id=["a"] * 6 + ["b", " ", None, "b"]), None, "row 7, column 'unique_id': no id in this row")
 
 
+class TestTheTimeColumn:
+    """Is found by its name, its dates and distinct values."""
+
+    HOURS = pd.date_range("2016-10-02 09:00", periods=60, freq="h").strftime("%Y-%m-%d %H:%M:%S")
+
+    def test_a_month_beside_a_date_and_time_is_none(self):
+        frame = pd.DataFrame({"month": [10] * 60, "date_time": self.HOURS, "traffic": np.arange(60.0)})
+        panel = Panel.from_table(frame, PanelSpec(target="traffic"))
+        assert panel.names.time == "date_time"
+        assert "times are those of date_time (not of month; time= names another)" in panel.notes
+
+    def test_dates_under_any_name_come_before_parts_of_the_year(self):
+        frame = pd.DataFrame({"week": range(60), "messung": self.HOURS, "y": np.arange(60.0)})
+        assert Panel.from_table(frame).names.time == "messung"
+
+    def test_a_usual_name_comes_first_where_its_values_are_distinct(self):
+        frame = pd.DataFrame({"born": self.HOURS, "Time": range(60), "y": np.arange(60.0)})
+        assert Panel.from_table(frame).names.time == "Time"
+        assert Panel.from_table(frame.assign(Time=[*range(30)] * 2)).names.time == "born"
+
+    def test_values_need_only_be_distinct_within_a_series(self):
+        panel = Panel.from_table(long(created=pd.Timestamp("2024-01-01"), month=1))
+        assert panel.names.time == "ds"
+        frame = long(month=1).rename(columns={"ds": "tag"})
+        assert Panel.from_table(frame, PanelSpec(target="y")).names.time == "tag"
+
+    def test_calendar_codes_are_dates_without_a_usual_name(self):
+        codes = [202011, 202012, 202101, 202102]
+        panel = Panel.from_table(pd.DataFrame({"monat": codes, "y": [1.0, 2, 3, 4]}))
+        assert panel.names.time == "monat"
+        assert str(panel.times[2])[:7] == "2021-01"
+        counted = Panel.from_table(pd.DataFrame({"sold": [200123, 312009, 250013, 199999], "y": [1.0, 2, 3, 4]}))
+        assert counted.names.time is None
+
+    def test_series_below_each_other_are_told_apart_by_a_column_that_the_message_names(self):
+        frame = long(place=["a"] * 6 + ["b"] * 4, level=np.arange(10.0) % 2).drop(columns="unique_id")
+        spec = PanelSpec(target="y")
+        refused(frame, spec, "row 6, column 'ds'", "which place tells apart: say id='place' (--id place)")
+        days = frame.sort_values("ds", kind="stable")
+        refused(days, spec, "row 1, column 'ds'", "was given before", "say id='place' (--id place)")
+        refused(frame.drop(columns="place"), spec, "sort the rows by ds, or name the id column", "(--id)")
+        twice = frame[:6].iloc[[0, 1, 2, 2, 3]]
+        refused(twice, spec, "row 3", "was given before", "keep one row, or name the id column")
+
+
 class TestMissingValues:
     def test_missing_targets_take_the_last_value_before_them_and_leading_ones_the_first_after(self):
         nan = np.nan
@@ -409,7 +454,7 @@ class TestZones:
         np.testing.assert_array_equal(again.times, panel.times)
         assert str(again.ahead(1).times[0]) == str(later.times[0])
 
-    @pytest.mark.parametrize("frequency", ["D", "h"])
+    @pytest.mark.parametrize("frequency", ["D", "B", "MS", "h"])
     def test_text_with_the_offsets_of_a_zone_is_read_as_its_times_are(self, frequency):
         times = pd.date_range("2024-03-01", periods=900 if frequency == "h" else 60, freq=frequency, tz="Europe/Berlin")
         texts = times.map(str)

@@ -9,11 +9,9 @@ import pandas as pd
 from ostinato.data.frequency import Frequency
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table
-from ostinato.data.times import Moments, Times, looks_like_dates, read_times, spell
+from ostinato.data.time_column import find_time, tells_apart
+from ostinato.data.times import Moments, Times, read_times, spell
 from ostinato.data.zones import Clock, is_short
-
-_TIME_NAMES = ["ds", "date", "datetime", "timestamp", "time", "day", "week", "month", "quarter", "year", "period"]
-_TIME_NAMES += ["step", "index"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +63,9 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
     twice = [name for name in taken if taken.count(name) > 1] if len(set(taken)) < len(taken) else []
     if twice:
         raise table.error("named for two parts (time, id, target, past, future, static): name it once", column=twice[0])
-    time = spec.time or _find_time(table, taken)
-    notes = [] if time else [f"{table.origin} has no time column: its rows are steps 0, 1, 2, ..."]
+    time, notes = (spec.time, []) if spec.time else find_time(table, taken, identity)
+    if time is None:
+        notes = [f"{table.origin} has no time column: its rows are steps 0, 1, 2, ..."]
     targets, left_out = _targets(table, named, [*taken, *([time] if time else [])], long=identity is not None)
     notes += left_out
     if identity is None:
@@ -159,15 +158,6 @@ def read_future(
         what = "a covariate that is known into the future has no value here: fill it in"
         raise table.error(what, row=int(rows[at]), column=names.future[column])
     return values
-
-
-def _find_time(table: Table, taken: list[str]) -> str | None:
-    free = [name for name in table.columns if name not in taken]
-    folded = {name.casefold(): name for name in reversed(free)}
-    for candidate in _TIME_NAMES:
-        if candidate in folded:
-            return folded[candidate]
-    return next((name for name in free if looks_like_dates(table, name)), None)
 
 
 def _targets(table: Table, named: list[str], taken: list[str], *, long: bool) -> tuple[list[str], list[str]]:
@@ -276,12 +266,17 @@ def check_order(table: Table, records: Records) -> None:
     earlier, row = int(records.rows[at]), int(records.rows[at + 1])
     series, time = str(records.ids[records.codes[at]]), records.names.time
     if gap[at] == 0:
-        what = (
-            f"{spell(records.times[at])} was given before for series {series!r} ({table.place(earlier)}): keep one row"
-        )
-        if records.names.id is None:
-            what += ", or name the id column if the table holds several series"
+        what = f"{spell(records.times[at])} was given before for series {series!r} ({table.place(earlier)}): "
+        mend = "keep one row"
     else:
         what = f"{spell(records.times[at + 1])} comes after {spell(records.times[at])} in series {series!r}: "
-        what += f"sort the rows by {time}"
-    raise table.error(what, row=row, column=time)
+        mend = f"sort the rows by {time}"
+    if records.names.id is None:
+        names = records.names
+        parts = [*filter(None, [time]), *map(str, records.ids), names.target, *names.past, *names.future, *names.static]
+        column = tells_apart(table, records.times[: len(table)], parts)
+        if column is not None:
+            mend = f"rows of several series, which {column} tells apart: say id={column!r} (--id {column})"
+        elif gap[at] == 0 or records.times[at + 1] == records.times[0]:
+            mend += ", or name the id column if the table holds several series (--id)"
+    raise table.error(what + mend, row=row, column=time)

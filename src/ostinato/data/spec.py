@@ -15,8 +15,9 @@ class PanelSpec(BaseModel):
     covariates are shared by all of them.
 
     Attributes:
-        time: the time column. None: a column named ds, date, datetime, timestamp, time, day, week, month, quarter,
-            year, period, step or index; else the first that holds dates; else the rows are steps 0, 1, 2, ...
+        time: the time column. None: a column named ds, date, datetime, date_time, timestamp or time; else one that
+            holds dates; else day, week, month, quarter, year, period, step or index; of these the first whose values
+            are distinct. Without any, rows are steps 0, 1, 2, ...
         id: the column that names the series of each row (long), or None.
         target: the column to forecast, or for a wide table several. None: y if there is one; else in a wide table all
             columns of numbers without another part, in a long table the only such column.

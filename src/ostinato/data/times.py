@@ -107,7 +107,8 @@ def looks_like_dates(table: Table, column: str) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(dtype):
         return False
-    sample = pd.Series(table.texts(column)[:100], dtype=object).astype(str)
+    head = table.frame[column].head(100)
+    sample = head.astype(object).where(head.notna(), "").astype(str).str.strip()
     if bool(pd.to_numeric(sample, errors="coerce").notna().any()):
         return False
     return float(_best(_without_offset(sample)).notna().mean()) > 0.5
