@@ -37,7 +37,7 @@ class Example(NamedTuple):
     reply: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dialogue:
     """What was said in turn.
 
