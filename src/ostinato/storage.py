@@ -34,13 +34,13 @@ def write_durably(path: Path, content: bytes) -> None:
 def written_whole(path: Path) -> Iterator[Path]:
     """A new file to write to, which then takes the place of `path`: the old one or the new one is there, whole.
 
-    What is no ordinary file (a pipe, a device) is written to itself.
+    What is no ordinary file (a pipe, a device), or stands in a folder where none may be made, is written to itself.
 
     Raises:
         OstinatoError: It cannot be written; nothing of it is left then.
     """
     target = path.resolve()
-    if target.exists() and not target.is_file():
+    if target.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
         with naming(path):
             yield target
         return

@@ -4,13 +4,14 @@ import io
 import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 from command import error_of, run
 
 from ostinato import LanguageModel, SequenceClassifier, Translator
-from ostinato.cli import main
+from ostinato.cli import main, screen
 from ostinato.cli.command import Spelling, as_typed
 from ostinato.cli.options import spellings_of
 from ostinato.storage import locked
@@ -210,6 +211,7 @@ def test_a_test_file_with_nothing_to_score_is_told_before_training(verb, content
         ("--set epochs=5: once", "--set epochs=5: once"),
         ("column 'label=x'", "column 'label=x'"),
         ("features=...", "--feature COLUMN"),
+        ("in/label=x.csv: no such file", "in/label=x.csv: no such file"),
         ("say quoting='none' (--quoting)", "say --quoting none"),
     ],
 )
@@ -239,6 +241,15 @@ def test_a_training_that_its_limit_of_time_stopped_says_so_wherever_the_model_is
     note = "note: training was stopped by --set max_seconds=1e-09 in epoch 1 of 20; its checkpoint is kept"
     assert note in said
     assert note in run("info", tmp_path / "m", columns=200).out
+
+
+def test_a_log_hears_of_a_scoring_that_takes_long(models, monkeypatch):
+    monkeypatch.setattr(screen, "LINE_SECONDS", 0.05)
+    evaluate = SequenceClassifier.evaluate
+    monkeypatch.setattr(SequenceClassifier, "evaluate", lambda *given: (time.sleep(0.5), evaluate(*given))[1])
+    ended = run("evaluate", models / "classifier", models / "t.csv")
+    assert ended.err.startswith("scoring: 0 min so far\n")
+    assert "accuracy" in ended.out
 
 
 # Two at once

@@ -56,7 +56,7 @@ def as_typed(message: str, spellings: Mapping[str, Spelling]) -> str:
     if not spellings:
         return message
     names = "|".join(sorted(map(re.escape, spellings), key=len, reverse=True))
-    given = rf"(?<![\w.'\"-])(?<!--set )({names})=('[^']*'|\"[^\"]*\"|\.\.\.|[^\s,;:)]*)( \(--[a-z-]+\))?"
+    given = rf"(?<![\w.'\"/-])(?<!--set )({names})=('[^']*'|\"[^\"]*\"|\.\.\.|[^\s,;:)]*)( \(--[a-z-]+\))?"
 
     def typed(found: re.Match[str]) -> str:
         flag, metavar = spellings[found[1]]

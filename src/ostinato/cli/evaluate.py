@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
-from ostinato.cli.screen import screen, show_details, show_scores
+from ostinato.cli.screen import screen, show_details, show_scores, waiting
 from ostinato.cli.settings import known_by
 
 
@@ -46,7 +46,8 @@ def evaluate(
     from ostinato.tasks import load
 
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
-    scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
+    with waiting("scoring"):
+        scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
     if as_json:
         typer.echo(json.dumps(scores.to_dict(), indent=2))
         return

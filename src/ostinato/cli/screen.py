@@ -1,8 +1,15 @@
 """What the commands print."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+LINE_SECONDS = 60.0
+"""Between the lines that tell a log of something that takes long."""
 
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
@@ -12,6 +19,29 @@ if TYPE_CHECKING:
 def screen(*, quiet: bool = False) -> Console:
     """Standard output, on which text stays as it is: brackets in a file name are no markup."""
     return Console(quiet=quiet, markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Where something takes long: a spinner on standard error, or a line a minute where that is no terminal."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+        return
+    done, began = Event(), monotonic()
+
+    def tell() -> None:
+        while not done.wait(LINE_SECONDS):
+            console.print(f"{what}: {(monotonic() - began) / 60:.0f} min so far", highlight=False)
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
 
 
 def show_scores(console: Console, title: str, scores: "ScoreTable") -> None:

@@ -16,7 +16,7 @@ from ostinato.bundle import refuse_foreign, saved_in
 from ostinato.cli.command import as_typed
 from ostinato.cli.options import spellings_of
 from ostinato.cli.outputs import check_folder
-from ostinato.cli.screen import screen, show_details, show_scores
+from ostinato.cli.screen import screen, show_details, show_scores, waiting
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import NextStep, alone_in, checkpoints_of
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
@@ -94,7 +94,7 @@ def train(
         console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}")
     console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
     if unseen is not None:
-        with Console(stderr=True).status("scoring"):  # a spinner, where that is a terminal
+        with waiting("scoring"):
             scores = model.evaluate(unseen)
         model.save(out)
         console.print()
