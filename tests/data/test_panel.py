@@ -208,8 +208,22 @@ class TestTheTimeColumn:
         days = frame.sort_values("ds", kind="stable")
         refused(days, spec, "row 1, column 'ds'", "was given before", "say id='place' (--id place)")
         refused(frame.drop(columns="place"), spec, "sort the rows by ds, or name the id column", "(--id)")
-        twice = frame[:6].iloc[[0, 1, 2, 2, 3]]
+        twice = frame[:6].iloc[[0, 1, 2, 2, 3]].assign(level=0)
         refused(twice, spec, "row 3", "was given before", "keep one row, or name the id column")
+
+    def test_dates_and_times_of_day_in_two_columns_are_to_be_joined(self):
+        hours = pd.date_range("2024-01-01", periods=40, freq="6h")
+        frame = pd.DataFrame({"Date": hours.date, "Time": hours.strftime("%H:%M"), "y": np.arange(40.0)})
+        refused(frame, None, "row 1, column 'Date'", "join Date and Time into one column of dates and times")
+        days = pd.date_range("2024-01-01", periods=60)
+        parts = pd.DataFrame({"year": 2024, "month": days.month, "day": days.day, "y": np.arange(60.0)})
+        refused(parts, None, "row 31, column 'day'", "join day and month into one column")
+
+    def test_an_hour_given_twice_may_be_one_of_a_clock_that_was_set_back(self):
+        hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin").tz_localize(None)
+        refused(
+            pd.DataFrame({"ds": hours, "y": np.arange(60.0)}), None, "row 27", "or the zone if a clock was set back"
+        )
 
 
 class TestMissingValues:
@@ -484,6 +498,17 @@ class TestZones:
         utc = frame.assign(ds=times.tz_convert("UTC").map(str))
         for table in (frame, naive, utc):
             assert panel.ahead(3, table).future.ravel().tolist() == [15, 16, 17]
+
+    def test_midnight_that_a_clock_leaves_out_is_on_the_grid(self):
+        days = pd.date_range("2018-10-20", periods=30)
+        panel = self.panel(days.tz_localize("America/Sao_Paulo", nonexistent="shift_forward"))
+        assert panel.frequency.alias == "D"
+        np.testing.assert_array_equal(panel.times, days.to_numpy())
+
+    def test_an_hour_that_is_given_twice_is_that_before_and_after_the_change(self):
+        hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
+        panel = self.panel(hours.tz_localize(None), zone="Europe/Berlin")
+        np.testing.assert_array_equal(panel.times, self.panel(hours).times)
 
     def test_a_time_given_twice_on_the_clock_is_refused(self):
         days = pd.date_range("2024-10-20 02:30", periods=8).map(lambda day: f"{day}+02:00")

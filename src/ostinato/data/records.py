@@ -9,7 +9,7 @@ import pandas as pd
 from ostinato.data.frequency import Frequency
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table
-from ostinato.data.time_column import find_time, tells_apart
+from ostinato.data.time_column import find_time, is_part_of_time, tells_apart
 from ostinato.data.times import Moments, Times, read_times, spell
 from ostinato.data.zones import Clock, is_short
 
@@ -239,17 +239,37 @@ def on_clock(records: Records, frequency: Frequency) -> Records:
 
 
 def on_grid_days(records: Records, frequency: Frequency) -> Records:
-    """Observations of months at the day that stands for each month on the grid, and a note where they had others."""
-    times = frequency.snap(records.times)
-    moved = np.flatnonzero(times != records.times)
+    """Observations at the times that stand for theirs on the grid.
+
+    A month's is that of the day which the frequency has, and a note says so where it was another; a time that a clock
+    leaves out when it is changed to summer time is that which it shows instead.
+    """
+    times = _not_left_out(records, frequency)
+    snapped = frequency.snap(times)
+    moved = np.flatnonzero(snapped != times)
     if not moved.size:
-        return records
+        return replace(records, times=times)
     first = moved[0]
     note = (
         f"{moved.size} times of {records.names.time} are other days than frequency {frequency.alias!r} has: each "
-        f"stands for its month (first: {spell(records.times[first])} for {spell(times[first])})"
+        f"stands for its month (first: {spell(times[first])} for {spell(snapped[first])})"
     )
-    return replace(records, times=times, notes=(*records.notes, note))
+    return replace(records, times=snapped, notes=(*records.notes, note))
+
+
+def _not_left_out(records: Records, frequency: Frequency) -> Moments:
+    """The times, but 00:00 on the grid for a 01:00 that a clock shows in place of it."""
+    clock, times = Clock.of(records.names.zone, frequency), records.times
+    if clock.zone is None or clock.utc or frequency.kind == "integer":
+        return times
+    starts = times[records.firsts][records.codes]
+    grid = frequency.at(starts, frequency.steps(starts, times))
+    off = np.flatnonzero(grid != times)
+    if off.size:
+        shown = np.asarray(clock.written(grid[off]) == clock.written(times[off]))
+        times = times.copy()
+        times[off[shown]] = grid[off[shown]]
+    return times
 
 
 def check_order(table: Table, records: Records) -> None:
@@ -275,8 +295,12 @@ def check_order(table: Table, records: Records) -> None:
         names = records.names
         parts = [*filter(None, [time]), *map(str, records.ids), names.target, *names.past, *names.future, *names.static]
         column = tells_apart(table, records.times[: len(table)], parts)
-        if column is not None:
+        if column is not None and is_part_of_time(column):
+            mend = f"{column} says more of the time: join {time} and {column} into one column of dates and times"
+        elif column is not None:
             mend = f"rows of several series, which {column} tells apart: say id={column!r} (--id {column})"
         elif gap[at] == 0 or records.times[at + 1] == records.times[0]:
             mend += ", or name the id column if the table holds several series (--id)"
+        if gap[at] == 0 and names.zone is None and spell(records.times[at]).endswith(":00:00"):
+            mend += ", or the zone if a clock was set back here (zone='Europe/Berlin', say)"
     raise table.error(what + mend, row=row, column=time)

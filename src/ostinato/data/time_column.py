@@ -12,6 +12,9 @@ PARTS_OF_TIME = ("day", "week", "month", "quarter", "year", "period", "step", "i
 """Names of times as well as of what only says where in the year a time lies."""
 
 
+_MORE_PARTS = {"hour", "hr", "minute", "min", "second", "mnth", "yr", "weekday"}
+
+
 def find_time(table: Table, taken: list[str], identity: str | None) -> tuple[str | None, list[str]]:
     """The time column, and a statement about it where another one might be meant.
 
@@ -48,6 +51,11 @@ def tells_apart(table: Table, times: Moments, taken: list[str]) -> str | None:
         if 1 < len(found) <= len(table) / 2 and "" not in found and bool(later[inside].all()):
             return name
     return None
+
+
+def is_part_of_time(column: str) -> bool:
+    """Whether a column is called as one that says, beside another, when a row was."""
+    return column.casefold() in {*TIME_NAMES, *PARTS_OF_TIME, *_MORE_PARTS}
 
 
 def _called(free: list[str], usual: tuple[str, ...]) -> list[str]:

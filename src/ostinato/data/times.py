@@ -174,14 +174,21 @@ def _naive(table: Table, column: str, local: "pd.Series[Any]", zone: str | None)
     values = _checked_range(table, column, local)
     if zone is None:
         return Times(values)
-    index = pd.DatetimeIndex(values)
+    instants = _localized(table, column, pd.DatetimeIndex(values), zone).tz_convert("UTC").tz_localize(None)
+    return Times(values, instants=instants.to_numpy(), zone=zone)
+
+
+def _localized(table: Table, column: str, index: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Times of a zone. An hour that is given twice is first the one before the change, given once the one before it."""
+    first = np.ones(len(index), np.bool_)
     try:
-        instants = index.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward").tz_convert("UTC")
+        once = index.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
     except (KeyError, ValueError, TypeError):
         raise _no_zone(table, column, zone) from None
-    first = index.tz_localize(zone, ambiguous=np.ones(len(index), np.bool_), nonexistent="shift_forward")
-    instants = instants.where(instants.notna(), first.tz_convert("UTC"))
-    return Times(values, instants=instants.tz_localize(None).to_numpy(), zone=zone)
+    try:
+        return index.tz_localize(zone, ambiguous="infer", nonexistent="shift_forward") if index.has_duplicates else once
+    except ValueError:  # the order does not tell which is which
+        return once
 
 
 def _zoned(table: Table, column: str, series: "pd.Series[Any]", zone: str) -> Times:
