@@ -1,6 +1,7 @@
 """Scores, calibration and the linear model of texts against their definitions."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -100,28 +101,33 @@ def test_the_temperature_minimises_the_validation_likelihood():
     assert all(loss(mix.temperature) <= loss(mix.temperature * factor) for factor in (0.9, 0.99, 1.01, 1.1))
 
 
-def test_the_linear_weight_and_temperature_minimise_it_together():
+def test_the_temperature_and_what_the_linear_part_tells_minimise_it_together():
     network, targets = drawn(seed=1)
-    linear = drawn(seed=2)[0] * 0.1 + np.eye(3)[targets]
+    linear = drawn(seed=2)[0] * 0.1 + np.eye(3)[targets] - 0.5
     goal = softened(targets, 3)
     mix = fitted_mix(network, linear, targets)
 
-    def loss(weight, temperature):
-        return -(goal * np.log(probabilities(Mix(weight, temperature).logits(network, linear)))).sum()
+    def loss(*parts):
+        return -(goal * np.log(probabilities(Mix(*parts).logits(network, linear)))).sum()
 
     best = loss(*mix)
-    for first in (0.95, 1, 1.05):
-        for second in (0.95, 1, 1.05):
-            assert best <= loss(mix.linear_weight * first, mix.temperature * second) + 1e-9
+    for temperature, slope, offset in product((0.95, 1, 1.05), (0.95, 1, 1.05), (-0.1, 0, 0.1)):
+        assert best <= loss(mix.temperature * temperature, mix.slope * slope, mix.offset + offset) + 1e-6
     fixed = fitted_mix(network, linear, targets, temperature=False)
     assert fixed.temperature == 1
-    assert fixed.linear_weight > 0
+    assert fixed.slope > 0
+
+
+def test_a_linear_part_adds_the_logarithm_of_its_sigmoid():
+    logits = Mix(2.0, 3.0, 0.5).logits(np.array([[4.0, 0.0]]), np.array([[1.0, -1.0]]))
+    expected = [4 / 2 + math.log(1 / (1 + math.exp(-3.5))), math.log(1 / (1 + math.exp(2.5)))]
+    np.testing.assert_allclose(logits, [expected])
 
 
 def test_calibration_keeps_the_order_and_betters_the_error():
     scores, targets = drawn(2000)
     mix = fitted_mix(scores, None, targets)
-    before, after = probabilities(mix.raw(scores, None)), probabilities(mix.logits(scores, None))
+    before, after = probabilities(scores), probabilities(mix.logits(scores, None))
     np.testing.assert_array_equal(before.argmax(1), after.argmax(1))
     assert calibration_error(after, targets) < 0.05 < calibration_error(before, targets)
 

@@ -33,14 +33,14 @@ def unseen():
 
 def test_words_never_seen_are_tagged_by_their_characters_and_neighbours(tagger, unseen):
     scores = tagger.evaluate(unseen)
-    assert list(scores.rows) == ["ostinato", "each word's tag", "commonest tag"]
+    assert list(scores.rows) == ["ostinato", "CRF, hand-made features", "each word's tag", "commonest tag"]
     assert scores.rows["ostinato"]["f1"] > 0.9
     assert scores.rows["each word's tag"]["f1"] == 0
     assert scores.rows["ostinato"]["unknown_words"] > 0.9
     assert scores.count == sum(len(words) for words, _ in unseen)
     assert scores.counted == "words"
     assert tagger.metrics is scores
-    assert "beats every baseline on accuracy" in scores.verdict()
+    assert scores.rows["CRF, hand-made features"]["f1"] > 0.9  # endings and neighbours are what it looks at
 
 
 def test_the_baseline_is_each_words_most_frequent_tag_in_training(tagger):

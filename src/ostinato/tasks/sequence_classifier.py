@@ -280,7 +280,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return ClassReport.of(
             model.labels,
             numbered(read, model.labels),
-            probabilities(model.mix.raw(*parts)),
+            probabilities(model.mix._replace(temperature=1.0).logits(*parts)),
             probabilities(model.mix.logits(*parts)),
             model.mix.temperature,
         )

@@ -139,6 +139,8 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
                 f"{training.origin}: tags that the model to go on from does not know: {', '.join(new[:5])}"
             )
         baselines = Baselines.fit(training, steps, numbers, tags)
+        if baselines.words is not None and baselines.hand_made is None:
+            notes.append("no conditional random field to compare with: pip install 'ostinato[text]' brings it")
         model = TaggerModel(settings, network, tags, constrained, modality, baselines)
 
         def loss(model: nn.Module, batch: TagBatch, state: None) -> LossSum:

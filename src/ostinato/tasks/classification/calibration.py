@@ -1,4 +1,4 @@
-"""How sure a model may be: the weight of its linear part and a temperature, fitted on validation data."""
+"""How sure a model may be: a temperature of its network, and what its linear part tells, fitted on validation data."""
 
 from typing import NamedTuple
 
@@ -17,18 +17,20 @@ BINS = 15
 
 
 class Mix(NamedTuple):
-    """How scores become log-odds: ``(network + linear_weight * linear) / temperature``."""
+    """How scores become log-odds: ``network / temperature + log sigmoid(slope * linear + offset)``.
 
-    linear_weight: float = 0.0
+    The sigmoid makes probabilities of a support vector machine's distances (Platt 1999), and of one that is sure of
+    several classes, or of none, no more than that.
+    """
+
     temperature: float = 1.0
-
-    def raw(self, network: Array, linear: Array | None) -> Array:
-        """The scores before they are divided by the temperature."""
-        return network if linear is None else network + self.linear_weight * linear
+    slope: float = 1.0
+    offset: float = 0.0
 
     def logits(self, network: Array, linear: Array | None) -> Array:
         """The log-odds, but for a constant in each row."""
-        return self.raw(network, linear) / self.temperature
+        alone = network / self.temperature
+        return alone if linear is None else alone - np.logaddexp(0, -self.slope * linear - self.offset)
 
 
 def fitted_mix(
@@ -46,25 +48,29 @@ def fitted_mix(
         targets: The number of each row's class.
         temperature: Whether to fit it too; else it is 1.
     """
-    parts = [torch.from_numpy(np.asarray(part)) for part in (network, linear) if part is not None]
     goal = torch.from_numpy(softened(targets, network.shape[1]))
-    logs = torch.zeros(len(parts), dtype=torch.float64, requires_grad=True)
-    fixed = torch.tensor([float(temperature)] + [1.0] * (len(parts) - 1), dtype=torch.float64)
-    optimizer = torch.optim.LBFGS([logs], max_iter=100, line_search_fn="strong_wolfe")
+    scores, distances = (None if part is None else torch.from_numpy(np.asarray(part)) for part in (network, linear))
+    assert scores is not None
+    free = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
 
     def factors() -> torch.Tensor:
-        return (logs * fixed).clamp(-np.log(WIDEST), np.log(WIDEST)).exp()
+        """Of the network, and of the linear part."""
+        return (free[:2] * torch.tensor([float(temperature), 1.0])).clamp(-np.log(WIDEST), np.log(WIDEST)).exp()
 
     def closure() -> float:
         optimizer.zero_grad()
-        scores = torch.stack(parts, -1) @ factors()
-        loss = F.cross_entropy(scores, goal)
+        own, slope = factors()
+        mixed = own * scores
+        if distances is not None:
+            mixed = mixed + F.logsigmoid(slope * distances + free[2])
+        loss = F.cross_entropy(mixed, goal)
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    found = factors().detach().tolist()
-    mix = Mix(found[1] / found[0] if len(found) > 1 else 0.0, 1 / found[0])
+    own, slope = factors().tolist()
+    mix = Mix(1 / own, slope, float(free[2].detach()))
     as_it_was = mix._replace(temperature=1.0)
     after, before = (probabilities(each.logits(network, linear)) for each in (mix, as_it_was))
     worse = any(measure(after, targets) > measure(before, targets) for measure in (log_loss, calibration_error))

@@ -55,7 +55,7 @@ class ClassReport:
         confusion: ``(labels, labels)``: how often each label (rows) was told to be each (columns).
         error_before: Expected calibration error before the temperature was applied.
         error_after: And after.
-        temperature: By which the log-odds are divided.
+        temperature: By which the network's scores are divided.
     """
 
     labels: tuple[str, ...]
@@ -99,7 +99,7 @@ class ClassReport:
         calibration = Text(f"Expected calibration error: {100 * self.error_after:.1f} %")
         if self.temperature != 1:
             calibration.append(
-                f" ({100 * self.error_before:.1f} % before the log-odds were divided by {self.temperature:.2f})"
+                f" ({100 * self.error_before:.1f} % before the network's scores were divided by {self.temperature:.2f})"
             )
         parts: list[RenderableType] = [each, Text("")]
         if len(self.labels) <= MOST_LABELS:

@@ -1,4 +1,4 @@
-"""What a tagger must beat: tags chosen without a look at the neighbours."""
+"""What a tagger must beat: tags chosen without a look at the neighbours, and a field over features made by hand."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ostinato.data.tagged import TaggedSequences
 from ostinato.modalities.modality import Steps
 from ostinato.tasks.tagging.batches import TagNumbers
+from ostinato.tasks.tagging.hand_made import HandMade, installed
 
 Array = npt.NDArray[np.float64]
 
@@ -29,12 +30,14 @@ class Baselines:
         tags: All tags, by number.
         majority: The most frequent one.
         words: Of sentences, the most frequent tag of each word; of those that are not in it, `majority`.
+        hand_made: Of sentences, a conditional random field; None where the library that fits it was not installed.
         logistic: Of numbers, a logistic regression of the step alone, float64 ``(features + 1, tags)``.
     """
 
     tags: tuple[str, ...]
     majority: int
     words: dict[str, int] | None = None
+    hand_made: HandMade | None = None
     logistic: Array | None = None
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Baselines:
             raise ValueError(f"a regression of shape {self.logistic.shape} for {len(self.tags)} tags")
         if (self.words is None) == (self.logistic is None):
             raise ValueError("either words have tags, or numbers a regression")
+        if self.hand_made is not None and len(self.hand_made.seen) != len(self.tags):
+            raise ValueError(f"a field of {len(self.hand_made.seen)} tags where there are {len(self.tags)}")
 
     @classmethod
     def fit(
@@ -69,14 +74,20 @@ class Baselines:
             for word, tag in zip(words, own.tolist(), strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
         most = {word: min(seen, key=lambda tag, seen=seen: (-seen[tag], tag)) for word, seen in counts.items()}  # type: ignore[misc]
-        return cls(tuple(tags), majority, words={word: tag for word, tag in most.items() if tag != majority})
+        field = HandMade.fit(training.sentences, numbers, len(tags)) if installed() else None
+        rare = {word: tag for word, tag in most.items() if tag != majority}
+        return cls(tuple(tags), majority, words=rare, hand_made=field)
 
     def predict(self, sequences: TaggedSequences, steps: Sequence[Steps]) -> dict[str, list[list[str]]]:
         """The tags that each baseline gives, by its name."""
         always = [[self.tags[self.majority]] * len(item) for item in sequences.items]
         if self.words is not None:
             each = [[self.tags[self.words.get(word, self.majority)] for word in words] for words in sequences.sentences]
-            return {"each word's tag": each, "commonest tag": always}
+            given = {"each word's tag": each, "commonest tag": always}
+            if self.hand_made is not None:
+                paths = self.hand_made.predict(sequences.sentences)
+                given = {"CRF, hand-made features": [[self.tags[tag] for tag in path] for path in paths]} | given
+            return given
         assert self.logistic is not None
         scores = [_with_one(torch.from_numpy(own)) @ torch.from_numpy(self.logistic) for own in steps]
         alone = [[self.tags[tag] for tag in own.argmax(1).tolist()] for own in scores]
