@@ -90,6 +90,16 @@ def test_months_and_weeks_of_one_year_are_told_by_the_name_and_a_note_says_what_
     assert read([2020, 2021], "year", format="years").values[1] == np.datetime64("2021-01-01")
 
 
+@pytest.mark.parametrize("code", ["excel_days", "unix_seconds", "unix_nanoseconds", "months", "counter"])
+@pytest.mark.parametrize("value", ["9" * 20, "9" * 400, "-" + "9" * 19, "197001999"])
+def test_numbers_out_of_all_bounds_are_refused(code, value):
+    if code in ("counter", "unix_seconds", "unix_nanoseconds") and len(value) == 9:
+        assert len(read([value], format=code).values) == 1
+        return
+    with pytest.raises(OstinatoError, match=r"row 0, column 'when'"):
+        read([value], format=code)
+
+
 @pytest.mark.parametrize(
     ("codes", "wrong", "what"),
     [

@@ -220,7 +220,7 @@ class TestDataFrames:
         expected = [[1, 1, 1, 1, 1, 3], [2, np.nan, 0, 2.5, 2, 4]]
         np.testing.assert_array_equal(read_table(frame).numbers(list(frame.columns)), expected)
 
-    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
+    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39, 10**400, -(10**400), "9" * 400, "1,5e400"])
     def test_values_beyond_a_float32_are_refused_with_row_and_column(self, value):
         with pytest.raises(OstinatoError, match=says("row 1, column 'y'")):
             read_table(pd.DataFrame({"x": [0.0, 0.0], "y": [0.0, value]})).numbers(["x", "y"])

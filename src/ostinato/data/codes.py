@@ -21,6 +21,7 @@ _COUNTERS = {"step", "row", "counter", "tick", "no", "n"}
 _DAYS = re.compile(r"date|day|datum|fecha|timestamp|^ds$|month|week")
 _WEEKS = re.compile(r"week|woche|^(kw|wk)|(kw|wk)$|semaine|semana")
 _EXCEL_FIRST, _EXCEL_LAST = 25_569, 73_050  # 1970-01-01 and 2099-12-31
+_LARGEST = 2**62
 _UNIX_FIRST, _UNIX_LAST = 10**9, 41 * 10**8  # 2001-09-09 to 2099
 
 
@@ -73,7 +74,7 @@ def find_format(numbers: npt.NDArray[Any], column: str) -> TimeFormat:
         column: Its name, which tells a week from a month, and a spreadsheet's day from a counter.
     """
     found, name = np.unique(numbers), column.casefold()
-    if name in _COUNTERS:
+    if name in _COUNTERS or not (np.abs(found.astype(np.float64)) < _LARGEST).all():
         return "counter"
     if not (found == np.floor(found)).all():
         unix = ((found >= _UNIX_FIRST) & (found < _UNIX_LAST)).all()
@@ -85,7 +86,8 @@ def find_format(numbers: npt.NDArray[Any], column: str) -> TimeFormat:
 def _code(whole: npt.NDArray[np.int64], column: str) -> TimeFormat | None:
     regular = len(set(np.diff(whole))) == 1  # as a counter is, and a code only within a year
     fits: dict[TimeFormat, pd.Series[Any]] = {}
-    for code in (code for code in _CODES if code != "years"):
+    digits = len(str(int(np.median(whole))))
+    for code in (code for code in _CODES if code != "years" and _CODES[code].digits == digits):
         moments = read_codes(whole, code)
         share = float(moments.notna().mean())
         sure = code in _OBVIOUS or len(whole) >= 10
@@ -121,28 +123,32 @@ def is_obvious(code: TimeFormat) -> bool:
 
 def read_codes(numbers: npt.NDArray[Any], code: TimeFormat) -> "pd.Series[Any]":
     """Numbers to moments, datetime64[ns]; NaT where one is none in this code."""
+    largest = 2 * _EXCEL_LAST if code == "excel_days" else _LARGEST // _UNITS.get(code, 1)
+    within = np.abs(np.asarray(numbers, np.float64)) < largest
+    moments = _moments(np.where(within, numbers, 0), code)
+    return moments.where(within & moments.dt.year.between(1678, 2261)).astype("datetime64[ns]")
+
+
+def _moments(numbers: npt.NDArray[Any], code: TimeFormat) -> "pd.Series[Any]":
     if code == "excel_days":
-        seconds = np.round(np.asarray(numbers, np.float64) * 86_400)
-        since = pd.to_datetime(pd.Series(seconds), unit="s", origin="1899-12-30", errors="coerce")
-        return since.astype("datetime64[ns]")
+        seconds = np.round(numbers.astype(np.float64) * 86_400)
+        return pd.to_datetime(pd.Series(seconds.astype(np.int64)), unit="s", origin="1899-12-30")
     if code in _UNITS:
-        if code == "unix_seconds" and np.asarray(numbers).dtype.kind == "f":
-            numbers = np.round(np.asarray(numbers) * 1e6).astype(np.int64) * 1000
-        else:
-            numbers = np.asarray(numbers, np.int64) * _UNITS[code]
-        return pd.Series(numbers.astype("datetime64[ns]"))
+        whole = np.floor(numbers)
+        nanoseconds = whole.astype(np.int64) * _UNITS[code]
+        if numbers.dtype.kind == "f":
+            nanoseconds += (np.round((numbers - whole) * 1e6) * (_UNITS[code] / 1e6)).astype(np.int64)
+        return pd.Series(nanoseconds.astype("datetime64[ns]"))
     _, digits, spelling, _ = _CODES[code]
-    texts = pd.Series(np.asarray(numbers)).map(lambda number: str(int(number)) if number == int(number) else "")
+    texts = pd.Series(numbers).map(lambda number: str(int(number)) if number == int(number) else "")
     texts = texts.where(texts.str.len() == digits)
     if code == "quarters":
         months = texts.str[-1:].map({"1": "01", "2": "04", "3": "07", "4": "10"})
-        moments = pd.to_datetime(texts.str[:4] + months, format="%Y%m", errors="coerce")
-    elif code == "weeks":
-        moments = pd.to_datetime(texts + "1", format="%G%V%u", errors="coerce")
-    else:
-        moments = pd.to_datetime(texts, format=spelling, errors="coerce")
-        moments = moments.where(moments.dt.strftime(spelling) == texts)  # the 366th day of most years is none
-    return moments.where(moments.dt.year.between(1678, 2261)).astype("datetime64[ns]")
+        return pd.to_datetime(texts.str[:4] + months, format="%Y%m", errors="coerce")
+    if code == "weeks":
+        return pd.to_datetime(texts + "1", format="%G%V%u", errors="coerce")
+    moments = pd.to_datetime(texts, format=spelling, errors="coerce")
+    return moments.where(moments.dt.strftime(spelling) == texts)  # the 366th day of most years is none
 
 
 def _evenness(moments: "pd.Series[Any]", code: TimeFormat) -> float:

@@ -4,6 +4,7 @@
 "0.5" a point can only be the decimal sign, beside "1.234.567" it can only part thousands.
 """
 
+import math
 import re
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -17,6 +18,7 @@ from ostinato.errors import OstinatoError
 
 _NEVER_DECIMAL = " '\N{RIGHT SINGLE QUOTATION MARK}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 _TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+_TOO_LARGE = 2**1023
 _OTHER = {".": ",", ",": "."}
 
 
@@ -78,10 +80,21 @@ def to_numbers(texts: Iterable[str], marks: Marks) -> npt.NDArray[np.float64]:
 
 def plain_numbers(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     """Objects to numbers as a programming language writes them, NaN where one is none."""
-    numbers = pd.to_numeric(values, errors="coerce")
+    try:
+        numbers = pd.to_numeric(values, errors="coerce")
+    except OverflowError:
+        numbers = pd.to_numeric(values.map(_bounded), errors="coerce")
     if pd.api.types.is_complex_dtype(numbers.dtype):
         return np.full(len(values), np.nan)
+    if numbers.dtype == object:
+        numbers = numbers.map(_bounded)
     return np.array(numbers, dtype=np.float64)  # a copy: pandas may lend read-only memory
+
+
+def _bounded(value: Any) -> Any:
+    """A value; infinity for a whole number that no float64 holds."""
+    huge = isinstance(value, int) and abs(value) >= _TOO_LARGE
+    return (math.inf if value > 0 else -math.inf) if huge else value
 
 
 @cache

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ostinato.data.codes import TimeFormat, find_format, in_words, is_obvious, read_codes
+from ostinato.data.numerals import plain_numbers
 from ostinato.data.table import Table
 from ostinato.errors import OstinatoError
 
@@ -130,7 +131,7 @@ def _from_text(table: Table, column: str, format: TimeFormat | None, zone: str |
     if whole.mean() > 0.5 or format is not None:
         real = texts.str.fullmatch(_REAL).to_numpy(dtype=np.bool_)
         refuse(~real, "is not a whole number, as the other times are")
-        return _from_numbers(table, column, pd.to_numeric(texts).to_numpy()[codes], format)
+        return _from_numbers(table, column, _exact(texts)[codes], format)
     zoned = texts.str.fullmatch(_ZONED).to_numpy(dtype=np.bool_)
     if zoned.any():
         refuse(~zoned, "has no UTC offset, while other rows have one: give all or none")
@@ -146,6 +147,12 @@ def _from_text(table: Table, column: str, format: TimeFormat | None, zone: str |
     if not zoned.any():
         return _naive(table, column, local, None)
     return _with_offsets(table, column, local, texts.str.replace(_ZONED, r"\2", regex=True).iloc[codes], zone)
+
+
+def _exact(texts: "pd.Series[Any]") -> npt.NDArray[Any]:
+    """Numbers as whole ones where these hold them, and else as fractions."""
+    numbers = pd.to_numeric(texts).to_numpy()
+    return numbers if numbers.dtype == np.int64 else plain_numbers(texts)
 
 
 def _without_offset(texts: "pd.Series[Any]") -> "pd.Series[Any]":
