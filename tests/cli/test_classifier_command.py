@@ -65,6 +65,16 @@ def test_it_goes_on_from_a_saved_model_with_that_ones_columns_and_sizes(model, r
     assert "the weights to go on from do not fit" in error_of("fit", "classifier", reviews, *other)
 
 
+def test_folds_score_every_text_before_a_model_is_trained_on_all(reviews, tmp_path):
+    ended = run("fit", "classifier", reviews, "--folds", "2", *SMALL, "--out", tmp_path / "model")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Scores by cross-validation, {len(load_reviews()):,} texts" in ended.out
+    assert "Over 2 folds ostinato has accuracy " in ended.out
+    assert (tmp_path / "model" / "bundle.json").exists()
+    message = error_of("fit", "classifier", reviews, "--folds", "2", "--holdout", "0.1", "--out", tmp_path / "other")
+    assert message.startswith("give --folds, --test or --holdout, not two of them")
+
+
 def test_predict_and_evaluate_work_on_it(model, reviews):
     table = pd.read_csv(io.StringIO(run("predict", model[0], reviews).out))
     assert list(table) == ["text", "label", "confidence", "p(negative)", "p(positive)"]

@@ -92,10 +92,11 @@ def _fit(
     validation: Path | list[Path] | None,
     test: Path | list[Path] | None,
     holdout: float | None,
+    folds: int | None,
     **options: Any,
 ) -> None:
     """Reads, holds out, fits, saves, scores, and tells how to go on."""
-    from ostinato.cli.train import hold_out, show, train, training_in
+    from ostinato.cli.train import cross_validate, hold_out, show, train, training_in
     from ostinato.training import DistributedContext
 
     with training_in(out, resume=resume, force=force):
@@ -107,14 +108,16 @@ def _fit(
             _source(paths, name, verb.files)
             for paths, name in ((data, "DATA"), (validation, "--validation"), (test, "--test"))
         )
-        share = _held_out(verb, holdout, validation=checked is not None, test=tested is not None)
-        if share or tested is not None:
+        share = _held_out(verb, holdout, folds, validation=checked is not None, test=tested is not None)
+        if share or folds or tested is not None:
             model.check_scoring()
         training = model.read(given)
         scored = None if tested is None else model.read_test(tested, training)
         scored_on = f"{verb.scores_title} on {_named(tested)}"
         if share:
             training, scored, scored_on = hold_out(model, training, share)
+        if folds:
+            cross_validate(model, training, folds)
         train(
             model,
             training,
@@ -145,12 +148,18 @@ def _named(paths: Path | tuple[Path, ...] | None) -> str:
     return " and ".join(map(str, paths)) if isinstance(paths, tuple) else str(paths)
 
 
-def _held_out(verb: "type[Estimator[Any, Any, Any]]", holdout: float | None, *, validation: bool, test: bool) -> float:
+def _held_out(
+    verb: "type[Estimator[Any, Any, Any]]", holdout: float | None, folds: int | None, *, validation: bool, test: bool
+) -> float:
     """The share of the data to keep from training.
 
     Raises:
-        OstinatoError: There is test data too, or the share is out of range.
+        OstinatoError: There is test data too, or folds, or the share is out of range.
     """
+    if folds is not None and (test or holdout):
+        raise OstinatoError("give --folds, --test or --holdout, not two of them: each is what the model is scored on")
+    if folds is not None:
+        return 0.0
     if test and holdout:
         raise OstinatoError("give --test or --holdout, not both: either is what the model is scored on")
     if holdout is None:

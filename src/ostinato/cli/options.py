@@ -18,6 +18,7 @@ from ostinato.training import TrainingSettings
 if TYPE_CHECKING:
     from ostinato.tasks import Estimator
 
+FOLDS = "Cross-validate first, in so many parts; the model that is saved is then trained on all of DATA."
 FROM = "A saved model whose weights, vocabulary and settings training goes on from, but for those given here."
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 
@@ -44,6 +45,7 @@ def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
         _option("validation", source | None, "FILE", SCORE, verb.validation_help + twice),
         _option("test", source | None, "FILE", SCORE, f"{verb.test_help}; not with --holdout.{twice}"),
         _option("holdout", float | None, "SHARE", SCORE, kept),
+        _option("folds", int | None, "N", SCORE, FOLDS),
         *(_of_field(name, fields[name], option) for name, option in marked.items() if option.group == SCORE),
     ]
 

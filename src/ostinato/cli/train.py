@@ -103,6 +103,14 @@ def train(
     console.print(f"\nSaved to {out}", soft_wrap=True)
 
 
+def cross_validate(model: "Estimator[Any, Any, Any]", data: Any, folds: int) -> None:
+    """Prints the mean scores of as many models as there are folds."""
+    scores = model.cross_validate(data, folds=folds)
+    console = screen(quiet=not DistributedContext.from_environment().main)
+    show_scores(console, f"{model.scores_title} by cross-validation", scores.mean)
+    console.print(f"{scores.spread()}\n")
+
+
 def hold_out(model: "Estimator[Any, Any, Any]", records: Any, share: float) -> tuple[Any, Any, str]:
     """What to fit on, what to score on, and what that is in words."""
     training, scored = model.hold_out(records, share)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
+from ostinato.data.folds import parted
 from ostinato.data.packed import unpacked_pieces
 from ostinato.data.text import Text, lines_of
 from ostinato.errors import OstinatoError
@@ -120,6 +121,18 @@ class Dialogues:
     def __iter__(self) -> Iterator[Dialogue]:
         return iter(self.dialogues)
 
+    def folds(self, count: int, seed: int = 0) -> Iterator[tuple["Dialogues", "Dialogues"]]:
+        """Deals them out into folds: all but those of a fold, and those. Equal dialogues stay together.
+
+        Args:
+            count: Folds, at least 2.
+            seed: Of the deal.
+
+        Raises:
+            OstinatoError: There are too few.
+        """
+        return parted(self, [dialogue.turns for dialogue in self.dialogues], count, seed)
+
     def split(self, share: float, seed: int = 0) -> tuple["Dialogues", "Dialogues"]:
         """Two parts, drawn at random: a dialogue is whole in one of them, and every copy of it in the same one.
 
@@ -147,7 +160,7 @@ class Dialogues:
             if len(second) >= wanted:
                 break
             second.update(groups[place])
-        return self._part(set(range(len(self))) - second), self._part(second)
+        return self.take(set(range(len(self))) - second), self.take(second)
 
     def _cut(self, share: float) -> tuple["Dialogues", "Dialogues"]:
         """The beginning and the end of the only dialogue, of two turns at least."""
@@ -172,7 +185,7 @@ class Dialogues:
             known = sorted({dialogue.topic for dialogue in self.dialogues if dialogue.topic is not None})
             there = f"their topics are {', '.join(known)}" if known else "they have no topics"
             raise OstinatoError(f"{self.origin}: no dialogue about {', '.join(sorted(wanted))}; {there}")
-        return self._part(chosen)
+        return self.take(chosen)
 
     def examples(self, context_turns: int, speaker: str | None = None) -> list[Example]:
         """Every turn but the first of each dialogue, with the turns before it.
@@ -196,7 +209,8 @@ class Dialogues:
             raise OstinatoError(f"{self.origin}: no reply by a speaker {speaker!r}; {there}")
         return found
 
-    def _part(self, numbers: set[int]) -> "Dialogues":
+    def take(self, numbers: Iterable[int]) -> "Dialogues":
+        """Some of them, by their numbers."""
         return Dialogues(tuple(self.dialogues[number] for number in sorted(numbers)), self.origin)
 
 

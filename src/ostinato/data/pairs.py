@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
+from ostinato.data.folds import parted
 from ostinato.data.table import read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
@@ -126,6 +127,18 @@ class ParallelTexts:
             targets=tuple(self.targets[row] for row in rows),
             languages=None if languages is None else tuple(languages[row] for row in rows),
         )
+
+    def folds(self, count: int, seed: int = 0) -> Iterator[tuple["ParallelTexts", "ParallelTexts"]]:
+        """Deals them out into folds: all but those of a fold, and those. Pairs of one source stay together.
+
+        Args:
+            count: Folds, at least 2.
+            seed: Of the deal.
+
+        Raises:
+            OstinatoError: There are too few.
+        """
+        return parted(self, self.sources, count, seed)
 
     def split(self, share: float, seed: int) -> tuple["ParallelTexts", "ParallelTexts"]:
         """Two parts; pairs with the same source stand in the same one, so that neither knows any of the other.

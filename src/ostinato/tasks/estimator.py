@@ -19,6 +19,7 @@ from ostinato.errors import OstinatoError
 from ostinato.modalities import WordSplitSettings
 from ostinato.storage import locked, misfits, written_whole
 from ostinato.tasks.configured import Configured
+from ostinato.tasks.fold_scores import FoldScores
 from ostinato.tasks.model import Model
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
@@ -355,6 +356,25 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             y: As for `fit`.
         """
         return self.evaluate(data if y is None else self.with_targets(data, y)).main
+
+    def cross_validate(self, data: Any, y: Any = None, *, folds: int = 5) -> FoldScores:
+        """Scores this estimator's settings on every part of some data, by models fitted on the other parts.
+
+        This estimator itself is not fitted.
+
+        Args:
+            data: As for `fit`.
+            y: As for `fit`.
+            folds: Parts, at least 2; records that are equal are in one part.
+
+        Raises:
+            OstinatoError: As `fit` and `evaluate`; the data are too few, or cannot be dealt out, as a text or a series.
+        """
+        records = self.read(data if y is None else self.with_targets(data, y))
+        if not hasattr(records, "folds"):
+            raise OstinatoError(f"folds: the data of a {type(self).__name__} are one sequence, which is not dealt out")
+        parts = records.folds(folds, self._given.seed)
+        return FoldScores(tuple(self.__sklearn_clone__().fit(rest).evaluate(part) for rest, part in parts))
 
     def examine(self, data: Any) -> Examination:
         """Looks into the trained network as it works on some data: gradients through time, dynamics, memory, a verdict.
