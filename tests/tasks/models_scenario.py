@@ -23,6 +23,13 @@ PREDICTED = "predicted.json"
 """Beside the bundle: what the model gave when it was kept."""
 
 
+def with_days_to_come():
+    """The long table, with nothing known of the target in the last days of each series."""
+    table = long()
+    table.loc[table.groupby("unique_id").tail(TINY_FORECASTER["horizon"]).index, "y"] = None
+    return table
+
+
 class Small(NamedTuple):
     """A small model of a verb.
 
@@ -61,7 +68,7 @@ MODELS = {
         lambda: [["Hello.", f"Hi number {number}."] for number in range(20)],
         lambda: [["Hello.", "Hi number 3."], ["Hello.", "?"]],
     ),
-    "forecaster": Small(lambda: Forecaster(**FORECASTER), long, long),
+    "forecaster": Small(lambda: Forecaster(**FORECASTER), long, with_days_to_come),
     "tagger": Small(
         lambda: SequenceTagger(**TINY_TAGGER),
         lambda: sentences(20),
