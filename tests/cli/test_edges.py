@@ -271,3 +271,8 @@ def test_two_trainings_do_not_write_into_one_folder(models, tmp_path):
     with locked(tmp_path / "m"), locked(tmp_path / "m"):
         assert (tmp_path / "m" / ".lock").exists()
     assert not (tmp_path / "m").exists()
+
+
+def test_what_a_training_gave_is_one_line_of_its_log(models, tmp_path):
+    shown = run("fit", "classifier", models / "t.csv", "--out", tmp_path / "m", "--set=epochs=1", columns=40).out
+    assert [line for line in shown.splitlines() if "2 labels out. Trained in" in line]

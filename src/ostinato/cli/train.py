@@ -91,8 +91,8 @@ def train(
         return
     model.save(out)  # now, so that nothing that befalls the scoring can lose it
     for note in model.notes:
-        console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}")
-    console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.")
+        console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}", soft_wrap=True)
+    console.print(f"{model.summary()} Trained in {perf_counter() - began:.0f} s.", soft_wrap=True)
     if unseen is not None:
         with waiting("scoring"):
             scores = model.evaluate(unseen)
