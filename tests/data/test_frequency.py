@@ -96,6 +96,12 @@ def test_an_unknown_frequency_is_refused_with_those_there_are(alias):
         Frequency.parse(alias)
 
 
+@pytest.mark.parametrize(("old", "new"), [("M", "ME"), ("Q-DEC", "QE-DEC"), ("H", "h"), ("2T", "min"), ("BM", "BME")])
+def test_an_alias_of_older_pandas_is_answered_with_that_of_today(old, new):
+    with pytest.raises(OstinatoError, match=f"frequency '{old}' is not known, did you mean '{new}'"):
+        Frequency.parse(old)
+
+
 def test_one_row_a_series_has_no_frequency():
     with pytest.raises(OstinatoError, match="no series has two rows"):
         infer(grid("D", 1), grid("D", 1))

@@ -82,9 +82,9 @@ class Frequency:
             if name in anchored.UNITS:
                 return cls(alias, "anchored", offset.n)
         raise OstinatoError(
-            f"frequency {alias!r} is not known: give a pandas alias (min, 15min, h, D, B, W, SMS, MS, ME, BME, QS, "
-            "QE, YS, YE, WOM-3FRI), M-15 for the 15th of each month, BM-3 for its third working day, or a whole number "
-            "for integer times"
+            f"frequency {alias!r} is not known{_nearest(alias)}: give a pandas alias (min, 15min, h, D, B, W, SMS, MS, "
+            "ME, BME, QS, QE, YS, YE, WOM-3FRI), M-15 for the 15th of each month, BM-3 for its third working day, or a "
+            "whole number for integer times"
         )
 
     @classmethod
@@ -214,6 +214,16 @@ def _offset(alias: str) -> Any:
         return pd.tseries.frequencies.to_offset(alias)
     except (ValueError, OverflowError):
         return None
+
+
+def _nearest(alias: str) -> str:
+    """What pandas calls an alias today, as its own message says it."""
+    try:
+        pd.tseries.frequencies.to_offset(alias)
+    except (ValueError, OverflowError) as error:
+        meant = re.search(r"(?:use '|mean )([\w-]+)", str(error))
+        return f", did you mean {meant[1]!r}" if meant else ""
+    return ""
 
 
 def _alias(times: npt.NDArray[np.datetime64], step: int) -> str:
