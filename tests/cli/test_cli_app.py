@@ -9,6 +9,7 @@ import pytest
 from command import error_of, run
 
 import ostinato
+from ostinato import SequenceClassifier
 from ostinato.cli import main
 from ostinato.tasks import Forecaster
 
@@ -64,6 +65,17 @@ def test_what_a_saved_model_needs_comes_without_compilers_pictures_and_other_peo
         f"for entry in REGISTRY.values(): entry.load()\nprint({slow} & set(sys.modules))"
     )
     assert python("-c", script).stdout == "set()\n"
+
+
+def test_a_saved_model_is_told_of_without_them_too(tmp_path):
+    texts = [f"good {number}" for number in range(20)] + ["bad"] * 20
+    model = SequenceClassifier(hidden_size=4, embedding_size=4, epochs=1).fit((texts, ["up"] * 20 + ["down"] * 20))
+    model.save(tmp_path / "model")
+    script = (
+        f"import sys\nsys.argv = ['ostinato', 'info', {str(tmp_path / 'model')!r}]\nfrom ostinato.cli import main\n"
+        "try: main()\nexcept SystemExit: print({'torch._dynamo', 'sympy', 'matplotlib', 'sklearn'} & set(sys.modules))"
+    )
+    assert python("-c", script).stdout.splitlines()[-1] == "set()"
 
 
 def test_the_version_is_told():

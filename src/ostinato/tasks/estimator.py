@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
-from ostinato.diagnostics import Doctor, Examination, TrainingContext, examine
 from ostinato.errors import OstinatoError
 from ostinato.modalities import WordSplitSettings
 from ostinato.storage import locked, misfits, written_whole
@@ -33,6 +32,9 @@ from ostinato.training import (
     random_numbers_kept,
     seed_everything,
 )
+
+if TYPE_CHECKING:  # imported where it looks: a model that only predicts does without
+    from ostinato.diagnostics import Examination
 
 S = TypeVar("S", bound=NetworkSettings)
 R = TypeVar("R")
@@ -326,6 +328,8 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         self, prepared: Prepared[Any, M], folder: Path | None, resume: bool, logger: TrainingLogger | None
     ) -> tuple[str, ...]:
         """Trains the network in place; what to say where it could go on."""
+        from ostinato.diagnostics import Doctor
+
         settings = prepared.settings
         device = settings.on_device
         network = prepared.network.to(device)
@@ -376,7 +380,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         parts = records.folds(folds, self._given.seed)
         return FoldScores(tuple(self.__sklearn_clone__().fit(rest).evaluate(part) for rest, part in parts))
 
-    def examine(self, data: Any) -> Examination:
+    def examine(self, data: Any) -> "Examination":
         """Looks into the trained network as it works on some data: gradients through time, dynamics, memory, a verdict.
 
         Args:
@@ -388,6 +392,8 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         Raises:
             OstinatoError: Nothing is fitted yet, or anything is wrong with the data.
         """
+        from ostinato.diagnostics import TrainingContext, examine
+
         network, loss = self.model.network, self.sample_loss(data)
         beaten = "" if self.metrics is None or self.metrics.beats else self.metrics.verdict()
         with random_numbers_kept(), self.settings.on_threads():

@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar, get_type_hints
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ostinato.bundle import Bundle
 from ostinato.errors import OstinatoError
@@ -79,7 +80,7 @@ class Model(ABC, Generic[S]):
     def _network(cls, settings: S, parts: dict[str, Any], weights: dict[str, Tensor], bundle: Bundle) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             try:
-                with torch.device("meta"):
+                with torch.device("meta"), _NothingDrawn():
                     outline = cls.build(settings, parts)
             except (ValueError, KeyError, TypeError, RuntimeError, IndexError, OverflowError) as error:
                 raise OstinatoError(
@@ -93,6 +94,17 @@ class Model(ABC, Generic[S]):
             network = cls.build(settings, parts)
         network.load_state_dict(weights)
         return network
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves weights undrawn: an outline has none, and torch would import its compiler to draw them on no device."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """`func`, but for what draws random numbers into a tensor, which is given back as it is."""
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_", "kaiming_normal_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 @contextmanager
