@@ -66,7 +66,8 @@ def test_it_goes_on_from_a_saved_model_with_that_ones_columns_and_sizes(model, r
 
 
 def test_folds_score_every_text_before_a_model_is_trained_on_all(reviews, tmp_path):
-    ended = run("fit", "classifier", reviews, "--folds", "2", *SMALL, "--out", tmp_path / "model")
+    columns = ("--text", "words", "--label", "stars")
+    ended = run("fit", "classifier", reviews, *columns, "--folds", "2", *SMALL, "--out", tmp_path / "model")
     assert (ended.code, ended.err) == (0, "")
     assert f"Scores by cross-validation, {len(load_reviews()):,} texts" in ended.out
     assert "Over 2 folds ostinato has accuracy " in ended.out
