@@ -6,14 +6,17 @@ from hypothesis import strategies as st
 
 from ostinato import OstinatoError
 from ostinato.data import Dialogues, LabelledSequences, TaggedSequences
-from ostinato.data.folds import parted
+from ostinato.data.folds import Foldable
 from ostinato.data.pairs import ParallelTexts
 
 words = st.lists(st.sampled_from("abcdefgh"), min_size=6, max_size=40)
 
 
-class Letters(tuple):
+class Letters(tuple, Foldable):
     origin = "the letters"
+
+    def fold_keys(self):
+        return self
 
     def take(self, rows):
         return Letters(self[row] for row in rows)
@@ -23,9 +26,9 @@ class Letters(tuple):
 def test_each_record_is_in_one_fold_and_equal_ones_in_the_same(letters, count, seed):
     if len(set(letters)) < count:
         with pytest.raises(OstinatoError, match="different records are too few for"):
-            parted(Letters(letters), letters, count, seed)
+            Letters(letters).folds(count, seed)
         return
-    folds = list(parted(Letters(letters), letters, count, seed))
+    folds = list(Letters(letters).folds(count, seed))
     assert sorted(letter for _, fold in folds for letter in fold) == sorted(letters)
     for rest, fold in folds:
         assert not set(rest) & set(fold)

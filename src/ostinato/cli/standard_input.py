@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -10,6 +11,9 @@ from typing import BinaryIO
 from ostinato.errors import OstinatoError
 
 NAME = "standard input"
+CHUNK = 64
+"""Lines of standard input that are worked on at a time."""
+
 DASH = Path("-")
 """What stands for standard input where a file is asked for."""
 
@@ -41,6 +45,21 @@ def input_lines(encoding: str | None = None) -> Iterator[str]:
     except ValueError as error:
         raise OstinatoError(f"--encoding {encoding}: {error}") from None
     return lines_of(decoded_pieces(_AsItComes(_stream()), NAME, form))
+
+
+def texts_or_lines(texts: list[str] | None, encoding: str | None) -> Iterator[list[str]]:
+    """The texts given, or without any the lines of standard input as they come, at most `CHUNK` at a time.
+
+    Args:
+        texts: None for none.
+        encoding: As for `input_lines`.
+    """
+    if texts is not None:
+        yield texts
+        return
+    lines = input_lines(encoding)
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """`ostinato tag`: running text in, what is marked in it out."""
 
 import json
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +9,8 @@ import typer
 from ostinato.cli.file_options import Encoding
 from ostinato.cli.outputs import check_file
 from ostinato.cli.screen import screen
-from ostinato.cli.standard_input import input_lines
+from ostinato.cli.standard_input import texts_or_lines
 from ostinato.errors import OstinatoError
-
-CHUNK = 64
-"""Lines of standard input tagged at a time."""
 
 
 def tag(
@@ -50,7 +45,7 @@ def tag(
     if not isinstance(tagger, SequenceTagger):
         raise OstinatoError(f"{model} is a {type(tagger).__name__}: tag needs a SequenceTagger")
     console, colours, drawn = screen(), tagger.colours, []
-    for chunk in _chunks(texts, encoding):
+    for chunk in texts_or_lines(texts, encoding):
         for tagged in tagger.mark(chunk):
             if as_json:
                 typer.echo(json.dumps(tagged.to_dict(), ensure_ascii=False))
@@ -60,13 +55,3 @@ def tag(
                 drawn.append(tagged)
     if html is not None:
         write_durably(html, page(drawn, colours).encode())
-
-
-def _chunks(texts: list[str] | None, encoding: str | None) -> Iterator[list[str]]:
-    """The texts given, or the lines of standard input as they come."""
-    if texts is not None:
-        yield texts
-        return
-    lines = input_lines(encoding)
-    while chunk := list(islice(lines, CHUNK)):
-        yield chunk

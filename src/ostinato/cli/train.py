@@ -18,7 +18,8 @@ from ostinato.cli.options import spellings_of
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_details, show_scores, waiting
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import NextStep, alone_in, checkpoints_of
+from ostinato.tasks.estimator import NextStep
+from ostinato.tasks.place import alone_in, checkpoints_of
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """`ostinato translate`: texts in, translations out."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +7,8 @@ import typer
 
 from ostinato.cli.file_options import Encoding
 from ostinato.cli.outputs import check_plot
-from ostinato.cli.standard_input import input_lines
+from ostinato.cli.standard_input import texts_or_lines
 from ostinato.errors import OstinatoError
-
-CHUNK = 64
-"""Lines of standard input translated at a time."""
 
 
 def translate(
@@ -58,19 +53,9 @@ def translate(
         raise OstinatoError(f"{model} is a {type(translator).__name__}, not a Translator")
     if plot is not None and translator.settings.attention is None:
         raise OstinatoError(f"--plot: {model} was trained with attention=None: there is nothing to look at")
-    for chunk in _chunks(texts, encoding):
+    for chunk in texts_or_lines(texts, encoding):
         best = translator.translations(chunk, n_best, to=to, beam_size=beam)
         for one in (one for each in best for one in each):
             typer.echo(one.text if n_best == 1 else f"{one.score:.3f}\t{one.text}")
         if plot is not None:
             translator.plot_attention(best[0][0], plot)
-
-
-def _chunks(texts: list[str] | None, encoding: str | None) -> Iterator[list[str]]:
-    """The texts given, or the lines of standard input as they come."""
-    if texts is not None:
-        yield texts
-        return
-    lines = input_lines(encoding)
-    while chunk := list(islice(lines, CHUNK)):
-        yield chunk

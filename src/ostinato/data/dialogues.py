@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
-from ostinato.data.folds import parted
+from ostinato.data.folds import Foldable
 from ostinato.data.packed import unpacked_pieces
 from ostinato.data.text import Text, lines_of
 from ostinato.errors import OstinatoError
@@ -62,7 +62,7 @@ class Dialogue:
 
 
 @dataclass(frozen=True)
-class Dialogues:
+class Dialogues(Foldable):
     """Dialogues from files or from memory.
 
     Attributes:
@@ -121,17 +121,8 @@ class Dialogues:
     def __iter__(self) -> Iterator[Dialogue]:
         return iter(self.dialogues)
 
-    def folds(self, count: int, seed: int = 0) -> Iterator[tuple["Dialogues", "Dialogues"]]:
-        """Deals them out into folds: all but those of a fold, and those. Equal dialogues stay together.
-
-        Args:
-            count: Folds, at least 2.
-            seed: Of the deal.
-
-        Raises:
-            OstinatoError: There are too few.
-        """
-        return parted(self, [dialogue.turns for dialogue in self.dialogues], count, seed)
+    def fold_keys(self) -> Sequence[Hashable]:
+        return [dialogue.turns for dialogue in self.dialogues]
 
     def split(self, share: float, seed: int = 0) -> tuple["Dialogues", "Dialogues"]:
         """Two parts, drawn at random: a dialogue is whole in one of them, and every copy of it in the same one.

@@ -1,6 +1,6 @@
 """Labelled sequences: texts, or numbers over time, each of one class."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
-from ostinato.data.folds import parted
+from ostinato.data.folds import Foldable
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ class LabelledSpec(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledSequences:
+class LabelledSequences(Foldable):
     """Sequences, and the label of each where they have one.
 
     Attributes:
@@ -177,20 +177,12 @@ class LabelledSequences:
             self, items=chosen(self.items), labels=labels, names=chosen(self.names), places=chosen(self.places)
         )
 
-    def folds(self, count: int, seed: int = 0) -> Iterator[tuple[Self, Self]]:
-        """Deals them out into folds: all but those of a fold, and those. Equal texts of a label stay together.
-
-        Args:
-            count: Folds, at least 2.
-            seed: Of the deal.
-
-        Raises:
-            OstinatoError: There are too few.
-        """
-        labels = self.require_labels()
+    def fold_keys(self) -> Sequence[Hashable]:
         items = [item if isinstance(item, str) else row for row, item in enumerate(self.items)]
-        keys = list(zip(labels, items, strict=True))
-        return parted(self, keys, count, seed, labels)
+        return list(zip(self.require_labels(), items, strict=True))
+
+    def fold_strata(self) -> Sequence[Hashable]:
+        return self.require_labels()
 
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
         """Splits them at random: the rest, and about `share` of each label.

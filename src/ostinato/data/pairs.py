@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
-from ostinato.data.folds import parted
+from ostinato.data.folds import Foldable
 from ostinato.data.table import read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
@@ -53,7 +53,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ParallelTexts:
+class ParallelTexts(Foldable):
     """Texts and their translations. White space counts as one space, as none at the ends.
 
     Attributes:
@@ -128,17 +128,8 @@ class ParallelTexts:
             languages=None if languages is None else tuple(languages[row] for row in rows),
         )
 
-    def folds(self, count: int, seed: int = 0) -> Iterator[tuple["ParallelTexts", "ParallelTexts"]]:
-        """Deals them out into folds: all but those of a fold, and those. Pairs of one source stay together.
-
-        Args:
-            count: Folds, at least 2.
-            seed: Of the deal.
-
-        Raises:
-            OstinatoError: There are too few.
-        """
-        return parted(self, self.sources, count, seed)
+    def fold_keys(self) -> Sequence[Hashable]:
+        return self.sources
 
     def split(self, share: float, seed: int) -> tuple["ParallelTexts", "ParallelTexts"]:
         """Two parts; pairs with the same source stand in the same one, so that neither knows any of the other.

@@ -1,6 +1,6 @@
 """Sequences with a tag at every step: the words of sentences, or numbers over time."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
-from ostinato.data.folds import parted
+from ostinato.data.folds import Foldable
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ class StepColumns(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class TaggedSequences:
+class TaggedSequences(Foldable):
     """Sequences, and the tags of their steps where they have them.
 
     Attributes:
@@ -157,18 +157,8 @@ class TaggedSequences:
             names=tuple(self.names[row] for row in rows),
         )
 
-    def folds(self, count: int, seed: int = 0) -> Iterator[tuple[Self, Self]]:
-        """Deals them out into folds: all but those of a fold, and those. Equal sentences stay together.
-
-        Args:
-            count: Folds, at least 2.
-            seed: Of the deal.
-
-        Raises:
-            OstinatoError: There are too few.
-        """
-        keys = [item if isinstance(item, tuple) else row for row, item in enumerate(self.items)]
-        return parted(self, keys, count, seed)
+    def fold_keys(self) -> Sequence[Hashable]:
+        return [item if isinstance(item, tuple) else row for row, item in enumerate(self.items)]
 
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
         """Splits them at random: the rest, and about `share` of them.

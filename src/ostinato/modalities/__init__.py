@@ -1,6 +1,7 @@
 """What an element of a sequence is. One file each: what is learned of it, its steps, the network's front end."""
 
 from collections.abc import Collection
+from typing import Any
 
 from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, padded
 from ostinato.modalities.numbers import Numbers
@@ -27,6 +28,29 @@ def modality_named(name: str) -> type[Modality]:
         'sequences of numbers'
     """
     return next(kind for kind in MODALITIES if kind.name == name)
+
+
+def learned(records: Any, settings: Any, before: Modality | None = None) -> Modality:
+    """What is to be known of records, learned from them unless it was before.
+
+    Args:
+        records: Of the training part alone.
+        settings: With the modality's block of settings.
+        before: Known already; the records must be of its kind. None for nothing.
+
+    Raises:
+        OstinatoError: There is too little to learn from, or they are of another kind.
+
+    Example:
+        >>> from ostinato.data import LabelledSequences
+        >>> from ostinato.modalities import learned
+        >>> learned(LabelledSequences.of_arrays([[1.0, 3.0], [5.0, 7.0]]), None).summary(None)
+        '1 feature'
+    """
+    if before is None:
+        return modality_named(records.modality).learn(records, settings)
+    before.check(records)
+    return before
 
 
 def foreign_settings(modality: type[Modality], given: Collection[str]) -> list[str]:
@@ -56,6 +80,7 @@ __all__ = [
     "WordSplitSettings",
     "Words",
     "foreign_settings",
+    "learned",
     "modality_named",
     "padded",
 ]

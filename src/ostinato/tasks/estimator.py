@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
@@ -10,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rich.console import RenderableType
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.bundle import load_bundle, save_bundle
 from ostinato.cells import CELLS, Cell
+from ostinato.data.folds import Foldable
 from ostinato.errors import OstinatoError
 from ostinato.modalities import WordSplitSettings
-from ostinato.storage import locked, misfits, written_whole
+from ostinato.storage import written_whole
 from ostinato.tasks.configured import Configured
 from ostinato.tasks.fold_scores import FoldScores
 from ostinato.tasks.model import Model
+from ostinato.tasks.place import alone_in, checkpoints_of
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
@@ -294,7 +295,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             seed_everything(self._given.seed)
             prepared = self.prepare(training, validating, folder=place, start=start)
             if start is not None:
-                _begin_with(prepared.network, start)
+                start.give_weights(prepared.network)
             to_be_continued = self._train(prepared, place, resume, logger)
             self._model = prepared.model()
             self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
@@ -375,7 +376,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             OstinatoError: As `fit` and `evaluate`; the data are too few, or cannot be dealt out, as a text or a series.
         """
         records = self.read(data if y is None else self.with_targets(data, y))
-        if not hasattr(records, "folds"):
+        if not isinstance(records, Foldable):
             raise OstinatoError(f"folds: the data of a {type(self).__name__} are one sequence, which is not dealt out")
         parts = records.folds(folds, self._given.seed)
         return FoldScores(tuple(self.__sklearn_clone__().fit(rest).evaluate(part) for rest, part in parts))
@@ -461,21 +462,6 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         return self._model is not None
 
 
-def _begin_with(network: nn.Module, start: Model[Any]) -> None:
-    """Gives a network the weights of another.
-
-    Raises:
-        OstinatoError: They do not fit it.
-    """
-    weights = start.network.state_dict()
-    if wrong := misfits(weights, network.state_dict()):
-        raise OstinatoError(
-            f"the weights to go on from do not fit: {'; '.join(wrong[:3])}. Leave out the settings that change the "
-            "network"
-        )
-    network.load_state_dict(weights)
-
-
 def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ...] = LISTS) -> None:
     """Makes sure that targets come beside a list of data, one for each.
 
@@ -495,17 +481,3 @@ def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ..
 def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:
     """Numbers of at most so many among `count` things, evenly spread over them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
-
-
-def checkpoints_of(folder: str | Path) -> Path:
-    """Where the training of a model that goes into this folder keeps its checkpoints."""
-    return Path(folder) / "checkpoints"
-
-
-def alone_in(folder: Path | None) -> AbstractContextManager[None]:
-    """Where no other training writes to a folder; of processes that train together the first one sees to it.
-
-    Raises:
-        OstinatoError: Another one does.
-    """
-    return nullcontext() if folder is None or not DistributedContext.from_environment().main else locked(folder)

@@ -56,6 +56,20 @@ class Model(ABC, Generic[S]):
         own, content = fields_apart(self, _parts_of(type(self)))
         return tensors | own, content
 
+    def give_weights(self, network: nn.Module) -> None:
+        """Gives the weights to another network.
+
+        Raises:
+            OstinatoError: They do not fit it.
+        """
+        weights = self.network.state_dict()
+        if wrong := misfits(weights, network.state_dict()):
+            raise OstinatoError(
+                f"the weights to go on from do not fit: {'; '.join(wrong[:3])}. Leave out the settings that change the "
+                "network"
+            )
+        network.load_state_dict(weights)
+
     @classmethod
     def restored(cls, bundle: Bundle, settings: S) -> Self:
         """What `saved` came from. Nothing is allocated for weights before their sizes agree with the settings.

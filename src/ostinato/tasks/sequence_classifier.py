@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ostinato.data.labelled import LabelledSequences
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
-from ostinato.modalities import Text, foreign_settings, modality_named
+from ostinato.modalities import Text, foreign_settings, learned, modality_named
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabilities
@@ -119,11 +119,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         settings = self._resolved(training)
         labels = ordered_labels(training) if start is None else start.labels
         targets, others = numbered(training, labels), numbered(validation, labels)
-        if start is None:
-            modality = modality_named(training.modality).learn(training, settings)
-        else:
-            modality = start.modality
-            modality.check(training)
+        modality = learned(training, settings, None if start is None else start.modality)
         notes = found_in(training, modality)
         if pretrained := modality.pretrained(settings) if start is None else None:
             settings = settings.model_copy(update=pretrained.settings)

@@ -13,7 +13,7 @@ from ostinato.data.table import Table
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
-from ostinato.modalities import Modality, modality_named
+from ostinato.modalities import Modality, learned
 from ostinato.tasks.estimator import CONLL, Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
@@ -118,12 +118,11 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         settings = self._resolved(training)
         validation.checked()  # a part at random may be of empty sentences alone
         constrained, notes = _fit_for(settings, training)
+        modality = learned(training, settings, None if start is None else start.modality)
         if start is None:
             tags = tuple(sorted({tag for own in training.require_tags() for tag in own}))
-            modality = modality_named(training.modality).learn(training, settings)
         else:
-            tags, modality, constrained = start.tags, start.modality, start.constrained
-            modality.check(training)
+            tags, constrained = start.tags, start.constrained
         modality.check(validation)
         if pretrained := modality.pretrained(settings) if start is None else None:
             settings = settings.model_copy(update=pretrained.settings)

@@ -1,6 +1,6 @@
 """Modified Kneser-Ney smoothing, interpolated: the strongest model that merely counts (Chen & Goodman 1999, section 3).
 
-The test of the Penn Treebank has a perplexity of 141.1 under runs of five words; Mikolov et al. 2011 report 141.2.
+The test of the Penn Treebank has a perplexity of 141.1 under runs of five words.
 """
 
 from dataclasses import dataclass
