@@ -57,7 +57,7 @@ class Lengths(Estimator[LengthsSettings, list, LengthsModel]):
         kept = len(records) - round(share * len(records))
         return records[:kept], records[kept:]
 
-    def prepare(self, training, validation, *, folder):
+    def prepare(self, training, validation, *, folder, start):
         network = LengthsModel.build(self.settings, {})
         x, y = self._numbers(training)
 

@@ -24,7 +24,7 @@ class SeriesScales:
         change: Mean absolute change from one step to the next, in units of `scale`.
         season_error: Mean absolute change over a season in the target's own units: the error of the seasonal naive
             forecast in the training part, by which MASE divides.
-        floor: What no forecast is below: 0 for counts (whole numbers, none below 0), NaN where there is no such bound.
+        floor: What no forecast is below: 0 for counts (whole numbers, none below 0), -inf where there is no such bound.
     """
 
     location: Floats
@@ -130,7 +130,7 @@ class Standardiser:
         """Scaled targets or forecasts ``(rows, ...)`` in the target's own units; `scales` of each row."""
         shape = (-1,) + (1,) * (values.ndim - 1)
         values = values * scales.scale.reshape(shape) + scales.location.reshape(shape)
-        return np.exp(values) if self.log else np.fmax(values, scales.floor.reshape(shape))
+        return np.exp(values) if self.log else np.maximum(values, scales.floor.reshape(shape))
 
 
 def _before(panel: Panel, ends: Rows) -> npt.NDArray[np.bool_]:
@@ -152,7 +152,7 @@ def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int, coun
         scale,
         np.where(change > 0, change, 1.0),
         np.where(season_error > 0, season_error, np.nan),
-        np.where(counted, 0.0, np.nan),
+        np.where(counted, 0.0, -np.inf),
     )
 
 
