@@ -65,6 +65,20 @@ def test_it_goes_on_from_a_saved_model_with_that_ones_columns_and_sizes(model, r
     assert "the weights to go on from do not fit" in error_of("fit", "classifier", reviews, *other)
 
 
+def test_it_is_scored_on_labels_that_only_the_saved_model_knows(tmp_path):
+    rows = pd.DataFrame({"text": [f"{word} thing {n}" for n in range(30) for word in ("bad", "fair", "good")]})
+    rows["label"] = rows["text"].str.split().str[0]
+    whole, fewer = tmp_path / "whole.csv", tmp_path / "fewer.csv"
+    rows.to_csv(whole, index=False)
+    rows[rows["label"] != "fair"].to_csv(fewer, index=False)
+    assert run("fit", "classifier", whole, "--out", tmp_path / "first", *SMALL).code == 0
+    onwards = ("fit", "classifier", fewer, "--test", whole, "--out", tmp_path / "on", "--set", "epochs=1")
+    ended = run(*onwards, "--from", tmp_path / "first")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Scores on {whole}, 90 texts" in ended.out
+    assert "label 'fair' was not in the training data" in error_of(*onwards, "--force")
+
+
 def test_folds_score_every_text_before_a_model_is_trained_on_all(reviews, tmp_path):
     columns = ("--text", "words", "--label", "stars")
     ended = run("fit", "classifier", reviews, *columns, "--folds", "2", *SMALL, "--out", tmp_path / "model")

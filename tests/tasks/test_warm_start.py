@@ -4,11 +4,12 @@ import pytest
 import torch
 from classify_scenario import TINY, reviews
 from forecast_scenario import TINY as TINY_FORECASTER
-from forecast_scenario import wide
+from forecast_scenario import long, wide
 from models_scenario import MODELS
 from tagger_scenario import TINY as TINY_TAGGER
 from tagger_scenario import sentences
-from translate_scenario import numbers, trained
+from translate_scenario import TINY as TINY_TRANSLATOR
+from translate_scenario import numbers, trained, two_ways
 
 from ostinato import Forecaster, OstinatoError, SequenceClassifier, SequenceTagger, Translator
 
@@ -74,3 +75,44 @@ def test_a_vector_for_each_series_is_only_for_the_same_series():
     first = Forecaster(**TINY_FORECASTER, series_embedding=2).fit(wide(90, "a", "b"))
     with pytest.raises(OstinatoError, match="a vector for each of 2 series, and these are others"):
         Forecaster().fit(wide(90, "a", "c"), warm_start=first)
+
+
+@pytest.mark.parametrize("gone", ["bad", "fair", "good"])
+def test_labels_that_only_the_model_to_go_on_from_knows_are_never_told_but_may_be_scored(gone):
+    labels = ["bad", "fair", "good"] * 30
+    texts = [f"{label} thing {number}" for number, label in enumerate(labels)]
+    first = SequenceClassifier(**TINY | {"epochs": 1}).fit(texts, labels)
+    some = [row for row, label in enumerate(labels) if label != gone]
+    fewer = ([texts[row] for row in some], [labels[row] for row in some])
+    onwards = SequenceClassifier(epochs=1, class_weights="balanced").fit(fewer, warm_start=first)
+    assert gone not in set(onwards.predict(fewer[0])["label"])
+    assert onwards.evaluate((texts, labels)).rows["TF-IDF + linear SVM"]["accuracy"] == pytest.approx(2 / 3)
+    training = onwards.read(fewer)
+    assert len(onwards.read_test((texts, labels), training, first.model)) == len(texts)
+    with pytest.raises(OstinatoError, match=f"label '{gone}' was not in the training data"):
+        onwards.read_test((texts, labels), training)
+    with pytest.raises(OstinatoError, match="all labels are 'so': a classifier needs at least two"):
+        SequenceClassifier().fit((texts, ["so"] * len(texts)), warm_start=first)
+
+
+def test_languages_of_test_data_are_those_of_the_model_to_go_on_from():
+    first = Translator(**TINY_TRANSLATOR | {"epochs": 1}).fit(two_ways(60))
+    training = first.read([pair for pair in two_ways(60) if pair[2] == "backwards"])
+    assert len(first.read_test(two_ways(20), training, first.model)) == 20
+    with pytest.raises(OstinatoError, match="to 'as it is'"):
+        first.read_test(two_ways(20), training)
+
+
+def test_categories_keep_the_codes_that_the_weights_know():
+    table = long()
+    first = Forecaster(**TINY_FORECASTER, static=("region",)).fit(table)
+    south = table[table["region"] == "south"]
+    onwards = Forecaster(epochs=1)
+    onwards.adopt_settings(first)
+    training = onwards.read(south.head(40))
+    assert training.panel.static.tolist() == [[1.0]]
+    assert onwards.read_test(table, training, first.model).panel.static.ravel().tolist() == [0.0, 1.0, 0.0]
+    with pytest.raises(OstinatoError, match=r"'west' was not there in training \(known: north, south\)"):
+        onwards.fit(table.assign(region="west"), warm_start=first)
+    alone = onwards.fit(south.assign(region="west"))  # begins anew
+    assert alone.model.spec.categories == {"region": ("west",)}

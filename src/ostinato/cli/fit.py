@@ -112,7 +112,7 @@ def _fit(
         if share or folds or tested is not None:
             model.check_scoring()
         training = model.read(given)
-        scored = None if tested is None else model.read_test(tested, training)
+        scored = None if tested is None else model.read_test(tested, training, None if start is None else start.model)
         scored_on = f"{verb.scores_title} on {_named(tested)}"
         if share:
             training, scored, scored_on = hold_out(model, training, share)

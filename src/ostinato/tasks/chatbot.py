@@ -85,7 +85,7 @@ class Chatbot(Estimator[ChatbotSettings, Dialogues, ChatbotModel]):
         """
         return Dialogues.of(data, self._given.form)
 
-    def read_test(self, data: DialogueSource, training: Dialogues) -> Dialogues:
+    def read_test(self, data: DialogueSource, training: Dialogues, start: ChatbotModel | None = None) -> Dialogues:
         read = self.read_validation(data, training)
         self._examples(read, "test", None)
         return read

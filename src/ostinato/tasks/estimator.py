@@ -194,8 +194,17 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         """Validation data, read as the training data were."""
         return self.read(data)
 
-    def read_test(self, data: Any, training: R) -> R:
-        """Data to score on, which ``ostinato fit`` reads before training."""
+    def read_test(self, data: Any, training: R, start: M | None = None) -> R:
+        """Data to score on, which ``ostinato fit`` reads before training.
+
+        Args:
+            data: To read.
+            training: What is trained on.
+            start: The model that training goes on from, whose labels, languages and the like are then what is known.
+
+        Raises:
+            OstinatoError: For anything wrong with them, a label that the trained model will not know among it.
+        """
         return self.read_validation(data, training)
 
     def overlap(self, training: R, validation: R) -> tuple[str, ...]:

@@ -87,6 +87,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     scores_title: ClassVar = "Backtest"
     evaluated_on: ClassVar = "after the rows the model was fitted on"
 
+    _categories: dict[str, tuple[str, ...]] | None = None  # of static columns, as weights to go on from know them
+
     def fit(
         self,
         data: SeriesSource | PanelPart,
@@ -121,6 +123,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             TrainingDiverged: The loss or a gradient is not finite.
             Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
         """
+        self._categories = None
         if warm_start is not None:
             self.adopt_settings(warm_start)
         training, _ = self.hold_out(self.read(data), holdout)
@@ -139,7 +142,12 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         if isinstance(data, PanelPart):
             return data
-        return PanelPart.whole(Panel.from_table(series_table(data, self._given.form), self._given.spec))
+        spec = self._given.spec.model_copy(update={"categories": self._categories})
+        return PanelPart.whole(Panel.from_table(series_table(data, self._given.form), spec))
+
+    def adopt_settings(self, other: Self) -> None:
+        super().adopt_settings(other)
+        self._categories = other.model.spec.categories
 
     def read_validation(self, data: SeriesSource, training: PanelPart) -> PanelPart:
         if not training.is_whole:
@@ -150,7 +158,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         panel = continued(training.panel, later)
         return PanelPart(panel, training.end, panel.lengths)
 
-    def read_test(self, data: SeriesSource, training: PanelPart) -> PanelPart:
+    def read_test(self, data: SeriesSource, training: PanelPart, start: ForecasterModel | None = None) -> PanelPart:
         later = Panel.from_table(series_table(data, self._given.form), training.panel.spec)
         refuse_nothing_new(training, later, self._given.horizon)
         return PanelPart.whole(later)  # it holds the rows that were fitted on, and goes on after them

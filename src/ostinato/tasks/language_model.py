@@ -87,7 +87,7 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         """
         return Passage.of(data, self._given.form)
 
-    def read_test(self, data: PassageSource, training: Passage) -> Passage:
+    def read_test(self, data: PassageSource, training: Passage, start: LanguageParts | None = None) -> Passage:
         """Text to score on, which is looked at to its end.
 
         Raises:

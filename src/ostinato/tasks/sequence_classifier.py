@@ -95,9 +95,11 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             raise read.error(f"{len(read.features)} features, where training has {len(training.features)}")
         return read
 
-    def read_test(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
+    def read_test(
+        self, data: LabelledSource, training: LabelledSequences, start: ClassifierModel | None = None
+    ) -> LabelledSequences:
         read = self.read_validation(data, training)
-        numbered(read, ordered_labels(training))
+        numbered(read, ordered_labels(training) if start is None else start.labels)
         return read
 
     def split(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
@@ -117,7 +119,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         start: ClassifierModel | None,
     ) -> Prepared[Batch, ClassifierModel]:
         settings = self._resolved(training)
-        labels = ordered_labels(training) if start is None else start.labels
+        own = ordered_labels(training)
+        labels = own if start is None else start.labels
         targets, others = numbered(training, labels), numbered(validation, labels)
         modality = learned(training, settings, None if start is None else start.modality)
         notes = found_in(training, modality)
@@ -131,7 +134,13 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         linear = said = None
         if settings.linear and not training.features:
             linear = LinearText.fit(
-                training.texts, targets, settings.cut, characters=settings.characters, cost=COST, weights=weights
+                training.texts,
+                targets,
+                settings.cut,
+                characters=settings.characters,
+                cost=COST,
+                weights=weights,
+                classes=len(labels),
             )
             said = linear.logits(validation.texts)
         device = settings.on_device

@@ -78,9 +78,12 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         """
         return ParallelTexts.of(data, self._given.columns, self._given.form)
 
-    def read_test(self, data: PairSource | ParallelTexts, training: ParallelTexts) -> ParallelTexts:
+    def read_test(
+        self, data: PairSource | ParallelTexts, training: ParallelTexts, start: TranslatorModel | None = None
+    ) -> ParallelTexts:
         read = self.read_validation(data, training)
-        known_languages(sorted(set(training.languages or ())), read.languages, len(read))
+        known = sorted(set(training.languages or ())) if start is None else start.vocabularies.languages
+        known_languages(known, read.languages, len(read))
         return read
 
     def split(self, records: ParallelTexts, share: float) -> tuple[ParallelTexts, ParallelTexts]:

@@ -32,7 +32,8 @@ class Baselines:
         """The baselines of a training part."""
         shares = np.bincount(targets, minlength=classes) / len(targets)
         if not data.features:
-            return cls(shares, machine=LinearText.fit(data.texts, targets, cut, characters=False, cost=1.0))
+            machine = LinearText.fit(data.texts, targets, cut, characters=False, cost=1.0, classes=classes)
+            return cls(shares, machine=machine)
         features = _means_and_spreads(data.arrays)
         regression = Regression(moments(features, np.eye(classes)[targets]), features.shape[1])
         return cls(shares, ridge=regression.best(np.zeros_like(regression.fitted_on)))

@@ -54,7 +54,7 @@ def weights_of(
         return np.ones(len(labels))
     if given == "balanced":
         counts = np.bincount(targets, minlength=len(labels))
-        return np.asarray(len(targets) / (len(labels) * counts))
+        return np.asarray(len(targets) / (len(labels) * np.maximum(counts, 1)))
     assert isinstance(given, dict)
     if wrong := set(given) ^ set(labels):
         raise OstinatoError(

@@ -155,29 +155,34 @@ class LinearText:
         characters: bool,
         cost: float,
         weights: Sequence[float] | npt.NDArray[np.float64] | None = None,
+        classes: int | None = None,
     ) -> Self:
         """The model of some texts.
 
         Args:
             texts: Of the training part.
-            targets: The number of each text's class; each class has a text.
+            targets: The number of each text's class, of two different ones at least.
             cut: How a text is cut into words.
             characters: Whether runs of characters are read, too.
             cost: Of an error, beside the squared weights (LinearSVC's C).
             weights: Of each class's errors, ``(classes,)``; None: all alike.
+            classes: How many there are; one without a text is never told. None: up to the last that has one.
         """
         from scipy.sparse import hstack
         from sklearn.svm import LinearSVC
 
         kinds: tuple[Kind, ...] = ("words", "characters") if characters else ("words",)
         grams, rows = zip(*(Grams.learn(texts, kind, cut) for kind in kinds), strict=True)
-        weighed = None if weights is None else dict(enumerate(weights))
+        weighed = None if weights is None else {label: weights[label] for label in np.unique(targets)}
         machine = LinearSVC(C=cost, class_weight=weighed, max_iter=ROUNDS, random_state=0)
         machine.fit(hstack(rows, "csr"), targets)
         weight, bias = machine.coef_.T.astype(np.float32), machine.intercept_
         if len(bias) == 1:  # of two classes, sklearn tells the second from the first
             weight, bias = np.hstack([-weight, weight]) / 2, np.array([-bias[0], bias[0]]) / 2
-        return cls(grams[0], grams[1] if characters else None, np.ascontiguousarray(weight), bias)
+        every, found = classes or int(targets.max()) + 1, machine.classes_
+        whole, biases = np.zeros((len(weight), every), np.float32), np.full(every, -1.0)
+        whole[:, found], biases[found] = weight, bias
+        return cls(grams[0], grams[1] if characters else None, whole, biases)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Scores ``(texts, classes)``, the distances from each class's border."""
