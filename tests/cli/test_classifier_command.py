@@ -79,6 +79,23 @@ def test_it_is_scored_on_labels_that_only_the_saved_model_knows(tmp_path):
     assert "label 'fair' was not in the training data" in error_of(*onwards, "--force")
 
 
+def test_a_file_without_a_header_is_read_by_positions(tmp_path):
+    rows = [f"gj04\t{n % 2}\t{'*' * (1 - n % 2)}\tThe {'good' if n % 2 else 'bad'} thing {n}.\n" for n in range(1, 61)]
+    train, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    train.write_text("".join(rows))
+    test.write_text("".join(rows[:10]))
+    fit = ("fit", "classifier", train, "--text", "4", "--label", "2", *SMALL, "--out", tmp_path / "model")
+    assert "(--no-header)" not in (message := error_of(*fit))
+    assert "look like data" in message
+    assert "--no-header" in message
+    ended = run(*fit, "--no-header", "--test", test)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Scores on {test}, 10 texts" in ended.out
+    told = run("predict", tmp_path / "model", test)
+    assert told.code == 0
+    assert len(told.out.splitlines()) == 11
+
+
 def test_folds_score_every_text_before_a_model_is_trained_on_all(reviews, tmp_path):
     columns = ("--text", "words", "--label", "stars")
     ended = run("fit", "classifier", reviews, *columns, "--folds", "2", *SMALL, "--out", tmp_path / "model")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ostinato.data.file_format import FileFormat
 from ostinato.data.pairs import PairColumns, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
 
@@ -33,6 +34,16 @@ def test_tab_separated_files_are_read_with_or_without_names(tmp_path, header, en
     pairs = ParallelTexts.of(written(tmp_path / "pairs.tsv", text.replace("\n", end)))
     assert (pairs.sources, pairs.targets) == READ
     assert (pairs.languages, pairs.notes) == (None, ())
+
+
+def test_columns_of_a_file_without_names_may_be_told_by_their_positions(tmp_path):
+    rows = "".join(f"{number}\t{target}\tx\t{source}\n" for number, (source, target) in enumerate(PAIRS))
+    columns, form = PairColumns("4", "2"), FileFormat(header=False)
+    path = written(tmp_path / "pairs.tsv", rows)
+    pairs = ParallelTexts.of(path, columns, FileFormat(header=False, quoting="none"))
+    assert (pairs.sources, pairs.targets) == READ
+    assert read_sources(path, columns, form) == ([source.strip() for source, _ in PAIRS], None)
+    assert read_sources(written(tmp_path / "lines.txt", "ein Hund\n\n"), columns, form) == (["ein Hund", ""], None)
 
 
 def test_tables_lines_of_json_two_files_and_lists_are_read_alike(tmp_path):

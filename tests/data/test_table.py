@@ -109,6 +109,52 @@ class TestDelimitedText:
             read_table(csv(tmp_path, text))
         assert "\n" not in str(caught.value)
 
+    COLA = "gj04\t1\t\tOur friends won't buy this.\ngj04\t0\t*\tOne more and I'm giving up.\nad03\t1\t\tHe left.\n"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            COLA,
+            "ham\tAre you there in a bit?\nspam\tWin now\nham\tOk\n",
+            "I liked it a lot,1\nbad,0\nfine,1\n",
+            "Mon,2024-01-01,5\nTue,2024-01-02,6\nMon,2024-01-08,7\n",
+            "shop 1;2024-01-01;1,5\nshop 1;2024-01-02;2,5\n",
+            "3.5,4.5\n1.5,2.5\n",
+        ],
+    )
+    def test_a_first_line_of_data_is_no_header(self, tmp_path, text):
+        with pytest.raises(OstinatoError, match=says("sales.csv, line 1: ")) as caught:
+            read_table(csv(tmp_path, text))
+        assert "look like data" in str(caught.value)
+        assert "header=False (--no-header)" in str(caught.value)
+        rows = [line.split("\t" if "\t" in text else ";" if ";" in text else ",") for line in text.splitlines()]
+        table = read_table(csv(tmp_path, text), FileFormat(header=False))
+        assert table.columns == [str(place) for place in range(1, len(rows[0]) + 1)]
+        assert table.frame.to_numpy().tolist() == rows
+        assert table.place(0) == "line 1"
+        assert read_table(csv(tmp_path, text.replace("\t\t", "\tmark\t")), FileFormat(header=True)).place(0) == "line 2"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "country,2020-01-22,2020-01-23\nItaly,0,1\n",
+            "Country or area name,2019,2020\nItaly,60,59\n",
+            "word,tag\nword,NN\nthe,DT\n",
+            "text\ntext\nmore\n",
+            ",0,1\nx,0,1\ny,1,0\n",
+            "ds,1,2\n2024-01-01,1,2\n",
+        ],
+    )
+    def test_a_header_may_hold_numbers_dates_and_words_that_come_again(self, tmp_path, text):
+        read = read_table(csv(tmp_path, text))
+        names = text.splitlines()[0].split(",")
+        assert read.columns == [name or "index" for name in names]
+
+    def test_one_row_without_a_header_is_a_table(self, tmp_path):
+        assert read_table(csv(tmp_path, "a,b\n"), FileFormat(header=False)).columns == ["1", "2"]
+        with pytest.raises(OstinatoError, match="line 2: 3 fields where the first line has 2"):
+            read_table(csv(tmp_path, "a,b\na,b,c\n"), FileFormat(header=False))
+
     def test_a_path_that_is_not_a_file_is_named(self, tmp_path):
         with pytest.raises(OstinatoError, match=says("nowhere.csv: no such file")):
             read_table(tmp_path / "nowhere.csv")

@@ -64,6 +64,8 @@ def as_typed(message: str, spellings: Mapping[str, Spelling]) -> str:
         rest = "" if rest == f" ({flag})" else rest  # said already
         if flag.endswith("="):
             return f"{flag}{value}{rest}"
+        if not metavar and value == "False":
+            return rest.strip(" ()") or found[0]
         if not metavar:
             return f"{flag}{rest}" if value == "True" else found[0]
         return f"{flag} {metavar if value == '...' else value}{rest}"

@@ -84,7 +84,7 @@ def _of_field(name: str, field: FieldInfo, option: Option) -> Parameter:
     several = " Repeatable." if get_origin(kind) is list and "repeatable" not in text else ""
     help = f"{escape(text)}{choices(field, f'{option.metavar} {text}')}{several}{_default(field)}"
     spelling = _flag_of(name, option)
-    if kind is bool and field.default is True:
+    if kind is bool and field.default is not False:
         spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"
     metavar = None if kind is bool else option.metavar
     return _option(name, kind | None, metavar, option.group or None, help, spelling)

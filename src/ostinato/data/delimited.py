@@ -7,6 +7,7 @@ fields, so a ragged line or a stray quotation mark is an error with a line numbe
 import csv
 import io
 import re
+from textwrap import shorten
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ class Delimited(NamedTuple):
 
     Attributes:
         frame: text columns.
-        lines: the line of each record (header: line 1).
+        lines: the line of each record (the file's first: line 1).
         delimiter: what separates fields.
         quoted: whether quotation marks around a field belong to the file and not to the text.
     """
@@ -64,21 +65,22 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
         Last columns that have no name are left out where they hold nothing, and else called "column 3".
 
     Raises:
-        OstinatoError: empty, of another encoding, no header, header only, ragged lines, stray quotation marks, columns
-            without a name before others or with the same one.
+        OstinatoError: empty, of another encoding, a header that looks like data, header only, ragged lines, stray
+            quotation marks, columns without a name before others or with the same one.
     """
     data = _checked_text(data, origin, form)
     raw = np.frombuffer(data, np.uint8)
     scan = _scan_as_told(raw, origin, form)
     quoted, delimiter, starts, lines, fields = scan
+    first = "the first line" if form.header is False else "the header"
     if scan.ragged.size:
         row = scan.ragged[0]
         told = " or quote the field that holds a" if quoted else ", which must not hold a"
         raise OstinatoError(
-            f"{origin}, line {lines[row]}: {fields[row]} fields where the header has {fields[0]} "
+            f"{origin}, line {lines[row]}: {fields[row]} fields where {first} has {fields[0]} "
             f"(fields are separated by {delimiter!r}): mend the line{told} {delimiter!r}"
         )
-    if len(starts) < 2:
+    if len(starts) < 2 and form.header is not False:
         raise OstinatoError(f"{origin}: a header and no rows below it: add rows of data")
     cells = pd.read_csv(
         io.BytesIO(data[int(starts[0]) :]),
@@ -94,16 +96,55 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
     )
     if len(cells) != len(starts):
         raise OstinatoError(f"{origin}: the file is damaged: {len(starts)} records by its lines, {len(cells)} read")
+    if form.header is False:
+        cells.columns = pd.Index([str(place) for place in range(1, cells.shape[1] + 1)])
+        return Delimited(cells, lines, delimiter, quoted)
+    cells, names = _named(cells, f"{origin}, line {lines[0]}", certain=form.header is True)
+    cells.columns = pd.Index(names)
+    return Delimited(cells, lines[1:], delimiter, quoted)
+
+
+def _named(cells: pd.DataFrame, where: str, *, certain: bool) -> tuple[pd.DataFrame, list[str]]:
+    """The records below the header, and the columns' names.
+
+    Raises:
+        OstinatoError: Names are missing, or twice there, or all look like data and it is not certain that they are
+            names.
+    """
     names = [str(name).strip() for name in cells.iloc[0]]
     cells = cells.iloc[1:].reset_index(drop=True)
+    if not certain and _look_like_data(names, cells):
+        told = ", ".join(shorten(name, 30, placeholder="...") for name in names[:5])
+        raise OstinatoError(
+            f"{where}: {told} look like data: the first line must name the columns; without such a line say "
+            "header=False (--no-header), and they are called 1, 2, 3, ...; if these are names, header=True (--header)"
+        )
     if not names[0] and len(names) > 1:  # the row index that other tools write without a name
         names[0] = "index"
         if bool((cells[0].to_numpy() == np.arange(len(cells)).astype(str).astype(object)).all()):
             cells, names = cells.drop(columns=0), names[1:]
     cells, names = _last_columns(cells, names)
-    _check_names(names, f"{origin}, line {lines[0]}")
-    cells.columns = pd.Index(names)
-    return Delimited(cells, lines[1:], delimiter, quoted)
+    _check_names(names, where)
+    return cells, names
+
+
+def _look_like_data(names: list[str], cells: pd.DataFrame) -> bool:
+    """Whether the first line seems to be a record as those below it.
+
+    Each of its fields is a number, a date, a sentence, empty, or a value that its column holds again; and they are all
+    of the first two kinds, or one is of the last.
+    """
+    figures = [re.match(r"[+-]?[.,]?\d", name) is not None for name in names]
+    if all(figures):
+        return True
+    vague = [figure or len(name.split()) > 3 or not name for figure, name in zip(figures, names, strict=True)]
+    vague[0] &= bool(names[0])  # a row index has no name
+
+    def recurs(place: int) -> bool:
+        return bool(names[place]) and bool((cells[place].str.strip() == names[place]).any())
+
+    places = range(len(names))
+    return len(names) > 1 and all(vague[place] or recurs(place) for place in places) and any(map(recurs, places))
 
 
 def _checked_text(data: bytes, origin: str, form: FileFormat) -> bytes:
@@ -218,12 +259,11 @@ def _last_columns(cells: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, 
 
 
 def _check_names(names: list[str], where: str) -> None:
-    if all(re.match(r"[+-]?[.,]?\d", name) for name in names):
-        raise OstinatoError(f"{where}: {', '.join(names[:5])} look like data: the first line must name the columns")
     seen: set[str] = set()
     for number, name in enumerate(names, start=1):
         if not name:
-            raise OstinatoError(f"{where}: column {number} has no name: name it in the header")
+            mend = "name it in the header, or say header=False (--no-header) where there is none"
+            raise OstinatoError(f"{where}: column {number} has no name: {mend}")
         if name in seen:
             raise OstinatoError(f"{where}: two columns are named {name!r}: rename one")
         seen.add(name)

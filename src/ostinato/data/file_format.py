@@ -23,6 +23,8 @@ class FileFormat(NamedTuple):
 
         decimal: Of tables: the decimal sign of numbers, "." or ",". None: found for each column from all its values.
         thousands: Of tables: the mark between their thousands, ",", ".", "'" or a space. None: found likewise.
+        header: Of tables: whether the first line names the columns; without, they are called "1", "2" and so on. None:
+            it does, and where all of it looks like data, that is an error.
 
     Example:
         >>> from ostinato.data import FileFormat
@@ -34,6 +36,7 @@ class FileFormat(NamedTuple):
     quoting: Quoting | None = None
     decimal: str | None = None
     thousands: str | None = None
+    header: bool | None = None
 
     @property
     def codec(self) -> str:

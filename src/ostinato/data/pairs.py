@@ -180,10 +180,15 @@ def read_sources(
         records = list(_records(data, columns, form, [], needed=(columns.source,))[1])
     else:
         lines = list(_lines(Path(data), form))
-        named = bool(lines) and columns.source in lines[0].split("\t")
-        if not named:
+        first = lines[0].split("\t") if lines else []
+        numbered = form.header is False and len(first) > 1
+        if columns.source not in first and not numbered:
             return lines, None
-        records = list(_tab_separated(Path(data), columns, form, [], needed=(columns.source,)))
+        wanted = (columns.source,)
+        if numbered:
+            records = list(_table(Path(data), columns, form, wanted))
+        else:
+            records = list(_tab_separated(Path(data), columns, form, [], wanted))
     for record in records:
         refuse_halves(record.source, record.place)
     languages = [record.language or "" for record in records]
@@ -202,7 +207,7 @@ def _records(
         return "the DataFrame", _table(data, columns, form, needed)
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.suffix.lower() in TABLES or form.quoting == "csv":
+        if path.suffix.lower() in TABLES or form.quoting == "csv" or form.header is not None:
             return str(path), _table(path, columns, form, needed)
         if path.suffix.lower() in JSON_LINES:
             return str(path), _json_lines(path, columns, form, needed)

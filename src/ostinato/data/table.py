@@ -289,11 +289,11 @@ def read_table(source: Source, form: FileFormat = USUAL) -> Table:
     """Read a table. A Table is returned as it is, but for marks that it lacks.
 
     Args:
-        source: a CSV file (fields separated by comma, semicolon or tab; a header line), a Parquet file (its name
-            ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An index of a DataFrame that has a name
-            or holds dates becomes a column; any other index is left out.
-        form: how a CSV file is written: its encoding, and whether fields are quoted; and which mark is the decimal sign
-            of numbers in text, and which parts thousands, where their columns do not tell.
+        source: a CSV file (fields separated by comma, semicolon or tab; a header line, unless the form says that there
+            is none), a Parquet file (its name ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An
+            index of a DataFrame that has a name or holds dates becomes a column; any other index is left out.
+        form: how a CSV file is written: its encoding, whether fields are quoted, whether there is a header; and which
+            mark is the decimal sign of numbers in text, and which parts thousands, where their columns do not tell.
 
     Raises:
         OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line; one

@@ -142,11 +142,16 @@ class TableSettings(FileSettings):
     thousands: Annotated[Literal[".", ",", "'", " "] | None, Option("MARK", DATA)] = Field(
         None, description="Mark between their thousands; found likewise."
     )
+    header: Annotated[bool | None, Option("", DATA)] = Field(
+        None,
+        description="Whether the first line of a table names the columns, as it must unless told; without, they are "
+        "called 1, 2, 3, ...",
+    )
 
     @property
     def form(self) -> FileFormat:
         """How files are written."""
-        return FileFormat(self.encoding, self.quoting, self.decimal, self.thousands)
+        return FileFormat(self.encoding, self.quoting, self.decimal, self.thousands, self.header)
 
 
 class BidirectionalSettings(TrainingSettings):
