@@ -7,9 +7,10 @@ import tracemalloc
 import pandas as pd
 import pytest
 
-from ostinato.data import Dialogues, FileFormat, LabelledSpec, Text, read_labelled, read_table
+from ostinato.data import Dialogues, FileFormat, LabelledSpec, Text, read_conll, read_labelled, read_table
 from ostinato.data.packed import ALWAYS
 from ostinato.data.pairs import ParallelTexts, read_sources
+from ostinato.data.vectors import read_vectors
 from ostinato.errors import OstinatoError
 from ostinato.tasks.settings import FileSettings
 
@@ -221,19 +222,55 @@ def test_a_colon_in_a_turn_makes_no_speakers(tmp_path):
 # Packed files
 
 
-def test_a_packed_file_is_read_in_bounded_memory_and_refused_where_it_swells(tmp_path):
-    path = tmp_path / "bomb.jsonl.gz"
-    with gzip.open(path, "wb") as file:
-        for _ in range(ALWAYS // (1 << 20) + 8):
-            file.write(b" " * (1 << 20))
-    tracemalloc.start()
-    try:
-        message = refused(Dialogues.of, path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert "unpacks to more than 100 times its size" in message
-    assert peak < 6 * ALWAYS
+def consumed(path):
+    return [line for line in Text.of(path).lines() if line]
+
+
+READERS = {
+    "s.jsonl": (Dialogues.of, '{"turns": ["Hello.", "Good day."]}\n'),
+    "t.csv": (read_table, "a,b\n1,2\n"),
+    "l.csv": (read_labelled, "text,label\none,a\ntwo,b\n"),
+    "p.tsv": (ParallelTexts.of, "one\tun\n"),
+    "p.jsonl": (ParallelTexts.of, '{"source": "one", "target": "un"}\n'),
+    "p.csv": (read_sources, "source\none\n"),
+    "w.conll": (read_conll, "Anna B-X\n\n"),
+    "t.txt": (consumed, "one line\n"),
+    "v.vec": (lambda path: read_vectors(path, {"one": 0}).values, "one 0.1 0.2\ntwo 0.3 0.4\n"),
+}
+
+
+class TestPacked:
+    @pytest.mark.parametrize("name", READERS)
+    def test_a_packed_file_is_read_as_it_would_be_unpacked(self, name, tmp_path):
+        read, text = READERS[name]
+        plain, packed = tmp_path / name, tmp_path / f"{name}.gz"
+        plain.write_text(text)
+        packed.write_bytes(gzip.compress(text.encode()))
+        assert len(read(packed)) == len(read(plain)) > 0
+
+    @pytest.mark.parametrize("name", sorted(READERS.keys() - {"v.vec"}))  # which is refused at its first blank line
+    def test_it_is_read_in_bounded_memory_and_refused_where_it_swells(self, name, tmp_path):
+        read, text = READERS[name]
+        path = tmp_path / f"{name}.gz"
+        with gzip.open(path, "wb") as file:
+            file.write(text.encode())
+            for _ in range(ALWAYS // (1 << 20) + 8):
+                file.write(b" " * (1 << 20) + b"\n")
+        tracemalloc.start()
+        try:
+            message = refused(read, path)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert "unpacks to more than 100 times its size" in message
+        assert peak < 6 * ALWAYS
+
+    @pytest.mark.parametrize("name", READERS)
+    def test_half_of_one_is_named(self, name, tmp_path):
+        read, text = READERS[name]
+        path = tmp_path / f"{name}.gz"
+        path.write_bytes(gzip.compress(text.encode())[:-9])
+        assert refused(read, path).startswith(f"{path}: not a whole gzip file")
 
 
 def test_a_packed_file_far_smaller_than_its_text_is_read(tmp_path):

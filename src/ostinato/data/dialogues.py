@@ -13,8 +13,8 @@ import numpy as np
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
-from ostinato.data.packed import unpacked_pieces
-from ostinato.data.text import Text, lines_of
+from ostinato.data.packed import ending_of
+from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
 HEADER = ("said", "reply")
@@ -210,8 +210,8 @@ DialogueSource = str | Path | Sequence[Sequence[str]] | Sequence[Mapping[str, An
 
 
 def _read(path: Path, form: FileFormat) -> Iterator[Dialogue]:
-    lines = _lines(path, form)
-    if path.name.removesuffix(".gz").endswith(".jsonl"):
+    lines = Text.of(path, form=form).lines()
+    if ending_of(path) == ".jsonl":
         return _json_lines(lines, path)
     first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), None)
     if first is None:
@@ -219,13 +219,6 @@ def _read(path: Path, form: FileFormat) -> Iterator[Dialogue]:
     numbered = chain([first], enumerate(lines, first[0] + 1))
     form_of = _marked if END_OF_TURN in first[1] else _columns if "\t" in first[1] else _turn_a_line
     return form_of(numbered, path)
-
-
-def _lines(path: Path, form: FileFormat) -> Iterator[str]:
-    """The checked lines of a file, decompressed as they are read where its name ends in .gz."""
-    if path.suffix != ".gz":
-        return Text.of(path, form=form).lines()
-    return lines_of(unpacked_pieces(path, form))
 
 
 def _json_lines(lines: Iterator[str], path: Path) -> Iterator[Dialogue]:

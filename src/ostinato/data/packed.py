@@ -1,14 +1,19 @@
-"""Files compressed with gzip, read as they are unpacked, and no larger than a text can become."""
+"""Files compressed with gzip, unpacked as they are read, and no larger than a text can become."""
 
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ostinato.data.file_format import FileFormat
-from ostinato.data.text import decoded_pieces
 from ostinato.errors import OstinatoError
+
+ENDING = ".gz"
+"""How the name of a packed file ends."""
+
+BLOCK = 1 << 22
+"""Bytes unpacked at a time."""
 
 RATIO = 100
 """Times what was read of it that a file may unpack to; prose packs to a third or a quarter, logs to a twentieth."""
@@ -17,7 +22,7 @@ ALWAYS = 1 << 24
 """Bytes that any file may unpack to: 16 MiB."""
 
 
-class _Unpacked:
+class Unpacked:
     """The bytes of a packed file, block by block, as far as it swells no more than it may."""
 
     def __init__(self, packed: BinaryIO, path: Path) -> None:
@@ -25,6 +30,11 @@ class _Unpacked:
         self._read = 0
 
     def read(self, size: int, /) -> bytes:
+        """Some bytes; none at the end.
+
+        Raises:
+            OstinatoError: The file unpacks to far more than a text would.
+        """
         block = self._file.read(size)
         self._read += len(block)
         if self._read > max(self._packed.tell() * RATIO, ALWAYS):
@@ -35,16 +45,30 @@ class _Unpacked:
         return block
 
 
-def unpacked_pieces(path: Path, form: FileFormat) -> Iterator[str]:
-    """The text of a packed file, piece by piece; see `decoded_pieces`.
+def ending_of(path: Path) -> str:
+    """How the name of a file ends, in small letters, whether it is packed or not: ".csv" of "sales.csv.gz"."""
+    return Path(path.name.lower().removesuffix(ENDING)).suffix
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO | Unpacked]:
+    """The bytes of a file, unpacked where its name ends in .gz.
 
     Raises:
-        OstinatoError: It is damaged, unpacks to far more than a text would, or is not text of this encoding.
+        OSError: It cannot be read.
+        OstinatoError: It is no whole gzip file, though its name ends so.
     """
-    try:
-        with path.open("rb") as packed:
-            yield from decoded_pieces(_Unpacked(packed, path), str(path), form)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OstinatoError(f"{path}: not a whole gzip file ({error}): compress or download it again") from None
-    except OSError as error:
-        raise OstinatoError(f"{path}: {error.strerror}") from None
+    with path.open("rb") as file:
+        if path.suffix.lower() != ENDING:
+            yield file
+            return
+        try:
+            yield Unpacked(file, path)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise OstinatoError(f"{path}: not a whole gzip file ({error}): compress or download it again") from None
+
+
+def read_whole(path: Path) -> bytes:
+    """All bytes of a file, unpacked where its name ends in .gz; see `opened`."""
+    with opened(path) as file:
+        return b"".join(iter(lambda: file.read(BLOCK), b"")) if isinstance(file, Unpacked) else file.read()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
+from ostinato.data.packed import ending_of
 from ostinato.data.table import read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
@@ -176,7 +177,7 @@ def read_sources(
     """
     if not isinstance(data, str | Path | pd.DataFrame):
         return list(Text.of(data).texts), None
-    if isinstance(data, pd.DataFrame) or Path(data).suffix.lower() in (*TABLES, *JSON_LINES):
+    if isinstance(data, pd.DataFrame) or ending_of(Path(data)) in (*TABLES, *JSON_LINES):
         records = list(_records(data, columns, form, [], needed=(columns.source,))[1])
     else:
         lines = list(_lines(Path(data), form))
@@ -207,9 +208,9 @@ def _records(
         return "the DataFrame", _table(data, columns, form, needed)
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.suffix.lower() in TABLES or form.quoting == "csv" or form.header is not None:
+        if ending_of(path) in TABLES or form.quoting == "csv" or form.header is not None:
             return str(path), _table(path, columns, form, needed)
-        if path.suffix.lower() in JSON_LINES:
+        if ending_of(path) in JSON_LINES:
             return str(path), _json_lines(path, columns, form, needed)
         return str(path), _tab_separated(path, columns, form, notes, needed)
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], str | Path):

@@ -27,6 +27,7 @@ from ostinato.data.numerals import (
     to_numbers,
     two_ways,
 )
+from ostinato.data.packed import ending_of, read_whole
 from ostinato.errors import OstinatoError
 
 _MISSING = ["", "na", "n/a", "nan", "null", "none", "<na>", "nat"]
@@ -290,8 +291,9 @@ def read_table(source: Source, form: FileFormat = USUAL) -> Table:
 
     Args:
         source: a CSV file (fields separated by comma, semicolon or tab; a header line, unless the form says that there
-            is none), a Parquet file (its name ends in .parquet or .pq; needs `ostinato[parquet]`), or a DataFrame. An
-            index of a DataFrame that has a name or holds dates becomes a column; any other index is left out.
+            is none), a Parquet file (its name ends in .parquet or .pq; needs `ostinato[parquet]`), either packed
+            with gzip, too (.csv.gz), or a DataFrame. An index of a DataFrame that has a name or holds dates becomes a
+            column; any other index is left out.
         form: how a CSV file is written: its encoding, whether fields are quoted, whether there is a header; and which
             mark is the decimal sign of numbers in text, and which parts thousands, where their columns do not tell.
 
@@ -320,12 +322,14 @@ def _read(source: Source, form: FileFormat) -> Table:
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a CSV or Parquet file")
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except FileNotFoundError:
         raise OstinatoError(f"{path}: no such file") from None
+    except OstinatoError:  # which is a ValueError
+        raise
     except (OSError, ValueError) as error:
         raise OstinatoError(f"{path}: cannot be read: {error}") from None
-    if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
+    if ending_of(path) in (".parquet", ".pq") or data.startswith(b"PAR1"):
         return _from_parquet(data, str(path))
     parsed = parse_delimited(data, str(path), form)
     return Table(parsed.frame, str(path), parsed.lines, parsed.delimiter)

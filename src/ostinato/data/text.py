@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ostinato.data.file_format import USUAL, FileFormat, mend, refuse_halves
+from ostinato.data.packed import opened
 from ostinato.errors import OstinatoError
 
 TextSource = str | Path | Sequence[str]
@@ -28,6 +29,8 @@ class Readable(Protocol):
 @dataclass(frozen=True)
 class Text:
     """Text from files or from memory, read a piece at a time, every line end as one newline.
+
+    Files whose names end in .gz are unpacked as they are read.
 
     Attributes:
         paths: The files, in the order they are read; empty for texts in memory.
@@ -129,7 +132,7 @@ def _same_line_ends(text: str) -> str:
 
 def _pieces(path: Path, form: FileFormat) -> Iterator[str]:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             yield from decoded_pieces(file, str(path), form)
     except OSError as error:
         raise OstinatoError(f"{path}: {error.strerror}") from None

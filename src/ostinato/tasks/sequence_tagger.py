@@ -9,6 +9,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ostinato.data.conll import read_conll, write_conll
+from ostinato.data.packed import ending_of
 from ostinato.data.table import Table
 from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
@@ -353,7 +354,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
 def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
     if isinstance(data, TaggedSequences):
         return "numbers" if data.features else "words"
-    file = isinstance(data, str | Path) and Path(data).suffix.lower() in TABLES
+    file = isinstance(data, str | Path) and ending_of(Path(data)) in TABLES
     return "numbers" if file or isinstance(data, pd.DataFrame | Table) else "words"
 
 
