@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+from itertools import combinations
 
 import pandas as pd
 import pytest
@@ -124,6 +125,47 @@ def test_explain_shows_every_word_and_draws_a_page(model, tmp_path):
     assert "not [ bold ] bad at all" in ended.out
     assert ended.out.endswith(f"Picture: {page}\n")
     assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "options"),
+    [
+        ("comment,tags", lambda text, own: f"{text},{'; '.join(own)}", ["--label", "tags", "--label-separator", ";"]),
+        (
+            "comment,frost,rain,sun,wind",
+            lambda text, own: ",".join([text, *(str(int(label in own)) for label in ("frost", "rain", "sun", "wind"))]),
+            ["--labels", "frost,rain,sun,wind"],
+        ),
+    ],
+    ids=["cells", "columns"],
+)
+def test_several_labels_are_read_told_scored_and_explained(header, row, options, tmp_path):
+    words = {"frost": "ice", "rain": "wet", "sun": "warm", "wind": "kite"}
+    rows = [
+        (" ".join(["a", *(words[label] for label in own), f"day{number % 7}"]), own)
+        for number in range(10)
+        for size in range(4)
+        for own in combinations(words, size)
+    ]
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join([header, *(row(*each) for each in rows)]) + "\n")
+    small = [*SMALL, "--text", "comment", "--out", tmp_path / "model"]
+    ended = run("fit", "classifier", data, *options, *small)
+    assert (ended.code, ended.err) == (0, "")
+    for name in ("ostinato", "each label's share", "TF-IDF + linear SVM", "frost", "wind"):
+        assert f"\n{name} " in ended.out
+    assert "micro" in ended.out
+    table = pd.read_csv(io.StringIO(run("predict", tmp_path / "model", data).out), keep_default_na=False)
+    mark = ";" if "--label-separator" in options else "|"
+    assert set(mark.join(table["label"]).split(mark)) <= {*words, ""}
+    scores = json.loads(run("evaluate", tmp_path / "model", data, "--json").out)["scores"]
+    assert set(scores["ostinato"]) == {"f1_micro", "f1_macro", "exact", "auc"}
+    assert run("explain", tmp_path / "model", "a wet kite", "--label", "wind").out.startswith("wind (")
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(f"{header}\n" + ("cold,hail\n" if "tags" in header else "cold,0,0,1,2\n"))
+    message = error_of("evaluate", tmp_path / "model", wrong)
+    where = "line 2: label 'hail' was not in" if "tags" in header else "line 2, column 'wind': '2' where 0 or 1"
+    assert f"{wrong}, {where}" in message
 
 
 def test_explain_refuses_what_it_cannot_explain(model, tmp_path, request):

@@ -31,6 +31,23 @@ def waves(count=160, seed=0):
     return arrays, labels
 
 
+SKIES = {"frost": ("ice", "cold"), "rain": ("wet", "shower"), "sun": ("bright", "warm"), "wind": ("gust", "kite")}
+"""Each label and the words that tell it."""
+
+
+def skies(count=200, seed=0):
+    """Texts with any number of four labels, or none, and a word for each among others that tell nothing."""
+    random = np.random.default_rng(seed)
+    texts, labels = [], []
+    for _ in range(count):
+        own = [label for label in SKIES if random.random() < 0.35]
+        words = [random.choice(SKIES[label]) for label in own]
+        words += list(random.choice(["the", "day", "was", "a", "walk", "in", "park"], 4))
+        texts.append(" ".join(random.permutation(words)))
+        labels.append(own)
+    return texts, labels
+
+
 class _Killer(TrainingLogger):
     """Kills the process after an optimiser step, with no chance to clean up."""
 

@@ -23,7 +23,8 @@ from ostinato.tasks.classification.calibration import (
     softened,
 )
 from ostinato.tasks.classification.linear_text import Cut, Grams, LinearText
-from ostinato.tasks.classification.scores import ClassReport, confusion, scores_of
+from ostinato.tasks.classification.report import ClassReport
+from ostinato.tasks.classification.scores import confusion, scores_of
 from ostinato.tasks.classification.train import classifier_loss
 
 CUT = Cut("punctuation", True)

@@ -12,6 +12,9 @@ from ostinato.cli.screen import screen
 def explain(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved classifier of texts.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="One text, in quotation marks.")],
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The label to explain; the likeliest unless given.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also draw it, as an HTML page that needs nothing else.")
     ] = None,
@@ -32,7 +35,7 @@ def explain(
     estimator = load(model)
     if not isinstance(estimator, SequenceClassifier):
         raise OstinatoError(f"explain is for classifiers; {model} is a {type(estimator).__name__}")
-    explanation = estimator.explain(text)
+    explanation = estimator.explain(text, label)
     console = screen()
     console.print(explanation.rich(), soft_wrap=True)
     console.print("\nblue speaks for the label, orange against it\n")

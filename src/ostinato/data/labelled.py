@@ -1,5 +1,6 @@
 """Labelled sequences: texts, or numbers over time, each of one class."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
+from ostinato.data.labels import Label, all_in, in_order, spelled
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
@@ -27,6 +29,9 @@ class LabelledSpec(BaseModel):
             named as texts are; else it is "table".
         text: The column of texts; None: one with a usual name, or the only other beside the label.
         label: The column of labels; None: one with a usual name.
+        label_separator: What stands between the labels of one sequence, of which there may be several, or none; None:
+            each has one label.
+        labels: Columns of 0 and 1 in place of `label`, one for each of the labels, of which there may be several.
         id: The column that tells sequences of numbers apart.
         time: The column that orders the steps of each; None: one with a usual name, else the order of the rows.
         features: The columns of numbers; empty: all others.
@@ -43,10 +48,17 @@ class LabelledSpec(BaseModel):
     layout: Layout | None = None
     text: str | None = None
     label: str | None = None
+    label_separator: str | None = None
+    labels: tuple[str, ...] = ()
     id: str | None = None
     time: str | None = None
     features: tuple[str, ...] = ()
     form: FileFormat = USUAL
+
+    @property
+    def several(self) -> bool:
+        """Whether each sequence may have several labels."""
+        return bool(self.labels or self.label_separator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +67,13 @@ class LabelledSequences(Foldable):
 
     Attributes:
         items: Texts, or float64 arrays ``(time, features)``.
-        labels: One a sequence; None where there are none.
+        labels: One a sequence, or of each a tuple of several; None where there are none.
         names: What a table of predictions calls each: the text itself, or a series' id.
         places: Where each was read, for errors: "line 7".
         origin: The file's name, or "the texts".
         features: Names of the columns of numbers; empty for texts.
         spec: How they were read, with what was found, so that others can be read alike.
+        kinds: The labels there are, where each sequence may have several; those of the whole stay known to its parts.
 
     Example:
         >>> from ostinato.data import LabelledSequences
@@ -70,16 +83,29 @@ class LabelledSequences(Foldable):
     """
 
     items: tuple[Item, ...]
-    labels: tuple[str, ...] | None
+    labels: tuple[Label, ...] | None
     names: tuple[str, ...]
     places: tuple[str, ...]
     origin: str
     features: tuple[str, ...] = ()
     spec: LabelledSpec = field(default_factory=LabelledSpec)
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Gathers the labels where there may be several, and none are named."""
+        if self.several and not self.kinds:
+            object.__setattr__(self, "kinds", self.spec.labels or in_order(all_in(self.labels or ())))
 
     @classmethod
-    def of_texts(cls, texts: Sequence[Any], labels: Sequence[Any] | None = None) -> Self:
+    def of_texts(
+        cls, texts: Sequence[Any], labels: Sequence[Any] | None = None, label_separator: str | None = None
+    ) -> Self:
         """Texts in memory.
+
+        Args:
+            texts: Each a str.
+            labels: One a text; or of each a list, a tuple or a set of several, perhaps none.
+            label_separator: What stands between several labels of a text, see `LabelledSpec`.
 
         Raises:
             OstinatoError: For what is no text, another number of labels, or an empty text that has a label.
@@ -88,11 +114,15 @@ class LabelledSequences(Foldable):
             if not isinstance(text, str):
                 raise OstinatoError(f"the texts, item {number}: a {type(text).__name__} where a text should be")
             refuse_halves(text, f"the texts, item {number}")
-        return cls(tuple(texts), _spelled(labels, len(texts)), tuple(texts), _counted(texts), "the texts")._checked()
+        read = spelled(labels, len(texts), label_separator)
+        spec = LabelledSpec(label_separator=label_separator)
+        return cls(tuple(texts), read, tuple(texts), _counted(texts), "the texts", spec=spec)._checked()
 
     @classmethod
-    def of_arrays(cls, arrays: Sequence[Any], labels: Sequence[Any] | None = None) -> Self:
-        """Sequences of numbers in memory: arrays ``(time,)`` or ``(time, features)``.
+    def of_arrays(
+        cls, arrays: Sequence[Any], labels: Sequence[Any] | None = None, label_separator: str | None = None
+    ) -> Self:
+        """Sequences of numbers in memory: arrays ``(time,)`` or ``(time, features)``; the rest as in `of_texts`.
 
         Raises:
             OstinatoError: For what is no such array, differing features, a value that is not finite, or another number
@@ -107,8 +137,9 @@ class LabelledSequences(Foldable):
             )
         features = tuple(f"feature {number}" for number in range(1, max(widths, default=0) + 1))
         names = tuple(str(number) for number in range(len(read)))
-        labels = _spelled(labels, len(read))
-        return cls(tuple(read), labels, names, _counted(read), "the sequences", features)._checked()
+        told = spelled(labels, len(read), label_separator)
+        spec = LabelledSpec(label_separator=label_separator)
+        return cls(tuple(read), told, names, _counted(read), "the sequences", features, spec)._checked()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -121,13 +152,18 @@ class LabelledSequences(Foldable):
             if self.labels is not None and isinstance(item, str) and not item.strip():
                 raise self.error("the text is empty: fill it in or leave it out", row)
         for row, label in enumerate(self.labels or ()):
-            if not label:
+            if label == "":
                 raise self.error("the label is missing: fill it in or leave the row out", row)
         return self
 
     def error(self, what: str, row: int | None = None) -> OstinatoError:
         """The error to raise about one of them, or all."""
         return OstinatoError(f"{self.origin}{f', {self.places[row]}' if row is not None else ''}: {what}")
+
+    @property
+    def several(self) -> bool:
+        """Whether each may have several labels, or none."""
+        return self.labels is not None and any(isinstance(own, tuple) for own in self.labels[:1])
 
     @property
     def modality(self) -> str:
@@ -156,7 +192,7 @@ class LabelledSequences(Foldable):
             raise self.error("texts where sequences of numbers are needed")
         return [item for item in self.items if not isinstance(item, str)]
 
-    def require_labels(self) -> tuple[str, ...]:
+    def require_labels(self) -> tuple[Label, ...]:
         """The labels.
 
         Raises:
@@ -181,11 +217,17 @@ class LabelledSequences(Foldable):
         items = [item if isinstance(item, str) else row for row, item in enumerate(self.items)]
         return list(zip(self.require_labels(), items, strict=True))
 
-    def fold_strata(self) -> Sequence[Hashable]:
-        return self.require_labels()
+    def fold_strata(self) -> Sequence[str]:
+        """The label of each; of several the rarest, so that rare ones are spread, too."""
+        labels = self.require_labels()
+        counts = Counter(all_in(labels))
+        return [
+            own if isinstance(own, str) else min(own, key=lambda label: (counts[label], label), default="")
+            for own in labels
+        ]
 
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
-        """Splits them at random: the rest, and about `share` of each label.
+        """Splits them at random: the rest, and about `share` of each label (of several, of their rarest).
 
         Equal texts with equal labels stay together, so that none of the second part is known from the first. A label
         seen twice or more stands in both parts where its texts differ.
@@ -201,9 +243,8 @@ class LabelledSequences(Foldable):
             raise OstinatoError(f"share must be above 0 and below 1, got {share}")
         random = np.random.default_rng(seed)
         by_label: dict[str, dict[Hashable, list[int]]] = {}
-        for row, label in enumerate(self.require_labels()):
-            item = self.items[row]
-            by_label.setdefault(label, {}).setdefault(item if isinstance(item, str) else row, []).append(row)
+        for row, (key, label) in enumerate(zip(self.fold_keys(), self.fold_strata(), strict=True)):
+            by_label.setdefault(label, {}).setdefault(key, []).append(row)
         taken: list[int] = []
         for label in sorted(by_label):
             groups = list(by_label[label].values())
@@ -219,14 +260,6 @@ class LabelledSequences(Foldable):
         if not len(first) or not len(second):
             raise self.error(f"{len(self)} labelled sequences are too few to part {share:.0%} from: give more")
         return self.take(first), self.take(second)
-
-
-def _spelled(labels: Sequence[Any] | None, count: int) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if len(labels) != count:
-        raise OstinatoError(f"{len(labels)} labels for {count} sequences: give one for each")
-    return tuple("" if label is None or label != label else str(label).strip() for label in labels)
 
 
 def _counted(values: Sequence[Any]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Labelled sequences from files: tables, lines of label and text, a folder per class, long tables of numbers."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from ostinato.data.file_format import refuse_halves
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
+from ostinato.data.labels import Label, flagged, read_label, separated_column
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Table, read_table
 from ostinato.data.text import Text
@@ -54,6 +55,8 @@ def read_labelled(
         ('5', '2')
     """
     spec = spec or LabelledSpec()
+    if spec.labels and spec.label:
+        raise OstinatoError(f"label={spec.label!r} and labels={','.join(spec.labels)}: give one column, or several")
     if isinstance(source, LabelledSequences):
         read = source
     elif isinstance(source, str | Path) and (Path(source).is_dir() or spec.layout == "folders"):
@@ -63,20 +66,20 @@ def read_labelled(
     elif isinstance(source, str | Path | pd.DataFrame | Table):
         read = _from_table(_table(source, spec), spec, labels)
     else:
-        read = _memory(source)
+        read = _memory(source, spec.label_separator)
     if labels:
         read.require_labels()
     return read
 
 
-def _memory(source: Sequence[Any]) -> LabelledSequences:
+def _memory(source: Sequence[Any], separator: str | None) -> LabelledSequences:
     pair = isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], str)
     items, labels = source if pair else (source, None)
     if isinstance(items, np.ndarray) and items.ndim < 2:
         items = items.tolist()
     if len(items) and not isinstance(items[0], str):
-        return LabelledSequences.of_arrays(items, labels)
-    return LabelledSequences.of_texts(items, labels)
+        return LabelledSequences.of_arrays(items, labels, separator)
+    return LabelledSequences.of_texts(items, labels, separator)
 
 
 def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
@@ -97,24 +100,26 @@ def _from_table(table: Table, spec: LabelledSpec, labels: bool) -> LabelledSeque
     return read(table, spec.model_copy(update={"layout": layout}), labels)
 
 
-def _label_column(table: Table, spec: LabelledSpec, needed: bool) -> str | None:
+def _label_columns(table: Table, spec: LabelledSpec, needed: bool) -> tuple[str, ...]:
+    """The column of labels, or those of 0 and 1 for one label each; none where there is none and none is needed."""
     column = spec.label or named(table, LABEL_NAMES)
-    if column is None and needed:
+    columns = spec.labels or (() if column is None else (column,))
+    if not columns and needed:
         perhaps = f" {_PERHAPS_LINES}" if table.lines is not None and len(table.columns) <= 2 else ""
         raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...{perhaps}")
-    if column is None or (not needed and column not in table.columns):
-        return None
-    table.require(column)
-    return column
+    if not needed and not set(columns) <= set(table.columns):
+        return ()
+    table.require(*columns)
+    return columns
 
 
 def _texts(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
-    label = _label_column(table, spec, needed)
-    others = [name for name in table.columns if name != label]
+    columns = _label_columns(table, spec, needed)
+    others = [name for name in table.columns if name not in columns]
     text = spec.text or named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
     if text is None:
         raise table.error(f"no column is named as texts are ({', '.join(TEXT_NAMES)}): say which, text=...")
-    if text == label:
+    if text in columns:
         raise table.error("the column is to be both text and label: name two columns", column=text)
     texts = [str(value) for value in table.texts(text)]
     if needed and "" in texts:
@@ -123,68 +128,85 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
         refuse_halves(value, f"{table.origin}, {table.place(row)}")
     return LabelledSequences(
         items=tuple(texts),
-        labels=None if label is None else _labels(table, label, needed),
+        labels=_labels(table, spec, columns, needed),
         names=tuple(texts),
         places=tuple(table.place(row) for row in range(len(table))),
         origin=table.origin,
-        spec=spec.model_copy(update={"text": text, "label": label or spec.label}),
+        spec=spec.model_copy(update={"text": text, "label": _found_label(spec, columns)}),
     )
 
 
-def _labels(table: Table, column: str, needed: bool) -> tuple[str, ...] | None:
-    """The labels; where they are not needed and one is missing, none."""
-    if not needed and "" in table.texts(column):
+def _found_label(spec: LabelledSpec, columns: tuple[str, ...]) -> str | None:
+    return columns[0] if columns and not spec.labels else spec.label
+
+
+def _labels(table: Table, spec: LabelledSpec, columns: tuple[str, ...], needed: bool) -> tuple[Label, ...] | None:
+    """Of each row. Where they are not needed, none if one is missing, or if there may be several."""
+    if not columns or (not needed and (spec.several or "" in table.texts(columns[0]))):
         return None
-    return tuple(whole_texts(table, column, "label"))
+    if spec.labels:
+        return flagged(table, columns)
+    if spec.label_separator:
+        return separated_column(table, columns[0], spec.label_separator)
+    return tuple(whole_texts(table, columns[0], "label"))
 
 
 def _sequences(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     id_ = spec.id or named(table, ID_NAMES)
     if id_ is None:
         raise table.error(f"no column is named as ids are ({', '.join(ID_NAMES)}): say which, id=...")
-    label = _label_column(table, spec, needed)
-    long = LongTable.read(table, id_, spec.time, label, spec.features)
+    columns = _label_columns(table, spec, needed)
+    long = LongTable.read(table, id_, spec.time, columns, spec.features)
+    labels = _labels(table, spec, columns, needed)
     return LabelledSequences(
         items=long.values,
-        labels=None if label is None else tuple(_constant_label(table, label, long)),
+        labels=None if labels is None else tuple(_constant_labels(table, columns, labels, long)),
         names=long.ids,
         places=tuple(f"{id_} {name!r}" for name in long.ids),
         origin=table.origin,
         features=long.columns["features"],
-        spec=spec.model_copy(update=long.columns | {"label": label or spec.label}),
+        spec=spec.model_copy(update=long.columns | {"label": _found_label(spec, columns)}),
     )
 
 
-def _constant_label(table: Table, column: str, long: LongTable) -> list[str]:
-    labels = np.array(whole_texts(table, column, "label"), dtype=object)
+def _constant_labels(
+    table: Table, columns: tuple[str, ...], labels: tuple[Label, ...], long: LongTable
+) -> Iterator[Label]:
     for name, rows in zip(long.ids, map(np.sort, long.rows), strict=True):
-        other = np.flatnonzero(labels[rows] != labels[rows[0]])
-        if other.size:
-            row = int(rows[other[0]])
-            what = f"{labels[row]!r}, while {name!r} has {labels[rows[0]]!r} in another row: a sequence has one label"
-            raise table.error(what, row=row, column=column)
-    return [str(labels[rows[0]]) for rows in long.rows]
+        first = labels[rows[0]]
+        for row in rows:
+            if labels[row] != first:
+                what = f"{labels[row]!r}, while {name!r} has {first!r} in another row: a sequence has the same in all"
+                raise table.error(what, row=int(row), column=columns[0] if len(columns) == 1 else None)
+        yield first
 
 
 def _lines(path: Path, spec: LabelledSpec, needed: bool, known: Collection[str]) -> LabelledSequences:
-    lines = [(number, line.strip()) for number, line in enumerate(Text.of(path, form=spec.form).lines(), 1)]
+    _refuse_columns(path, spec)
+    strip = str.rstrip if spec.label_separator else str.strip  # a line that begins with white space has no label
+    lines = [(number, strip(line)) for number, line in enumerate(Text.of(path, form=spec.form).lines(), 1)]
     filled = [(number, line) for number, line in lines if line]
     if not filled:
         raise OstinatoError(f"{path}: the file is empty: give lines of label and text")
     mark = _TAB if all("\t" in line for _, line in filled) else _WHITE
     parted = {number: _parted(line, mark) for number, line in filled}
-    labelled = needed or all(label in known and text for label, text in parted.values())
+    labelled = needed or all(_are_known(label, spec, known) and text for label, text in parted.values())
     for number, (_, text) in parted.items():
         if labelled and not text:
             raise OstinatoError(f"{path}, line {number}: no text after the label: write label, a space, the text")
     kept = filled if needed else lines  # what is only read to be predicted has its blank lines, too
     parts = [parted.get(number, ("", "")) for number, _ in kept]
-    texts = tuple(text for _, text in parts) if labelled else tuple(line for _, line in kept)
+    texts = tuple(text for _, text in parts) if labelled else tuple(line.strip() for _, line in kept)
+    places = tuple(f"line {number}" for number, _ in kept)
+    labels = (
+        read_label(label, spec.label_separator, f"{path}, {place}")
+        for (label, _), place in zip(parts, places, strict=True)
+    )
     return LabelledSequences(
         items=texts,
-        labels=tuple(label for label, _ in parts) if labelled else None,
+        labels=tuple(labels) if labelled else None,
         names=texts,
-        places=tuple(f"line {number}" for number, _ in kept),
+        places=places,
         origin=str(path),
         spec=spec,
     )
@@ -196,9 +218,21 @@ def _parted(line: str, mark: re.Pattern[str]) -> tuple[str, str]:
     return label.strip(), "".join(rest).strip()
 
 
+def _are_known(text: str, spec: LabelledSpec, known: Collection[str]) -> bool:
+    """Whether a text is a known label; with a separator, whether all that it holds are, if any."""
+    labels = text.split(spec.label_separator) if spec.label_separator else [text]
+    return not text or all(label.strip() in known for label in labels)
+
+
+def _refuse_columns(path: Path, spec: LabelledSpec) -> None:
+    if spec.labels:
+        raise OstinatoError(f"{path}: no table, and labels={','.join(spec.labels)} are columns of one")
+
+
 def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     if spec.layout not in (None, "folders"):
         raise OstinatoError(f"{path}: a folder, where layout={spec.layout!r} needs a file")
+    _refuse_columns(path, spec)
     files = [(file, file.relative_to(path)) for file in Text.of(path).paths]
     stray = [file for file, inside in files if len(inside.parts) == 1]
     if needed and stray:
@@ -208,7 +242,9 @@ def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
         raise OstinatoError(f"{files[texts.index('')][0]}: the text is empty: fill it in or remove the file")
     return LabelledSequences(
         items=tuple(texts),
-        labels=None if stray else tuple(inside.parts[0] for _, inside in files),
+        labels=None
+        if stray
+        else tuple(read_label(inside.parts[0], spec.label_separator, str(file)) for file, inside in files),
         names=tuple(str(inside) for _, inside in files),
         places=tuple(str(inside) for _, inside in files),
         origin=str(path),

@@ -1,6 +1,6 @@
 """Long tables: sequences of numbers, one row per step."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class LongTable:
         ids: The name of each sequence.
         rows: The rows of each, int64.
         values: The numbers of each, float64 ``(steps, features)``.
-        columns: What was found: "id", "time", "label" (None where there is none) and "features".
+        columns: What was found: "id", "time" (None where there is none) and "features".
     """
 
     ids: tuple[str, ...]
@@ -33,7 +33,7 @@ class LongTable:
 
     @classmethod
     def read(
-        cls, table: Table, id_: str | None, time: str | None, label: str | None, features: Sequence[str]
+        cls, table: Table, id_: str | None, time: str | None, labels: Collection[str], features: Sequence[str]
     ) -> "LongTable":
         """The sequences of a table.
 
@@ -41,14 +41,14 @@ class LongTable:
             table: One row per step.
             id_: The column that tells sequences apart; None: all rows are one sequence.
             time: The column that orders the steps; None takes the one with a usual name, or the order of the rows.
-            label: The column of labels, which is not among the features; None for none.
+            labels: Columns that are not among the features.
             features: The columns of numbers; empty: all others.
 
         Raises:
             OstinatoError: With row and column, for a value or an id that is missing or cannot be read.
         """
         time = time or named(table, TIME_NAMES)
-        features = tuple(features) or tuple(name for name in table.columns if name not in (id_, label, time))
+        features = tuple(features) or tuple(name for name in table.columns if name not in (id_, time, *labels))
         if not features:
             raise table.error("no columns of numbers beside id, time and label: add some")
         values = table.numbers(features)
@@ -64,7 +64,7 @@ class LongTable:
             codes = np.array([number[text] for text in texts], np.int64)
         order = _in_time(table, codes, id_, time)
         rows = tuple(np.split(order, np.flatnonzero(np.diff(codes[order])) + 1))
-        columns = {"id": id_, "time": time, "label": label, "features": features}
+        columns = {"id": id_, "time": time, "features": features}
         return cls(tuple(ids), rows, tuple(values[each] for each in rows), columns)
 
 

@@ -31,7 +31,8 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> Ta
     label = columns.label or named(table, LABEL_NAMES)
     if label is None and tags:
         raise table.error(f"no column is named as labels are ({', '.join(LABEL_NAMES)}): say which, label=...")
-    long = LongTable.read(table, columns.id or named(table, ID_NAMES), columns.time, label, columns.features)
+    apart = () if label is None else (label,)
+    long = LongTable.read(table, columns.id or named(table, ID_NAMES), columns.time, apart, columns.features)
     texts = whole_texts(table, label, "label") if tags and label else None
     read = TaggedSequences(
         items=long.values,
@@ -39,6 +40,6 @@ def read_steps(source: Source, columns: StepColumns, *, tags: bool = True) -> Ta
         names=long.ids,
         origin=table.origin,
         features=long.columns["features"],
-        columns=columns.model_copy(update=long.columns),
+        columns=columns.model_copy(update=long.columns | {"label": label}),
     )
     return read.checked()

@@ -51,6 +51,8 @@ METRICS = {
     "precision": Metric("precision\n%", higher=True, percent=True, judged=False),
     "recall": Metric("recall\n%", higher=True, percent=True, judged=False),
     "f1": Metric("F1 %", higher=True, percent=True),
+    "f1_micro": Metric("micro\nF1 %", higher=True, percent=True),
+    "f1_macro": Metric("macro\nF1 %", higher=True, percent=True),
     "auc": Metric("ROC AUC\n%", higher=True, percent=True),
     "bleu": Metric("BLEU", higher=True),
     "chrf": Metric("chrF", higher=True),

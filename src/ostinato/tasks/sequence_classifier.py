@@ -19,14 +19,14 @@ from ostinato.errors import OstinatoError
 from ostinato.modalities import Text, foreign_settings, learned, modality_named
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import Batch, gathered
-from ostinato.tasks.classification.calibration import Mix, fitted_mix, probabilities
+from ostinato.tasks.classification.calibration import Mix
 from ostinato.tasks.classification.explanation import Explanation, explained
-from ostinato.tasks.classification.labels import found_in, numbered, ordered_labels, weights_of
+from ostinato.tasks.classification.labels import found_in
 from ostinato.tasks.classification.linear_text import COST, LinearText
-from ostinato.tasks.classification.model import ClassifierModel
-from ostinato.tasks.classification.scores import ClassReport, scores_of
-from ostinato.tasks.classification.settings import ClassifierSettings
-from ostinato.tasks.classification.train import calibrated_score, classifier_loss
+from ostinato.tasks.classification.model import ClassifierModel, labelling_of
+from ostinato.tasks.classification.report import LabelReport
+from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
+from ostinato.tasks.classification.train import calibrated_score
 from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.score_table import ScoreTable
@@ -35,12 +35,13 @@ from ostinato.training import LossSum, moved
 
 
 class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, ClassifierModel]):
-    """Tells which label a text, or a sequence of numbers, has, and how sure that is.
+    """Tells which label a text, or a sequence of numbers, has, or which of several, and how sure that is.
 
     Reads tables with a column of texts and one of labels, lines of label and text, folders with a folder for each
     label, long tables of numbers, and lists (see `ostinato.data.LabelledSpec`). Beside the network stands a linear
     model of words, pairs of words and runs of characters; the scores of both are added, and calibrated on the
-    validation part.
+    validation part. Where a sequence may have several labels (lists of them, `label_separator` or `labels`), each is
+    told on its own.
 
     Args:
         settings: See `ClassifierSettings`.
@@ -99,7 +100,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         self, data: LabelledSource, training: LabelledSequences, start: ClassifierModel | None = None
     ) -> LabelledSequences:
         read = self.read_validation(data, training)
-        numbered(read, ordered_labels(training) if start is None else start.labels)
+        labelling = labelling_of(training.several)
+        labelling.encoded(read, labelling.ordered(training, None) if start is None else start.labels)
         return read
 
     def split(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
@@ -119,9 +121,10 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         start: ClassifierModel | None,
     ) -> Prepared[Batch, ClassifierModel]:
         settings = self._resolved(training)
-        own = ordered_labels(training)
+        labelling = labelling_of(training.several)
+        own = labelling.ordered(training, settings.label_separator)
         labels = own if start is None else start.labels
-        targets, others = numbered(training, labels), numbered(validation, labels)
+        targets, others = labelling.encoded(training, labels), labelling.encoded(validation, labels)
         modality = learned(training, settings, None if start is None else start.modality)
         notes = found_in(training, modality)
         if pretrained := modality.pretrained(settings) if start is None else None:
@@ -130,7 +133,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         network = ClassifierModel.build(settings, {"modality": modality, "labels": labels})
         if pretrained:
             network.begin_with(pretrained.weights)
-        weights = weights_of(settings, labels, targets)
+        weights = labelling.weights(settings, labels, targets)
         linear = said = None
         if settings.linear and not training.features:
             linear = LinearText.fit(
@@ -147,13 +150,14 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         importance = torch.tensor(weights, dtype=torch.float32, device=device)
 
         def loss(model: nn.Module, batch: Batch, state: None) -> LossSum:
-            return classifier_loss(model(batch), batch.target, importance, settings.label_smoothing)
+            return labelling.loss(model(batch), batch.target, importance, settings.label_smoothing)
 
         def model() -> ClassifierModel:
-            baselines = Baselines.fit(training, targets, len(labels), settings.cut)
+            baselines = Baselines.fit(training, targets, len(labels), labelling, settings.cut)
             raw = ClassifierModel(settings, network, labels, modality, linear, Mix(), baselines)
             temperature = settings.calibration == "temperature"
-            return replace(raw, mix=fitted_mix(*raw.parts(validation.items), others, temperature=temperature))
+            mix = labelling.fitted_mix(*raw.parts(validation.items), others, temperature=temperature)
+            return replace(raw, mix=mix)
 
         items = [modality.steps(item) for item in training.items]
         return Prepared(
@@ -165,7 +169,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
                 settings,
             ),
             loss=loss,
-            score=calibrated_score([modality.steps(item) for item in validation.items], others, said, device),
+            score=calibrated_score(
+                [modality.steps(item) for item in validation.items], others, said, labelling, device
+            ),
             model=model,
             notes=tuple(notes),
         )
@@ -178,6 +184,10 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         if useless:
             raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
         found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
+        if training.several:
+            found["label_separator"] = self._given.label_separator or SEPARATOR
+        elif self._given.spec.several:
+            raise training.error("one label each, where label_separator or labels say that there are several")
         return self._given.model_copy(update=found)
 
     def overlap(self, training: LabelledSequences, validation: LabelledSequences) -> tuple[str, ...]:
@@ -209,7 +219,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         filled = np.array([not isinstance(item, str) or bool(item.strip()) for item in read.items])
         shares = np.full((len(read), len(self.model.labels)), np.nan)
         if filled.any():
-            shares[filled] = probabilities(self.model.logits(list(compress(read.items, filled))))
+            shares[filled] = self.model.labelling.probabilities(self.model.logits(list(compress(read.items, filled))))
         return shares
 
     def __sklearn_tags__(self) -> Any:
@@ -219,7 +229,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return Tags(
             estimator_type="classifier",
             target_tags=TargetTags(required=False),
-            classifier_tags=ClassifierTags(),
+            classifier_tags=ClassifierTags(multi_label=True),
             input_tags=InputTags(two_d_array=False, string=True),
         )
 
@@ -231,7 +241,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
 
         Returns:
             One row per sequence: "text" or its id, "label", "confidence" (the label's probability), and for each label
-            its probability, "p(label)". A blank text has no label, and its probabilities are missing.
+            its probability, "p(label)". A blank text has no label, and its probabilities are missing. Of several,
+            "label" holds those whose probability is at least a half, with `label_separator` between, and "confidence"
+            is the probability that they are right and no other is, were labels independent.
 
         Raises:
             OstinatoError: For anything wrong with the data.
@@ -241,8 +253,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         shares = self._shares(read)
         columns: dict[str, Any] = {
             (model.spec.id or "id") if read.features else "text": list(read.names),
-            "label": ["" if np.isnan(row).any() else model.labels[row.argmax()] for row in shares],
-            "confidence": shares.max(axis=1),
+            "label": model.labelling.told(shares, model.labels, model.settings.label_separator),
+            "confidence": model.labelling.confidence(shares),
         }
         columns |= {f"p({label})": shares[:, number] for number, label in enumerate(model.labels)}
         return pd.DataFrame(columns)
@@ -254,24 +266,28 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             data: Labelled sequences, as in training.
 
         Returns:
-            Accuracy, macro F1 and ROC AUC of each; `print` it, or ask it for `verdict()`. Also kept as `metrics`.
+            Accuracy, macro F1 and ROC AUC of each model; where there may be several labels, micro and macro F1, the
+            share of rows told exactly, and the mean AUC of the labels. `print` it, or ask it for `verdict()`. Also kept
+            as `metrics`.
 
         Raises:
             OstinatoError: For anything wrong with the data, or a label that training did not have.
         """
-        model = self.model
+        model, labelling = self.model, self.model.labelling
         read = model.read(data, labels=True)
-        targets = numbered(read, model.labels)
+        targets = labelling.encoded(read, model.labels)
         network, linear = model.parts(read.items)
-        rows = {"ostinato": scores_of(probabilities(model.mix.logits(network, linear)), targets)}
+        said = {"ostinato": labelling.probabilities(labelling.logits(model.mix, network, linear))}
         if linear is not None:
-            rows["its linear part alone"] = scores_of(probabilities(linear), targets)
-        rows |= {name: scores_of(said, targets) for name, said in model.baselines.scores(read).items()}
+            said["its linear part alone"] = labelling.probabilities(linear)
+        said |= model.baselines.scores(read, labelling)
+        rows = {name: labelling.scores(each, targets) for name, each in said.items()}
         self.metrics = ScoreTable("ostinato", rows, len(read), "sequences" if read.features else "texts")
         return self.metrics
 
-    def report(self, data: LabelledSource) -> ClassReport:
-        """Precision, recall and F1 of each label, the confusion matrix, and how well confidence fits.
+    def report(self, data: LabelledSource) -> LabelReport:
+        """Precision, recall and F1 of each label, the confusion matrix of labels that exclude each other, and how well
+        confidence fits.
 
         Args:
             data: As for `evaluate`.
@@ -279,16 +295,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         Raises:
             OstinatoError: As for `evaluate`.
         """
-        model = self.model
+        model, labelling = self.model, self.model.labelling
         read = model.read(data, labels=True)
         parts = model.parts(read.items)
-        return ClassReport.of(
-            model.labels,
-            numbered(read, model.labels),
-            probabilities(model.mix._replace(temperature=1.0).logits(*parts)),
-            probabilities(model.mix.logits(*parts)),
-            model.mix.temperature,
+        before, after = (
+            labelling.probabilities(labelling.logits(mix, *parts))
+            for mix in (model.mix._replace(temperature=1.0), model.mix)
         )
+        targets = labelling.encoded(read, model.labels)
+        return labelling.report(model.labels, targets, before, after, model.mix.temperature)
 
     def details(self, data: LabelledSource) -> RenderableType:
         """The report, as a table."""
@@ -299,28 +314,30 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         why = NextStep("Ask it why", ("explain", out, "not bad at all"))
         return (*super().next_steps(out, data), *((why,) if isinstance(self.model.modality, Text) else ()))
 
-    def explain(self, text: str) -> Explanation:
+    def explain(self, text: str, label: str | None = None) -> Explanation:
         """What each word of a text does to its label.
 
         Args:
             text: One text.
+            label: One of the labels; None: the likeliest.
 
         Returns:
             The label, the score after each word, and each word's contribution; see `Explanation`.
 
         Raises:
-            OstinatoError: For a text without a word, or a model of sequences of numbers.
+            OstinatoError: For a text without a word, a label that is none, or a model of sequences of numbers.
         """
-        return explained(self.model, text)
+        return explained(self.model, text, label)
 
     def sample_loss(self, data: LabelledSource) -> Callable[[], Tensor]:
         model = self.model
         read = model.read(data, labels=True)
-        rows = evenly(len(read))
-        batch = gathered([model.modality.steps(read.items[row]) for row in rows], numbered(read, model.labels)[rows])
+        rows, labelling = evenly(len(read)), model.labelling
+        targets = labelling.encoded(read, model.labels)[rows]
+        batch = gathered([model.modality.steps(read.items[row]) for row in rows], targets)
         batch = moved(batch, self.settings.on_device)
         even = torch.ones(len(model.labels), device=batch.x.device)
-        return lambda: classifier_loss(model.network(batch), batch.target, even, 0.0).mean
+        return lambda: labelling.loss(model.network(batch), batch.target, even, 0.0).mean
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

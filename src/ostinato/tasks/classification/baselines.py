@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ostinato.data.labelled import LabelledSequences, Numbers
+from ostinato.tasks.classification.batches import Targets
 from ostinato.tasks.classification.calibration import Array
 from ostinato.tasks.classification.linear_text import Cut, LinearText
+from ostinato.tasks.classification.targets import Labelling
 from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
 
 
@@ -17,8 +18,8 @@ class Baselines:
     """Fitted on the training part.
 
     Attributes:
-        shares: Of each class in it: what "majority" goes by.
-        machine: For texts: a linear support vector machine over TF-IDF of words and pairs of words.
+        shares: Of each class in it, which "majority" or "each label's share" goes by.
+        machine: For texts: linear support vector machines over TF-IDF of words and pairs of words.
         ridge: For sequences of numbers: a ridge regression of the classes on each feature's mean and standard
             deviation over time.
     """
@@ -28,21 +29,21 @@ class Baselines:
     ridge: Ridge | None = None
 
     @classmethod
-    def fit(cls, data: LabelledSequences, targets: npt.NDArray[np.int64], classes: int, cut: Cut) -> Self:
+    def fit(cls, data: LabelledSequences, targets: Targets, classes: int, labelling: Labelling, cut: Cut) -> Self:
         """The baselines of a training part."""
-        shares = np.bincount(targets, minlength=classes) / len(targets)
+        shares = labelling.prior(targets, classes)
         if not data.features:
             machine = LinearText.fit(data.texts, targets, cut, characters=False, cost=1.0, classes=classes)
             return cls(shares, machine=machine)
         features = _means_and_spreads(data.arrays)
-        regression = Regression(moments(features, np.eye(classes)[targets]), features.shape[1])
+        regression = Regression(moments(features, labelling.indicators(targets, classes)), features.shape[1])
         return cls(shares, ridge=regression.best(np.zeros_like(regression.fitted_on)))
 
-    def scores(self, data: LabelledSequences) -> dict[str, Array]:
-        """What each says, ``(rows, classes)``, the higher the likelier, by name."""
-        said = {"majority": np.repeat(self.shares[None], len(data), axis=0)}
+    def scores(self, data: LabelledSequences, labelling: Labelling) -> dict[str, Array]:
+        """What each says, ``(rows, classes)``, the higher the likelier, as `Labelling.scores` takes it, by name."""
+        said = {labelling.prior_name: np.repeat(self.shares[None], len(data), axis=0)}
         if self.machine is not None:
-            said["TF-IDF + linear SVM"] = self.machine.logits(data.texts)
+            said["TF-IDF + linear SVM"] = labelling.of_distances(self.machine.logits(data.texts))
         if self.ridge is not None:
             features = _means_and_spreads(data.arrays)
             said["ridge on mean, spread"] = features @ self.ridge.weight + self.ridge.bias

@@ -1,9 +1,8 @@
 """Sequences and the numbers of their labels, side by side."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -11,7 +10,8 @@ from torch import Tensor
 from ostinato.modalities import padded
 from ostinato.modalities.modality import Steps
 
-Targets = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]
+"""Of each row the int64 number of its label, ``(rows,)``; of several, float32 0 and 1, ``(rows, labels)``."""
 
 
 class Batch(NamedTuple):
@@ -20,7 +20,7 @@ class Batch(NamedTuple):
     Attributes:
         x: Padded steps, ``(batch, time, ...)``.
         lengths: int64 ``(batch,)``.
-        target: int64 ``(batch,)``, the number of the label.
+        target: See `Targets`.
     """
 
     x: Tensor

@@ -1,10 +1,12 @@
 """How sure a model may be: a temperature of its network, and what its linear part tells, fitted on validation data."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 Array = npt.NDArray[np.float64]
@@ -49,32 +51,47 @@ def fitted_mix(
         temperature: Whether to fit it too; else it is 1.
     """
     goal = torch.from_numpy(softened(targets, network.shape[1]))
+
+    def loss(own: Tensor, beside: Tensor | None) -> Tensor:
+        return F.cross_entropy(own if beside is None else own + F.logsigmoid(beside), goal)
+
+    mix = likeliest(network, linear, loss, temperature=temperature)
+    as_it_was = mix._replace(temperature=1.0)
+    after, before = (probabilities(each.logits(network, linear)) for each in (mix, as_it_was))
+    worse = any(measure(after, targets) > measure(before, targets) for measure in (log_loss, calibration_error))
+    return as_it_was if worse else mix
+
+
+def likeliest(
+    network: Array, linear: Array | None, loss: Callable[[Tensor, Tensor | None], Tensor], *, temperature: bool
+) -> Mix:
+    """The mix with the least loss.
+
+    Args:
+        network: Scores ``(rows, classes)``.
+        linear: Those of the linear part, or None.
+        loss: Of ``network / temperature`` and ``slope * linear + offset``.
+        temperature: Whether to fit it too; else it is 1.
+    """
     scores, distances = (None if part is None else torch.from_numpy(np.asarray(part)) for part in (network, linear))
     assert scores is not None
     free = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
 
-    def factors() -> torch.Tensor:
+    def factors() -> Tensor:
         """Of the network, and of the linear part."""
         return (free[:2] * torch.tensor([float(temperature), 1.0])).clamp(-np.log(WIDEST), np.log(WIDEST)).exp()
 
     def closure() -> float:
         optimizer.zero_grad()
         own, slope = factors()
-        mixed = own * scores
-        if distances is not None:
-            mixed = mixed + F.logsigmoid(slope * distances + free[2])
-        loss = F.cross_entropy(mixed, goal)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+        worth = loss(own * scores, None if distances is None else slope * distances + free[2])
+        worth.backward()  # type: ignore[no-untyped-call]
+        return float(worth.detach())
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     own, slope = factors().tolist()
-    mix = Mix(1 / own, slope, float(free[2].detach()))
-    as_it_was = mix._replace(temperature=1.0)
-    after, before = (probabilities(each.logits(network, linear)) for each in (mix, as_it_was))
-    worse = any(measure(after, targets) > measure(before, targets) for measure in (log_loss, calibration_error))
-    return as_it_was if worse else mix
+    return Mix(1 / own, slope, float(free[2].detach()))
 
 
 def softened(targets: npt.NDArray[np.int64], classes: int) -> Array:
@@ -116,6 +133,11 @@ def calibration_error(shares: Array, targets: npt.NDArray[np.int64]) -> float:
     """
     confidence = shares.max(axis=1)
     right = shares.argmax(axis=1) == targets
+    return gap(confidence, right)
+
+
+def gap(confidence: Array, right: npt.NDArray[Any]) -> float:
+    """|share of what is right - confidence|, mean over 15 bins of like confidence, each counted by its size."""
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(targets))
+    return float(np.abs(gaps).sum() / len(confidence))

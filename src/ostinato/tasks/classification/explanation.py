@@ -13,7 +13,6 @@ from rich.text import Text
 from ostinato.data.tokenizers import WordTokenizer
 from ostinato.errors import OstinatoError
 from ostinato.storage import write_durably
-from ostinato.tasks.classification.calibration import log_odds, probabilities
 from ostinato.tasks.classification.model import ClassifierModel
 from ostinato.tasks.classification.picture import picture, shade
 
@@ -23,7 +22,7 @@ class Explanation:
     """Why a text got its label.
 
     Attributes:
-        label: The label told.
+        label: The label told, or asked for.
         probability: Its probability.
         words: Of the text.
         scores: After each word, the probability of that label for the text up to it. With one direction these are what
@@ -80,17 +79,24 @@ class Explanation:
         write_durably(Path(path), self.html().encode())
 
 
-def explained(fitted: ClassifierModel, text: str) -> Explanation:
+def explained(fitted: ClassifierModel, text: str, label: str | None = None) -> Explanation:
     """Explains a text with a fitted model: see `Explanation`.
 
     Every figure comes from reading the texts in question, all in batches: the beginnings of the text, and the text
     with a space in the place of each of its words.
 
+    Args:
+        fitted: The model.
+        text: One text.
+        label: To explain; None: the likeliest.
+
     Raises:
-        OstinatoError: For a text without a word, or a model of sequences of numbers.
+        OstinatoError: For a text without a word, a label that is none, or a model of sequences of numbers.
     """
     if fitted.modality.name != "text":
         raise OstinatoError("this model is of sequences of numbers, and explain is for texts")
+    if label is not None and label not in fitted.labels:
+        raise OstinatoError(f"label {label!r}: the model tells {', '.join(fitted.labels)}")
     fitted.read([text], labels=False)
     spans = list(_spans(fitted, text))
     if not spans:
@@ -98,9 +104,9 @@ def explained(fitted: ClassifierModel, text: str) -> Explanation:
     beginnings = [text[:end] for _, end in spans]
     without = [f"{text[:start]} {text[end:]}" for start, end in spans]
     logits = fitted.logits([text, *beginnings, *without])
-    shares = probabilities(logits)
-    told = int(shares[0].argmax())
-    odds = log_odds(logits, told)
+    shares = fitted.labelling.probabilities(logits)
+    told = int(shares[0].argmax()) if label is None else fitted.labels.index(label)
+    odds = fitted.labelling.log_odds(logits, told)
     return Explanation(
         label=fitted.labels[told],
         probability=float(shares[0, told]),

@@ -1,11 +1,13 @@
 """Labels as numbers, what each weighs, and what is odd about them."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.labelled import LabelledSequences
+from ostinato.data.labels import Label, all_in, in_order
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality
 from ostinato.tasks.classification.settings import ClassifierSettings
@@ -17,13 +19,10 @@ def ordered_labels(data: LabelledSequences) -> tuple[str, ...]:
     Raises:
         OstinatoError: There are fewer than two.
     """
-    labels = set(data.require_labels())
+    labels = in_order(_one_each(data))
     if len(labels) < 2:
-        raise data.error(f"all labels are {labels.pop()!r}: a classifier needs at least two to tell apart")
-    try:
-        return tuple(sorted(labels, key=lambda label: (float(label), label)))
-    except ValueError:
-        return tuple(sorted(labels))
+        raise data.error(f"all labels are {labels[0]!r}: a classifier needs at least two to tell apart")
+    return labels
 
 
 def numbered(data: LabelledSequences, labels: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -33,12 +32,39 @@ def numbered(data: LabelledSequences, labels: tuple[str, ...]) -> npt.NDArray[np
         OstinatoError: A label is not one of these, with its row.
     """
     numbers = {label: number for number, label in enumerate(labels)}
-    told = data.require_labels()
+    told = _one_each(data)
     for row, label in enumerate(told):
         if label not in numbers:
-            listed = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
-            raise data.error(f"label {label!r} was not in the training data, which had {listed}", row)
+            raise unknown(data, row, label, labels)
     return np.array([numbers[label] for label in told], np.int64)
+
+
+def _one_each(data: LabelledSequences) -> list[str]:
+    labels = [label for label in data.require_labels() if isinstance(label, str)]
+    if len(labels) < len(data):
+        raise data.error("several labels each, where training had one: give one label for each sequence")
+    return labels
+
+
+def unknown(data: LabelledSequences, row: int, label: str, labels: tuple[str, ...]) -> OstinatoError:
+    """The error to raise about a label that training did not have."""
+    listed = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
+    hint = perhaps_several([*labels, label])
+    return data.error(f"label {label!r} was not in the training data, which had {listed}{hint and f'; {hint}'}", row)
+
+
+def perhaps_several(labels: Iterable[Label]) -> str:
+    """A hint, where most labels look as if each were several of a few, with a mark between; else nothing."""
+    different = {label for label in labels if isinstance(label, str)}
+    for mark in "|;,":
+        holding = [label for label in different if mark in label]
+        parts = {part.strip() for label in different for part in label.split(mark)}
+        if 2 * len(holding) >= len(different) > len(parts):
+            return (
+                f"labels such as {min(holding)!r} hold {mark!r}, and their parts recur: if each is a label, give "
+                f"label_separator={mark!r}"
+            )
+    return ""
 
 
 def weights_of(
@@ -72,12 +98,18 @@ def found_in(training: LabelledSequences, modality: Modality) -> list[str]:
         notes.append(
             f"{cut:,} of {len(training):,} training sequences are longer than max_length={modality.max_length}"
         )
-    rare = [label for label, count in Counter(labels).items() if count < 2]
-    if rare:
-        notes.append(f"label {rare[0]!r} has one training example only: it cannot be learned")
+    counts = Counter(all_in(labels))
+    counts.update(dict.fromkeys(training.kinds, 0))
+    if rare := [label for label, count in counts.items() if count < 2]:
+        examples = "one training example only" if counts[rare[0]] else "no training example"
+        notes.append(f"label {rare[0]!r} has {examples}: it cannot be learned")
+    if bare := sum(label == () for label in labels):
+        notes.append(f"{bare:,} of {len(training):,} training sequences have no label")
+    if hint := perhaps_several(labels):
+        notes.append(hint)
     if training.features:
         return notes
-    by_text: dict[str, set[str]] = {}
+    by_text: dict[str, set[Label]] = {}
     for text, label in zip(training.texts, labels, strict=True):
         by_text.setdefault(text, set()).add(label)
     if twice := len(training) - len(by_text):

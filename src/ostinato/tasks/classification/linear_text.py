@@ -14,9 +14,10 @@ from torch import Tensor
 from ostinato.data.tokenizers import WordTokenizer
 from ostinato.parts import lines_of, lines_tensor
 
-Targets = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]
 Split = Literal["punctuation", "whitespace"]
 Kind = Literal["words", "characters"]
+Weights = Sequence[float] | npt.NDArray[np.float64]
 Sparse = Any
 """A scipy.sparse matrix in rows."""
 
@@ -154,14 +155,15 @@ class LinearText:
         *,
         characters: bool,
         cost: float,
-        weights: Sequence[float] | npt.NDArray[np.float64] | None = None,
+        weights: Weights | None = None,
         classes: int | None = None,
     ) -> Self:
         """The model of some texts.
 
         Args:
             texts: Of the training part.
-            targets: The number of each text's class, of two different ones at least.
+            targets: The number of each text's class, ``(texts,)``, of two different ones at least; or whether a text is
+                of each class, 0 and 1, ``(texts, classes)``.
             cut: How a text is cut into words.
             characters: Whether runs of characters are read, too.
             cost: Of an error, beside the squared weights (LinearSVC's C).
@@ -169,20 +171,15 @@ class LinearText:
             classes: How many there are; one without a text is never told. None: up to the last that has one.
         """
         from scipy.sparse import hstack
-        from sklearn.svm import LinearSVC
 
         kinds: tuple[Kind, ...] = ("words", "characters") if characters else ("words",)
         grams, rows = zip(*(Grams.learn(texts, kind, cut) for kind in kinds), strict=True)
-        weighed = None if weights is None else {label: weights[label] for label in np.unique(targets)}
-        machine = LinearSVC(C=cost, class_weight=weighed, max_iter=ROUNDS, random_state=0)
-        machine.fit(hstack(rows, "csr"), targets)
-        weight, bias = machine.coef_.T.astype(np.float32), machine.intercept_
-        if len(bias) == 1:  # of two classes, sklearn tells the second from the first
-            weight, bias = np.hstack([-weight, weight]) / 2, np.array([-bias[0], bias[0]]) / 2
-        every, found = classes or int(targets.max()) + 1, machine.classes_
-        whole, biases = np.zeros((len(weight), every), np.float32), np.full(every, -1.0)
-        whole[:, found], biases[found] = weight, bias
-        return cls(grams[0], grams[1] if characters else None, whole, biases)
+        if targets.ndim == 2:
+            weight, bias = _of_several(hstack(rows, "csr"), targets, cost, weights)
+        else:
+            every = classes or int(targets.max()) + 1
+            weight, bias = _of_one(hstack(rows, "csr"), targets, every, cost, weights)
+        return cls(grams[0], grams[1] if characters else None, weight, bias)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Scores ``(texts, classes)``, the distances from each class's border."""
@@ -195,3 +192,36 @@ class LinearText:
     @property
     def _kinds(self) -> tuple[Grams, ...]:
         return (self.words,) if self.characters is None else (self.words, self.characters)
+
+
+def _machine(cost: float, weights: dict[int, float] | None) -> Any:
+    from sklearn.svm import LinearSVC
+
+    return LinearSVC(C=cost, class_weight=weights, max_iter=ROUNDS, random_state=0)
+
+
+def _of_one(
+    rows: Sparse, targets: Targets, classes: int, cost: float, weights: Weights | None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Weights ``(grams, classes)`` and biases ``(classes,)`` for texts of one class each."""
+    machine = _machine(cost, None if weights is None else {label: weights[label] for label in np.unique(targets)})
+    machine.fit(rows, targets)
+    weight, bias = machine.coef_.T.astype(np.float32), machine.intercept_
+    if len(bias) == 1:  # of two classes, sklearn tells the second from the first
+        weight, bias = np.hstack([-weight, weight]) / 2, np.array([-bias[0], bias[0]]) / 2
+    whole, biases = np.zeros((len(weight), classes), np.float32), np.full(classes, -1.0)
+    whole[:, machine.classes_], biases[machine.classes_] = weight, bias
+    return whole, biases
+
+
+def _of_several(
+    rows: Sparse, targets: Targets, cost: float, weights: Weights | None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Likewise for texts that may be of several; of a class of all texts or of none, that is always told."""
+    weight = np.zeros((rows.shape[1], targets.shape[1]), np.float32)
+    bias = np.where(targets.all(axis=0), 1.0, -1.0)
+    for label in np.flatnonzero(targets.any(axis=0) & ~targets.all(axis=0)).tolist():
+        machine = _machine(cost, None if weights is None else {0: 1.0, 1: weights[label]})
+        machine.fit(rows, targets[:, label].astype(np.int64))
+        weight[:, label], bias[label] = machine.coef_[0], machine.intercept_[0]
+    return weight, bias

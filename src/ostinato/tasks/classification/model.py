@@ -13,15 +13,22 @@ from ostinato.modalities import Modality
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.calibration import Array, Mix
-from ostinato.tasks.classification.labels import numbered
 from ostinato.tasks.classification.linear_text import LinearText
 from ostinato.tasks.classification.network import ClassifierNetwork
+from ostinato.tasks.classification.one_label import OneLabel
 from ostinato.tasks.classification.settings import ClassifierSettings
+from ostinato.tasks.classification.several_labels import SeveralLabels
+from ostinato.tasks.classification.targets import Labelling
 from ostinato.tasks.model import Model
 from ostinato.training import moved
 
 BATCH = 256
 """Sequences read at once outside training."""
+
+
+def labelling_of(several: bool) -> Labelling:
+    """What labels are where each sequence may have several, or has one."""
+    return SeveralLabels() if several else OneLabel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +65,11 @@ class ClassifierModel(Model[ClassifierSettings]):
         return ClassifierNetwork(settings, parts["modality"], len(parts["labels"]))
 
     @property
+    def labelling(self) -> Labelling:
+        """What its labels are: one of each sequence, or several."""
+        return labelling_of(self.spec.several)
+
+    @property
     def spec(self) -> LabelledSpec:
         """How to read new data as the training data were read."""
         return self.settings.spec
@@ -71,7 +83,7 @@ class ClassifierModel(Model[ClassifierSettings]):
         read = read_labelled(data, self.spec, labels=labels, known=self.labels)
         self.modality.check(read)
         if labels:
-            numbered(read, self.labels)
+            self.labelling.encoded(read, self.labels)
         return read
 
     @torch.no_grad()
@@ -90,4 +102,4 @@ class ClassifierModel(Model[ClassifierSettings]):
 
     def logits(self, items: Sequence[Item]) -> Array:
         """Log-odds ``(rows, labels)`` but for a constant in each row."""
-        return self.mix.logits(*self.parts(items))
+        return self.labelling.logits(self.mix, *self.parts(items))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.modalities import EmbeddingSettings, WordSplitSettings
@@ -17,6 +17,21 @@ from ostinato.tasks.settings import (
     TableSettings,
 )
 from ostinato.topologies import Pooling
+
+SEPARATOR = "|"
+"""What stands between the labels of a text that are told, unless a setting says otherwise."""
+
+
+def _apart(value: Any) -> Any:
+    """Names, also where several stand in one text with commas between, as at the shell."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        return value
+    return [part for name in value for part in (_apart(name) if isinstance(name, str) else [name])]
+
+
+LabelColumns = Annotated[tuple[str, ...], BeforeValidator(_apart)]
 
 
 class ClassifierSettings(
@@ -49,6 +64,18 @@ class ClassifierSettings(
     label: Annotated[str | None, Option("COLUMN", DATA)] = Field(
         None, description="Column of labels; found by name unless given."
     )
+    label_separator: Annotated[
+        str | None, Option("MARK", DATA, "What stands between the labels of a text, where it may have several: '|'.")
+    ] = Field(
+        None,
+        min_length=1,
+        description="What stands between the labels of a text, which may then have several, or none; so they are read, "
+        "and told. None: each has one.",
+    )
+    labels: Annotated[
+        LabelColumns,
+        Option("COLUMNS", DATA, "Columns of 0 and 1, one for each of several labels: toxic,insult,threat."),
+    ] = Field((), description="Columns of 0 and 1 in place of one of labels, where a text may have several.")
     id: Annotated[str | None, Option("COLUMN", DATA, "Sequences of numbers: column that tells them apart.")] = Field(
         None, description="Column that tells sequences of numbers apart; None finds it by name."
     )
@@ -102,6 +129,8 @@ class ClassifierSettings(
             layout=self.layout,
             text=self.text,
             label=self.label,
+            label_separator=self.label_separator,
+            labels=self.labels,
             id=self.id,
             time=self.time,
             features=self.features,

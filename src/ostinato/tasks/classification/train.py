@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from ostinato.modalities.modality import Steps
 from ostinato.tasks.classification.batches import Targets, gathered
-from ostinato.tasks.classification.calibration import Array, fitted_mix
+from ostinato.tasks.classification.calibration import Array
+from ostinato.tasks.classification.targets import Labelling
 from ostinato.training import LossSum, moved
 
 BATCH = 256
@@ -16,7 +17,7 @@ BATCH = 256
 
 
 def calibrated_score(
-    items: list[Steps], targets: Targets, linear: Array | None, device: torch.device
+    items: list[Steps], targets: Targets, linear: Array | None, labelling: Labelling, device: torch.device
 ) -> Callable[[nn.Module], float]:
     """What scores a network by its negative log-likelihood on some sequences after calibration on them.
 
@@ -25,8 +26,9 @@ def calibrated_score(
 
     Args:
         items: The sequences' steps.
-        targets: The numbers of their labels.
+        targets: Of their labels.
         linear: The linear part's scores of them, where there is one.
+        labelling: What targets mean.
         device: The network's.
     """
 
@@ -36,8 +38,8 @@ def calibrated_score(
             batch = gathered(items[start : start + BATCH], targets[start : start + BATCH])
             parts.append(model(moved(batch, device)).mean(0).cpu())
         scores = torch.cat(parts).double().numpy()
-        logits = torch.from_numpy(fitted_mix(scores, linear, targets).logits(scores, linear))
-        return float(F.cross_entropy(logits, torch.from_numpy(targets)))
+        logits = labelling.logits(labelling.fitted_mix(scores, linear, targets), scores, linear)
+        return float(labelling.losses(logits, targets).mean())
 
     return score
 
