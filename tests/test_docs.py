@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 PROGRAMS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("coming-from-torch-nn", "layers", "streams")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("classify", "coming-from-torch-nn", "layers", "streams")),
 ]
 
 

@@ -118,6 +118,21 @@ def test_predict_and_evaluate_work_on_it(model, reviews):
     assert "SequenceClassifier: gru, 1 x 8 units" in run("info", model[0]).out
 
 
+def test_the_worst_rows_are_shown_and_written(model, reviews, tmp_path):
+    table = tmp_path / "worst.csv"
+    ended = run("evaluate", model[0], reviews, "--worst", "4", "--out", table)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"The rows with the greatest loss, in {table}:\n" in ended.out
+    written = pd.read_csv(table)
+    assert list(written) == ["place", "text", "label", "told", "confidence", "loss"]
+    assert written["loss"].is_monotonic_decreasing
+    assert all(place in ended.out for place in written["place"])
+    listed = json.loads(run("evaluate", model[0], reviews, "--worst", "4", "--json").out)["worst"]
+    assert [row["place"] for row in listed] == list(written["place"])
+    rows = reviews.read_text().splitlines()
+    assert written["text"][0] in rows[int(written["place"][0].removeprefix("line ")) - 1]
+
+
 def test_explain_shows_every_word_and_draws_a_page(model, tmp_path):
     page = tmp_path / "why.html"
     ended = run("explain", model[0], "not [bold]bad at all", "--html", page)

@@ -35,3 +35,11 @@ def test_data_without_new_rows_are_refused(model, sales, tmp_path):
     early = tmp_path / "early.csv"
     early.write_text("".join(sales.read_text().splitlines(keepends=True)[:100]))
     assert "nothing to score" in error_of("evaluate", model, early)
+
+
+def test_the_worst_rows_are_refused_where_there_are_none(model, sales, tmp_path):
+    assert error_of("evaluate", model, sales, "--worst", "3").startswith(
+        "worst is for classifiers and taggers; this is"
+    )
+    assert "--out is where the rows of --worst" in error_of("evaluate", model, sales, "--out", tmp_path / "worst.csv")
+    assert "written over the data" in error_of("evaluate", model, sales, "--worst", "3", "--out", sales)

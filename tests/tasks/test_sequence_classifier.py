@@ -9,7 +9,7 @@ from classify_scenario import TINY, reviews, waves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato import OstinatoError, SequenceClassifier
+from ostinato import Forecaster, OstinatoError, SequenceClassifier
 from ostinato.demos.sentiment import DEMO
 from ostinato.tasks.classification.calibration import probabilities
 
@@ -81,6 +81,27 @@ def test_the_report_counts_what_was_told(quick):
         assert [pairs[label, other] for other in report.labels] == report.confusion[row].tolist()
     assert "is \\ told" in str(report)
     assert "negative" in str(report)
+
+
+def test_the_worst_rows_are_those_whose_label_seemed_least_likely(quick):
+    texts, labels = reviews("test")
+    told = quick.predict(texts)
+    true = np.array(labels) == "positive"
+    loss = -np.log(np.where(true, told["p(positive)"], told["p(negative)"]))
+    worst = quick.worst((texts, labels), n=3)
+    np.testing.assert_allclose(worst["loss"], np.sort(loss)[::-1][:3], rtol=1e-6)
+    for place, text, label in zip(worst["place"], worst["text"], worst["label"], strict=True):
+        row = int(place.removeprefix("item "))
+        assert (texts[row], labels[row]) == (text, label)
+    assert worst["told"].tolist() != worst["label"].tolist()
+    assert len(quick.worst((texts, labels), n=10**6)) == len(texts)
+    with pytest.raises(OstinatoError, match="n must be at least 1, got 0"):
+        quick.worst((texts, labels), n=0)
+
+
+def test_a_verb_without_rows_of_its_own_has_no_worst_ones():
+    with pytest.raises(OstinatoError, match="worst is for classifiers and taggers; this is a Forecaster"):
+        Forecaster().worst("sales.csv")
 
 
 # Nothing else has a say.

@@ -84,6 +84,19 @@ def test_the_report_has_a_row_for_each_kind(tagger, unseen):
     assert table.loc["all", "f1"] == tagger.evaluate(unseen).rows["ostinato"]["f1"]
 
 
+def test_the_worst_sentences_are_those_whose_tags_seemed_least_likely(tagger, unseen):
+    data = [*unseen, (["mr", "baran"], ["B-LOC", "B-LOC"]), (["mr", "baran"], ["O", "B-GOD"])]
+    worst = tagger.worst(data, n=4)
+    assert list(worst) == ["sentence", "tokens", "tags", "told", "wrong", "loss"]
+    assert worst["sentence"].tolist()[:2] == [62, 61]
+    assert worst["loss"][0] == np.inf  # no probability for a tag that training did not have
+    assert worst.loc[1, ["tokens", "tags", "told", "wrong"]].tolist() == ["mr baran", "B-LOC B-LOC", "O B-PER", 2]
+    loss = tagger.losses(data)["loss"]
+    batch = tagger.model.losses(TaggedSequences.of_sentences(data[60:61]))
+    assert loss[60] == pytest.approx(batch[0], rel=1e-5)
+    assert (loss >= 0).all()
+
+
 def test_without_characters_unknown_words_are_told_by_their_neighbours_alone(unseen):
     tagger = SequenceTagger(**GOOD | {"char_hidden_size": 0, "word_dropout": 0.3}).fit(
         sentences(150), validation=sentences(40, 1)

@@ -132,6 +132,19 @@ def test_folds_never_lose_a_label():
     assert sum(table.count for table in scores.tables) == 60
 
 
+def test_the_worst_rows_are_those_whose_labels_seemed_least_likely(fitted):
+    texts, labels = skies(40, seed=1)
+    labels[7] = [label for label in SKIES if label not in labels[7]]  # all of it wrong
+    worst = fitted.worst((texts, labels), n=5)
+    assert list(worst) == ["place", "text", "label", "told", "confidence", "loss"]
+    assert (len(worst), worst["place"][0]) == (5, "item 7")
+    assert worst["label"][0] == "|".join(labels[7])
+    assert worst["loss"].is_monotonic_decreasing
+    shares = fitted.predict_proba([texts[7]])[0]
+    right = [share if label in labels[7] else 1 - share for label, share in zip(SKIES, shares, strict=True)]
+    assert worst["loss"][0] == pytest.approx(-math.log(math.prod(right)))
+
+
 # What is refused.
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
-from ostinato.cli.screen import screen, show_details, show_scores, waiting
+from ostinato.cli.outputs import check_file
+from ostinato.cli.screen import rows_shown, screen, show_details, show_scores, waiting
 from ostinato.cli.settings import known_by
 
 
@@ -33,6 +34,13 @@ def evaluate(
     new_series: Annotated[
         bool | None, typer.Option("--new-series", help="Forecasters: all series of DATA are new to the model.")
     ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Classifiers, taggers: also show the N rows with the greatest loss."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --worst: write those rows as a CSV file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
 ) -> None:
     """Score a saved model next to simple baselines, on data it was not fitted on.
@@ -42,15 +50,30 @@ def evaluate(
 
     Example:
       ostinato evaluate model/ sales.csv
+      ostinato evaluate classifier/ reviews.csv --worst 20 --out worst.csv
     """
+    from ostinato.errors import OstinatoError
+    from ostinato.storage import written_whole
     from ostinato.tasks import load
 
+    if out is not None:
+        if worst is None:
+            raise OstinatoError("--out is where the rows of --worst are written: give --worst, too")
+        check_file(out, data)
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
     with waiting("scoring"):
+        rows = None if worst is None else estimator.worst(data, worst)
         scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
+    if rows is not None and out is not None:
+        with written_whole(out) as temporary:
+            rows.to_csv(temporary, index=False)
     if as_json:
-        typer.echo(json.dumps(scores.to_dict(), indent=2))
+        listed = {} if rows is None else {"worst": json.loads(rows.to_json(orient="records"))}
+        typer.echo(json.dumps(scores.to_dict() | listed, indent=2))
         return
     console = screen()
     show_scores(console, f"{estimator.scores_title} {estimator.evaluated_on.format(data=data)}", scores)
     show_details(console, estimator, data)
+    if rows is not None:
+        console.print(f"\nThe rows with the greatest loss{f', in {out}' if out else ''}:\n", soft_wrap=True)
+        console.print(rows_shown(rows))

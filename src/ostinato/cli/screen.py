@@ -6,12 +6,17 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 LINE_SECONDS = 60.0
 """Between the lines that tell a log of something that takes long."""
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ostinato.tasks import Estimator
     from ostinato.tasks.score_table import ScoreTable
 
@@ -56,3 +61,13 @@ def show_details(console: Console, model: "Estimator[Any, Any, Any]", data: Any)
     if (details := model.details(data)) is not None:
         console.print()
         console.print(details)
+
+
+def rows_shown(rows: "pd.DataFrame") -> Table:
+    """Rows as a table: numbers at the right, fractions with three decimals; what is long goes on below."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for column, kind in rows.dtypes.items():
+        table.add_column(Text(str(column)), justify="right" if kind.kind in "if" else "left", overflow="fold")
+    for row in rows.itertuples(index=False):
+        table.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
+    return table

@@ -18,8 +18,9 @@ from ostinato.tasks.dialogue.model import ChatbotModel
 from ostinato.tasks.dialogue.scores import score_replies
 from ostinato.tasks.dialogue.settings import AFTERWARDS, ChatbotSettings
 from ostinato.tasks.dialogue.words import KnownWords
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import PairBatch, pair_batch
 from ostinato.tasks.seq2seq.train import pair_loss, prepared

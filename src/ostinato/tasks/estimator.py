@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich.console import RenderableType
 from torch import Tensor
@@ -252,7 +251,21 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             "given as validation=..."
         )
 
+    def losses(self, data: Any) -> pd.DataFrame:
+        """One row a record, with "loss": how unlikely what is true of it seemed. Verbs without such rows refuse it."""
+        raise OstinatoError(f"worst is for classifiers and taggers; this is a {type(self).__name__}")
+
     # What follows from it.
+
+    def worst(self, data: Any, n: int = 20) -> pd.DataFrame:
+        """The n records with the greatest loss, the greatest first: where to look for mistakes, the data's or its own.
+
+        Raises:
+            OstinatoError: For n below 1, anything wrong with the data, or a verb that ranks no records.
+        """
+        if n < 1:
+            raise OstinatoError(f"n must be at least 1, got {n}")
+        return self.losses(data).nlargest(n, "loss").reset_index(drop=True)
 
     def fit(
         self,
@@ -485,8 +498,3 @@ def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ..
     """
     if not isinstance(data, lists) or not isinstance(y, LISTS) or len(y) != len(data):
         raise OstinatoError(f"y holds {what}; other data to choose when to stop are given as validation=...")
-
-
-def evenly(count: int, most: int = 32) -> npt.NDArray[np.int64]:
-    """Numbers of at most so many among `count` things, evenly spread over them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

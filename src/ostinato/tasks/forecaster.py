@@ -14,7 +14,7 @@ from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source, canonical
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.model import ForecasterModel
@@ -25,6 +25,7 @@ from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
 from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
 from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import DistributedContext, LossSum, TrainingLogger, moved

@@ -15,7 +15,7 @@ from ostinato.data.corpus import Corpus, Counted, Passage, PassageSource, number
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Text
-from ostinato.tasks.estimator import Estimator, NextStep, evenly
+from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.language.generate import Sampling, pieces, random_of, stops_of, texts
 from ostinato.tasks.language.model import LanguageParts, encoded, line_end
 from ostinato.tasks.language.network import FEWEST
@@ -25,6 +25,7 @@ from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.suggest import Suggester, Suggestion
 from ostinato.tasks.language.train import language_loss, mean_nats, training_batches
 from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import DistributedContext, LossSum

@@ -27,8 +27,9 @@ from ostinato.tasks.classification.model import ClassifierModel, labelling_of
 from ostinato.tasks.classification.report import LabelReport
 from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score
-from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
+from ostinato.tasks.estimator import Estimator, NextStep, refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import LossSum, moved
@@ -40,8 +41,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     Reads tables with a column of texts and one of labels, lines of label and text, folders with a folder for each
     label, long tables of numbers, and lists (see `ostinato.data.LabelledSpec`). Beside the network stands a linear
     model of words, pairs of words and runs of characters; the scores of both are added, and calibrated on the
-    validation part. Where a sequence may have several labels (lists of them, `label_separator` or `labels`), each is
-    told on its own.
+    validation part. Of several labels (lists of them, `label_separator` or `labels`), each is told on its own.
 
     Args:
         settings: See `ClassifierSettings`.
@@ -252,7 +252,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         read = model.read(data, labels=False)
         shares = self._shares(read)
         columns: dict[str, Any] = {
-            (model.spec.id or "id") if read.features else "text": list(read.names),
+            model.named(read): list(read.names),
             "label": model.labelling.told(shares, model.labels, model.settings.label_separator),
             "confidence": model.labelling.confidence(shares),
         }
@@ -266,9 +266,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             data: Labelled sequences, as in training.
 
         Returns:
-            Accuracy, macro F1 and ROC AUC of each model; where there may be several labels, micro and macro F1, the
-            share of rows told exactly, and the mean AUC of the labels. `print` it, or ask it for `verdict()`. Also kept
-            as `metrics`.
+            Accuracy, macro F1 and ROC AUC of each model; of several labels micro and macro F1, the share of rows told
+            exactly, and the mean AUC. `print` it, or ask it for `verdict()`. Also kept as `metrics`.
 
         Raises:
             OstinatoError: For anything wrong with the data, or a label that training did not have.
@@ -285,9 +284,15 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         self.metrics = ScoreTable("ostinato", rows, len(read), "sequences" if read.features else "texts")
         return self.metrics
 
+    def losses(self, data: LabelledSource) -> pd.DataFrame:
+        """One row a sequence: "place", "text" or its id, "label", "told", its "confidence", and "loss".
+
+        The loss is the negative log-likelihood of the label, or of all labels together where there may be several.
+        """
+        return self.model.losses(data)
+
     def report(self, data: LabelledSource) -> LabelReport:
-        """Precision, recall and F1 of each label, the confusion matrix of labels that exclude each other, and how well
-        confidence fits.
+        """Precision, recall and F1 of each label, how well confidence fits, and of one label each the confusion matrix.
 
         Args:
             data: As for `evaluate`.

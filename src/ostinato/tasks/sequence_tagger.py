@@ -1,6 +1,7 @@
 """Tagging: a label for every word of a sentence, or every step of a series of numbers."""
 
 from collections.abc import Callable, Sequence
+from operator import ne
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,8 +16,9 @@ from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality, learned
-from ostinato.tasks.estimator import CONLL, Estimator, NextStep, evenly, refuse_unmatched
+from ostinato.tasks.estimator import CONLL, Estimator, NextStep, refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.tagging.baselines import Baselines
@@ -290,6 +292,26 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         rows = {name: figures(truth, given, by_entities=by_entities, known=known) for name, given in models.items()}
         self.metrics = ScoreTable("ostinato", rows, sequences.steps, "steps" if sequences.features else "words")
         return self.metrics
+
+    def losses(self, data: TaggedSource) -> pd.DataFrame:
+        """One row a sequence: "sentence" with its "tokens", or the id; true "tags", those "told", "wrong", and "loss".
+
+        The loss is the negative log-likelihood of all its tags, infinite where training did not have one of them;
+        "wrong" counts the steps that are told wrongly.
+        """
+        model = self.model
+        sequences = _read(data, model.settings)
+        truth, given = sequences.require_tags(), model.give(model.steps(sequences)).tags
+        columns: dict[str, Any] = {("sequence" if sequences.features else "sentence"): list(sequences.names)}
+        if not sequences.features:
+            columns["tokens"] = [" ".join(words) for words in sequences.sentences]
+        columns |= {
+            "tags": [" ".join(own) for own in truth],
+            "told": [" ".join(own) for own in given],
+            "wrong": [sum(map(ne, *both)) for both in zip(truth, given, strict=True)],
+            "loss": model.losses(sequences),
+        }
+        return pd.DataFrame(columns)
 
     def report(self, data: TaggedSource) -> pd.DataFrame:
         """How well each kind of entity, or each tag where tags mark none, is found.

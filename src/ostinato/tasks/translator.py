@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep, evenly, refuse_unmatched
+from ostinato.tasks.estimator import Estimator, NextStep, refuse_unmatched
 from ostinato.tasks.prepared import Prepared
+from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch
 from ostinato.tasks.seq2seq.train import pair_loss, prepared

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from ostinato.data.labelled import Item, LabelledSequences, LabelledSpec
@@ -103,3 +104,25 @@ class ClassifierModel(Model[ClassifierSettings]):
     def logits(self, items: Sequence[Item]) -> Array:
         """Log-odds ``(rows, labels)`` but for a constant in each row."""
         return self.labelling.logits(self.mix, *self.parts(items))
+
+    def named(self, read: LabelledSequences) -> str:
+        """What a table calls the column of the sequences' names."""
+        return (self.spec.id or "id") if read.features else "text"
+
+    def losses(self, data: LabelledSource) -> pd.DataFrame:
+        """Of each sequence what it is, what is true, what is told, and how unlikely the truth seemed."""
+        read = self.read(data, labels=True)
+        targets, logits = self.labelling.encoded(read, self.labels), self.logits(read.items)
+        shares = self.labelling.probabilities(logits)
+        true = self.labelling.indicators(targets, len(self.labels))
+        label, told = (self.labelling.told(each, self.labels, self.settings.label_separator) for each in (true, shares))
+        return pd.DataFrame(
+            {
+                "place": list(read.places),
+                self.named(read): list(read.names),
+                "label": label,
+                "told": told,
+                "confidence": self.labelling.confidence(shares),
+                "loss": self.labelling.losses(logits, targets),
+            }
+        )

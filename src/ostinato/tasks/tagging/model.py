@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ostinato.data.tagged import TaggedSequences
-from ostinato.modalities import Modality
+from ostinato.modalities import Modality, padded
 from ostinato.modalities.modality import Steps
 from ostinato.tasks.model import Model
 from ostinato.tasks.tagging.baselines import Baselines
-from ostinato.tasks.tagging.batches import TagBatch, gathered
+from ostinato.tasks.tagging.batches import ABSENT, TagBatch, gathered, numbered
 from ostinato.tasks.tagging.entities import allowed
 from ostinato.tasks.tagging.network import TaggingNetwork
 from ostinato.tasks.tagging.settings import TaggerSettings
@@ -83,6 +84,18 @@ class TaggerModel(Model[TaggerSettings]):
         with self.settings.on_threads():
             tags, confidence = decoded(self.network, steps)
         return Given([[self.tags[tag] for tag in own] for own in tags], confidence)
+
+    @torch.no_grad()
+    def losses(self, sequences: TaggedSequences) -> npt.NDArray[np.float64]:
+        """The negative log-likelihood of each sequence's tags; infinite with a tag that training has not seen."""
+        steps, tags = self.steps(sequences), numbered(sequences, self.tags)
+        losses = np.zeros(len(steps))
+        device = next(self.network.parameters()).device
+        for rows, batch in _batches(steps):
+            own = padded([np.maximum(tags[row], 0) for row in rows])[0]
+            losses[rows] = -self.network(moved(batch._replace(tags=own), device)).double().cpu().numpy()
+        losses[[ABSENT in own for own in tags]] = np.inf
+        return losses
 
 
 def decoded(network: TaggingNetwork, steps: Sequence[Steps]) -> tuple[list[list[int]], list[npt.NDArray[np.float64]]]:
