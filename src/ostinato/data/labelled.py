@@ -56,6 +56,11 @@ class LabelledSpec(BaseModel):
     form: FileFormat = USUAL
 
     @property
+    def found(self) -> dict[str, Any]:
+        """All that is named, but for how files are written: settings by which others are read alike."""
+        return {name: value for name, value in self.model_dump(exclude={"form"}).items() if value}
+
+    @property
     def several(self) -> bool:
         """Whether each sequence may have several labels."""
         return bool(self.labels or self.label_separator)

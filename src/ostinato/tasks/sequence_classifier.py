@@ -90,8 +90,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return read_labelled(data, self._given.spec)
 
     def read_validation(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
-        found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
-        read = read_labelled(data, self._given.model_copy(update=found).spec)
+        read = read_labelled(data, self._given.model_copy(update=training.spec.found).spec)
         if len(read.features) != len(training.features):
             raise read.error(f"{len(read.features)} features, where training has {len(training.features)}")
         return read
@@ -183,7 +182,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         useless = foreign_settings(kind, given) + of_texts
         if useless:
             raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
-        found = {name: value for name, value in training.spec.model_dump(exclude={"form"}).items() if value}
+        found = training.spec.found
         if training.several:
             found["label_separator"] = self._given.label_separator or SEPARATOR
         elif self._given.spec.several:
