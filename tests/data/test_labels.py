@@ -28,7 +28,12 @@ def written(path, text):
 # Ways in.
 
 
-@pytest.fixture(params=["cells", "spaced", "columns", "parquet", "frame", "lines", "lists", "sets", "joined"])
+@pytest.fixture(
+    params=[
+        "cells", "spaced", "columns", "parquet", "frame", "listed", "listed parquet", "lines", "lists", "sets",
+        "joined",
+    ]
+)  # fmt: skip
 def source(request, tmp_path):
     match request.param:
         case "cells":
@@ -49,6 +54,11 @@ def source(request, tmp_path):
         case "lines":
             rows = f"toxic|insult\t{TEXTS[0]}\n\t{TEXTS[1]}\nthreat\t{TEXTS[2]}\n"
             return written(tmp_path / "a.txt", rows), LabelledSpec(layout="lines", label_separator="|")
+        case "listed":
+            return pd.DataFrame({"text": TEXTS, "label": [list(own) for own in LABELS]}), None
+        case "listed parquet":
+            pd.DataFrame({"text": TEXTS, "label": [list(own) for own in LABELS]}).to_parquet(tmp_path / "a.parquet")
+            return tmp_path / "a.parquet", None
         case "lists":
             return (TEXTS, [["insult", "toxic"], [], ("threat",)]), None
         case "sets":
@@ -131,6 +141,8 @@ def test_lists_that_are_none_of_labels_are_refused():
     assert "the labels, item 0: [0, 1], where a list of texts" in refused((["x", "y"], [[0, 1], [1, 0]]))
     assert "item 0: array([0, 1]), where a list of texts" in refused((["x", "y"], np.array([[0, 1], [1, 0]])))
     assert "item 0: a blank label" in refused((["x"], [["a", " "]]))
+    frame = pd.DataFrame({"text": ["x", "y"], "label": [["a"], [1]]})
+    assert refused(frame).startswith("the DataFrame, row 1, column 'label': [1], where a list of texts should be")
     assert "item 1: None, where a list of texts" in refused((["x", "y"], [["a"], None]))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ostinato.data.file_format import refuse_halves
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
-from ostinato.data.labels import Label, flagged, read_label, separated_column
+from ostinato.data.labels import Label, flagged, listed_column, read_label, separated_column
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
 from ostinato.data.table import Table, read_table
 from ostinato.data.text import Text
@@ -142,10 +142,14 @@ def _found_label(spec: LabelledSpec, columns: tuple[str, ...]) -> str | None:
 
 def _labels(table: Table, spec: LabelledSpec, columns: tuple[str, ...], needed: bool) -> tuple[Label, ...] | None:
     """Of each row. Where they are not needed, none if one is missing, or if there may be several."""
-    if not columns or (not needed and (spec.several or "" in table.texts(columns[0]))):
+    if not columns or (not needed and spec.several):
         return None
     if spec.labels:
         return flagged(table, columns)
+    if (listed := listed_column(table, columns[0])) is not None:
+        return listed
+    if not needed and "" in table.texts(columns[0]):
+        return None
     if spec.label_separator:
         return separated_column(table, columns[0], spec.label_separator)
     return tuple(whole_texts(table, columns[0], "label"))

@@ -1,6 +1,6 @@
 """Labels as data give them: one a sequence, or several."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -56,13 +56,20 @@ def read_label(text: str, separator: str | None, where: str) -> Label:
         raise OstinatoError(f"{where}: {error}") from None
 
 
-def spelled(labels: Sequence[Any] | None, count: int, separator: str | None = None) -> tuple[Label, ...] | None:
+def _item(number: int) -> str:
+    return f"the labels, item {number}"
+
+
+def spelled(
+    labels: Sequence[Any] | None, count: int, separator: str | None = None, where: Callable[[int], str] = _item
+) -> tuple[Label, ...] | None:
     """Labels in memory; "" where one is missing.
 
     Args:
         labels: One a sequence; or of each a list, a tuple or a set of several.
         count: Sequences there are.
         separator: Between several labels of one text.
+        where: The place of each, for errors.
 
     Raises:
         OstinatoError: For another number of labels, or lists of labels that are none.
@@ -72,9 +79,9 @@ def spelled(labels: Sequence[Any] | None, count: int, separator: str | None = No
     if len(labels) != count:
         raise OstinatoError(f"{len(labels)} labels for {count} sequences: give one for each")
     if any(isinstance(label, (*SEVERAL, np.ndarray)) for label in labels):
-        return tuple(_several(label, f"the labels, item {number}") for number, label in enumerate(labels))
+        return tuple(_several(label, where(number)) for number, label in enumerate(labels))
     texts = ("" if label is None or label != label else str(label).strip() for label in labels)
-    return tuple(read_label(text, separator, f"the labels, item {number}") for number, text in enumerate(texts))
+    return tuple(read_label(text, separator, where(number)) for number, text in enumerate(texts))
 
 
 def _several(label: Any, where: str) -> tuple[str, ...]:
@@ -118,3 +125,15 @@ def flagged(table: Table, columns: Sequence[str]) -> tuple[Label, ...]:
         what = f"{cell!r} where 0 or 1 should be" if cell else "nothing where 0 or 1 should be"
         raise table.error(f"{what}: whether the row has this label", row=row, column=columns[place])
     return tuple(tuple(columns[place] for place in np.flatnonzero(row).tolist()) for row in flags)
+
+
+def listed_column(table: Table, column: str) -> tuple[Label, ...] | None:
+    """The labels of a column whose cells are lists, as a DataFrame or a Parquet file may have them; else None.
+
+    Raises:
+        OstinatoError: With row and column, for a list that is none of labels.
+    """
+    cells = [list(cell) if isinstance(cell, np.ndarray) else cell for cell in table.frame[column]]
+    if not any(isinstance(cell, SEVERAL) for cell in cells):
+        return None
+    return spelled(cells, len(cells), where=lambda row: f"{table.origin}, {table.place(row)}, column {column!r}")
