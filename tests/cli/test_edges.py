@@ -213,6 +213,7 @@ def test_a_test_file_with_nothing_to_score_is_told_before_training(verb, content
         ("features=...", "--feature COLUMN"),
         ("in/label=x.csv: no such file", "in/label=x.csv: no such file"),
         ("say quoting='none' (--quoting)", "say --quoting none"),
+        ("give label_separator='|'", "give --label-separator '|'"),
     ],
 )
 def test_settings_are_called_as_the_shell_spells_them(said, typed):

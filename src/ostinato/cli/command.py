@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -60,7 +61,8 @@ def as_typed(message: str, spellings: Mapping[str, Spelling]) -> str:
 
     def typed(found: re.Match[str]) -> str:
         flag, metavar = spellings[found[1]]
-        value, rest = found[2].strip("'\""), found[3] or ""
+        bare, rest = found[2].strip("'\""), found[3] or ""
+        value = bare if bare == found[2] else shlex.quote(bare)  # marks such as | mean something at the shell
         rest = "" if rest == f" ({flag})" else rest  # said already
         if flag.endswith("="):
             return f"{flag}{value}{rest}"
