@@ -210,7 +210,7 @@ def test_weights_that_are_missing_renamed_cut_or_foreign_are_refused(bundle, tmp
 
 
 def test_no_path_outside_the_folder_is_read(bundle):
-    from ostinato.bundle import digest_of
+    from ostinato.manifest import digest_of
 
     manifest = json.loads((bundle / "bundle.json").read_text())
     manifest["weights"]["file"] = "../../secret.safetensors"

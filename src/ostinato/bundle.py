@@ -13,55 +13,30 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from ostinato import __version__
 from ostinato.errors import OstinatoError
+from ostinato.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    WEIGHTS,
+    TensorForm,
+    Weights,
+    digest_of,
+    read_manifest,
+    saved_in,
+)
 from ostinato.storage import LOCK, misfits, naming, remove_leftovers, sync_folder, tensor_bytes, write_durably
 
-FORMAT = "ostinato bundle"
-FORMAT_VERSION = 1
-MANIFEST = "bundle.json"
-WEIGHTS = r"weights-[0-9a-f]{12}\.safetensors"
 # What may lie in a folder before its first bundle is saved: what training left there, and a save that was killed.
 COMPANIONS = re.compile(rf"checkpoints|metrics\.jsonl|tensorboard|memory\.(csv|png)|{WEIGHTS}|\..*\.tmp|\{LOCK}")
-
-
-class _TensorForm(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-    shape: list[int]
-    dtype: str
-
-
-class _Weights(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-    file: str = Field(pattern=f"^{WEIGHTS}$")
-    size: int
-    sha256: str
-    tensors: dict[str, _TensorForm]
-
-
-class _Manifest(BaseModel):
-    """The content of `bundle.json`."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-    format: Literal["ostinato bundle"]
-    format_version: int
-    kind: str
-    settings: dict[str, Any]
-    model: dict[str, Any]
-    notes: list[str]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    created: str
-    weights: _Weights
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -136,12 +111,12 @@ def save_bundle(
     refuse_foreign(folder)
     content = tensor_bytes(tensors)
     digest = hashlib.sha256(content).hexdigest()
-    weights = _Weights(
+    weights = Weights(
         file=f"weights-{digest[:12]}.safetensors",
         size=len(content),
         sha256=digest,
         tensors={
-            name: _TensorForm(shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+            name: TensorForm(shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
             for name, tensor in tensors.items()
         },
     )
@@ -185,13 +160,13 @@ def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
     Raises:
         OstinatoError: there is none, it is of a newer version or of a kind not in `kinds`, or a file is damaged.
     """
-    manifest = _read_manifest(folder, kinds)
+    manifest = read_manifest(folder, kinds)
     while True:
         try:
             tensors = _read_weights(folder / manifest.weights.file, manifest.weights)
             break
         except OstinatoError:
-            read, manifest = manifest, _read_manifest(folder, kinds)
+            read, manifest = manifest, read_manifest(folder, kinds)
             if manifest == read:  # nothing was saved in between: the weights are not as they should be
                 raise
     return Bundle(
@@ -205,29 +180,6 @@ def load_bundle(folder: Path, kinds: Collection[str]) -> Bundle:
         versions=manifest.versions,
         created=manifest.created,
     )
-
-
-def kind_in(folder: Path, kinds: Collection[str]) -> str:
-    """Which estimator the model in a folder is of; its weights are not read.
-
-    Raises:
-        OstinatoError: As `load_bundle`, but for what is wrong with the weights.
-    """
-    return _read_manifest(folder, kinds).kind
-
-
-def saved_in(folder: Path) -> str | None:
-    """What a folder holds, "a Forecaster saved on 2026-01-31"; None where it holds no `bundle.json` of ours.
-
-    One that is damaged in its details counts as well.
-    """
-    try:
-        content = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        return None
-    return f"a {content.get('kind')} saved on {str(content.get('created'))[:10]}"
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -245,36 +197,7 @@ def refuse_foreign(folder: Path) -> None:
         raise OstinatoError(f"{folder} holds {foreign[0]} and is no saved model: give a new or empty folder to save to")
 
 
-def _read_manifest(folder: Path, kinds: Collection[str]) -> _Manifest:
-    path = folder / MANIFEST
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise OstinatoError(f"{folder} {what}: give the folder that a model was saved to")
-    if not path.is_file():
-        raise OstinatoError(f"{folder} has no {MANIFEST}: give the folder that a model was saved to")
-    try:
-        content = json.loads(path.read_bytes())
-        digest = digest_of(content)
-    except (ValueError, RecursionError) as error:
-        raise OstinatoError(f"{path} is not JSON ({error}): it is damaged, take it from a backup") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise OstinatoError(f"{path} is not of a saved model: give the folder that a model was saved to")
-    number = content.get("format_version")
-    if isinstance(number, int) and number > FORMAT_VERSION:
-        raise OstinatoError(f"{path} is of format {number}, newer than {FORMAT_VERSION} that is known: update ostinato")
-    if content.get("sha256") != digest:
-        raise OstinatoError(f"{path} was changed since it was saved: take it from a backup, or train again")
-    try:
-        manifest = _Manifest.model_validate(content)
-    except ValidationError as error:
-        raise OstinatoError(f"{path} does not describe a model ({error}): take it from a backup") from error
-    if manifest.kind not in kinds:
-        known = ", ".join(sorted(kinds))
-        raise OstinatoError(f"{path} is of kind {manifest.kind!r}, not one of {known}: update ostinato")
-    return manifest
-
-
-def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
+def _read_weights(path: Path, weights: Weights) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -287,12 +210,3 @@ def _read_weights(path: Path, weights: _Weights) -> dict[str, Tensor]:
         return dict(load_tensors(content))
     except SafetensorError as error:
         raise OstinatoError(f"{path} is not a safetensors file ({error}): take it from a backup") from error
-
-
-def digest_of(content: Any) -> str:
-    """Of what a reader gets but the digest itself, whatever the white space and the order of keys."""
-    read = json.loads(json.dumps(content))  # keys are text now, as a reader has them
-    if isinstance(read, dict):
-        read.pop("sha256", None)
-    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import error_of, run
 
@@ -67,15 +68,35 @@ def test_what_a_saved_model_needs_comes_without_compilers_pictures_and_other_peo
     assert python("-c", script).stdout == "set()\n"
 
 
-def test_a_saved_model_is_told_of_without_them_too(tmp_path):
-    texts = [f"good {number}" for number in range(20)] + ["bad"] * 20
-    model = SequenceClassifier(hidden_size=4, embedding_size=4, epochs=1).fit((texts, ["up"] * 20 + ["down"] * 20))
+@pytest.mark.parametrize("verb", ["classifier", "forecaster"])
+def test_a_saved_model_is_told_of_without_them_too(verb, tmp_path):
+    if verb == "classifier":
+        texts = [f"good {number}" for number in range(20)] + ["bad"] * 20
+        model = SequenceClassifier(hidden_size=4, embedding_size=4, epochs=1).fit((texts, ["up"] * 20 + ["down"] * 20))
+    else:
+        model = Forecaster(horizon=2, window=4, hidden_size=4, epochs=1).fit(np.arange(40.0))
     model.save(tmp_path / "model")
     script = (
         f"import sys\nsys.argv = ['ostinato', 'info', {str(tmp_path / 'model')!r}]\nfrom ostinato.cli import main\n"
         "try: main()\nexcept SystemExit: print({'torch._dynamo', 'sympy', 'matplotlib', 'sklearn'} & set(sys.modules))"
     )
     assert python("-c", script).stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("command", [("info",), ("predict", __file__), ("evaluate", __file__)])
+def test_a_folder_without_a_model_is_refused_before_torch_is_imported(command, tmp_path):
+    name, *data = command
+    script = (
+        f"import sys\nsys.argv = ['ostinato', {name!r}, {str(tmp_path)!r}, *{data!r}]\nfrom ostinato.cli import main\n"
+        "try: main()\nexcept SystemExit: print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    )
+    ended = python("-c", script)
+    assert "has no bundle.json" in ended.stderr
+    assert ended.stdout.splitlines()[-1] == "set()"
+
+
+def test_data_that_are_not_there_are_refused_before_the_model_is_loaded(tmp_path):
+    assert "nowhere.csv: no such file" in error_of("predict", tmp_path / "no model", tmp_path / "nowhere.csv")
 
 
 def test_the_version_is_told():

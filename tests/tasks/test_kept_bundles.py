@@ -8,7 +8,7 @@ import pytest
 from models_scenario import KEPT, MODELS, PREDICTED, as_json
 
 import ostinato
-from ostinato.bundle import FORMAT_VERSION, MANIFEST
+from ostinato.manifest import FORMAT_VERSION, MANIFEST
 
 FOLDERS = sorted(path.parent for path in KEPT.glob(f"*/*/{MANIFEST}"))
 

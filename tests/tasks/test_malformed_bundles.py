@@ -12,7 +12,7 @@ from models_scenario import MODELS
 
 import ostinato
 from ostinato import OstinatoError, SequenceClassifier
-from ostinato.bundle import MANIFEST, digest_of
+from ostinato.manifest import MANIFEST, digest_of
 
 VALUES = (None, "", "x", -1, 0, 2, 1.5, 40_000, 2**40, float("nan"), [], {}, [1], {"a": 1}, True)
 

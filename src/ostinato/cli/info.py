@@ -38,12 +38,17 @@ def _tell_of_engine() -> None:
 
 
 def _tell_of_model(model: Path) -> None:
+    from ostinato.manifest import kind_in
+    from ostinato.tasks.registry import kinds
+
+    verb = kinds()[kind_in(model, kinds())]  # before torch is imported: a folder that holds no model is told at once
+
     from ostinato.bundle import load_bundle
     from ostinato.cells import CELLS
     from ostinato.cli.command import as_typed
     from ostinato.cli.listing import settings_of
     from ostinato.cli.options import spellings_of
-    from ostinato.tasks.registry import kinds, load
+    from ostinato.tasks.registry import load
     from ostinato.tasks.score_table import ScoreTable
 
     bundle = load_bundle(model, kinds())
@@ -56,7 +61,7 @@ def _tell_of_model(model: Path) -> None:
             f"Python with {bundle.kind}.load(folder, cell=<that class>)."
         )
     console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
-    settings = kinds()[bundle.kind].load().settings_class
+    settings = verb.load().settings_class
     console.print(settings_of(bundle.settings, settings))
     for note in bundle.notes:
         console.print(f"note: {as_typed(note, spellings_of(settings))}", soft_wrap=True)

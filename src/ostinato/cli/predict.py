@@ -10,6 +10,7 @@ from ostinato.cli.outputs import check_file, check_plot
 from ostinato.cli.settings import known_by
 from ostinato.cli.standard_input import file_of
 from ostinato.errors import OstinatoError
+from ostinato.tasks.registry import load
 
 
 def predict(
@@ -50,24 +51,23 @@ def predict(
     Example:
       ostinato predict model/ sales.csv --out forecast.csv --plot forecast.png
     """
-    from ostinato.cli.digits import rounded_csv
-    from ostinato.tasks import load
-
     if out is not None:
         check_file(out, data, future)
     if plot is not None:
         check_plot(plot)
-    estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
-    if plot is not None and not hasattr(estimator, "plot"):
-        raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
-    if out is not None:
-        estimator.check_output(out)
-    known = known_by(estimator.predict, future=future)
     with file_of(data) as source:
+        estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
+        if plot is not None and not hasattr(estimator, "plot"):
+            raise OstinatoError(f"--plot: a {type(estimator).__name__} draws no predictions")
+        if out is not None:
+            estimator.check_output(out)
+        known = known_by(estimator.predict, future=future)
         table = estimator.predict(source, **known)
         if plot is not None:
             estimator.plot(source, plot, **known)
     if out is None:
+        from ostinato.cli.digits import rounded_csv  # not before: it brings pandas
+
         typer.echo(rounded_csv(table), nl=False)
     else:
         estimator.write(table, out)

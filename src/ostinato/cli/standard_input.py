@@ -67,7 +67,12 @@ def file_of(data: Path) -> Iterator[Path]:
     """A file that holds what is on standard input where `data` is ``-``; else `data` itself.
 
     Errors that name the file name standard input.
+
+    Raises:
+        OstinatoError: There is no such file.
     """
+    if data != DASH and not data.exists():
+        raise OstinatoError(f"{data}: no such file")
     if data != DASH:
         yield data
         return

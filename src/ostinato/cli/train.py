@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console, RenderableType
 
-from ostinato.bundle import refuse_foreign, saved_in
+from ostinato.bundle import refuse_foreign
 from ostinato.cli.command import as_typed
 from ostinato.cli.options import spellings_of
 from ostinato.cli.outputs import check_folder
 from ostinato.cli.screen import screen, show_details, show_scores, waiting
 from ostinato.errors import OstinatoError
+from ostinato.manifest import saved_in
 from ostinato.tasks.estimator import NextStep
 from ostinato.tasks.place import alone_in, checkpoints_of
 from ostinato.training import DistributedContext, Interrupted, TrainingLogger, latest

@@ -114,8 +114,10 @@ class _NothingDrawn(TorchFunctionMode):
     """Leaves weights undrawn: an outline has none, and torch would import its compiler to draw them on no device."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """`func`, but for what draws random numbers into a tensor, which is given back as it is."""
+        """`func`, but for what draws random numbers: the tensor that they would stand in is given as it is."""
         kwargs = kwargs or {}
+        if func in (torch.rand, torch.randn):
+            return torch.empty(*args, **kwargs)
         if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_", "kaiming_normal_"):
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)

@@ -92,7 +92,7 @@ def load(
         >>> type(ostinato.load("model")).__name__
         'Forecaster'
     """
-    from ostinato.bundle import kind_in
+    from ostinato.manifest import kind_in  # not before: it brings pydantic
 
     known = kinds()
     verb = known[kind_in(Path(folder), known)].load()
