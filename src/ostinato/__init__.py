@@ -1,6 +1,10 @@
 """Ostinato: recurrent neural networks on PyTorch."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+if os.name != "posix":
+    raise ImportError("Ostinato runs on Linux, and needs file locks as POSIX has them; on Windows it runs in WSL")
 
 from ostinato.errors import OstinatoError
 

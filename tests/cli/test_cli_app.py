@@ -44,6 +44,12 @@ def test_a_command_without_arguments_shows_its_help(command):
     assert ended.out.strip().startswith("Usage: ")
 
 
+def test_a_system_that_it_does_not_run_on_is_told_at_the_import():
+    ended = python("-c", "import os; os.name = 'nt'; import ostinato")
+    assert ended.returncode != 0
+    assert ended.stderr.splitlines()[-1].startswith("ImportError: Ostinato runs on Linux, and needs")
+
+
 def test_help_comes_without_the_import_of_heavy_packages():
     heavy = "{'torch', 'pandas', 'numpy', 'matplotlib', 'pydantic'}"
     shown = python("-c", f"import sys, ostinato.cli; print({heavy} & set(sys.modules))")

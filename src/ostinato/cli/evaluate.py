@@ -53,7 +53,6 @@ def evaluate(
       ostinato evaluate classifier/ reviews.csv --worst 20 --out worst.csv
     """
     from ostinato.errors import OstinatoError
-    from ostinato.storage import written_whole
     from ostinato.tasks import load
 
     if out is not None:
@@ -65,6 +64,8 @@ def evaluate(
         rows = None if worst is None else estimator.worst(data, worst)
         scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
     if rows is not None and out is not None:
+        from ostinato.storage import written_whole  # not before: it brings torch, and a refusal does without
+
         with written_whole(out) as temporary:
             rows.to_csv(temporary, index=False)
     if as_json:
