@@ -89,7 +89,14 @@ def test_a_saved_model_is_told_of_without_them_too(verb, tmp_path):
     assert python("-c", script).stdout.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("command", [("info",), ("predict", __file__), ("evaluate", __file__)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("predict", __file__), ("evaluate", __file__)),
+        *((name,) for name in ("info", "chat", "generate")),
+        *((name, "a text") for name in ("tag", "translate", "suggest", "explain")),
+    ],
+)
 def test_a_folder_without_a_model_is_refused_before_torch_is_imported(command, tmp_path):
     name, *data = command
     script = (

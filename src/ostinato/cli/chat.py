@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.cli.file_options import Encoding
 from ostinato.cli.settings import merged
 from ostinato.cli.standard_input import input_lines
@@ -46,10 +47,8 @@ def chat(
     Example:
       ostinato chat model/ --temperature 0.7
     """
-    from ostinato.tasks import Chatbot, load
-
-    bot = load(model)
-    if not isinstance(bot, Chatbot):
+    bot = tasks.load(model)
+    if not isinstance(bot, tasks.Chatbot):
         raise OstinatoError(f"{model} is a {type(bot).__name__}: chat needs a Chatbot")
     changed = merged({"temperature": temperature, "top_p": top_p, "threshold": threshold}, None)
     conversation = bot.conversation(seed=randrange(2**31) if seed is None else seed, **changed)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.cli.outputs import check_file
 from ostinato.cli.screen import screen
 
@@ -28,12 +29,11 @@ def explain(
       ostinato explain model/ "not bad at all"
     """
     from ostinato.errors import OstinatoError
-    from ostinato.tasks import SequenceClassifier, load
 
     if html is not None:
         check_file(html)
-    estimator = load(model)
-    if not isinstance(estimator, SequenceClassifier):
+    estimator = tasks.load(model)
+    if not isinstance(estimator, tasks.SequenceClassifier):
         raise OstinatoError(f"explain is for classifiers; {model} is a {type(estimator).__name__}")
     explanation = estimator.explain(text, label)
     console = screen()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.errors import OstinatoError
 
 
@@ -37,10 +38,8 @@ def generate(
     Example:
       ostinato generate model/ --prompt "ROMEO:" --length 300 --temperature 0.8
     """
-    from ostinato.tasks import LanguageModel, load
-
-    estimator = load(model)
-    if not isinstance(estimator, LanguageModel):
+    estimator = tasks.load(model)
+    if not isinstance(estimator, tasks.LanguageModel):
         raise OstinatoError(f"generate is for language models; {model} is a {type(estimator).__name__}")
     pieces = estimator.generate(
         prompt, length=length, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed

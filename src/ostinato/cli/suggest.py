@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.errors import OstinatoError
 
 
@@ -23,10 +24,8 @@ def suggest(
     Example:
       ostinato suggest model/ "the weather is " -k 3
     """
-    from ostinato.tasks import LanguageModel, load
-
-    estimator = load(model)
-    if not isinstance(estimator, LanguageModel):
+    estimator = tasks.load(model)
+    if not isinstance(estimator, tasks.LanguageModel):
         raise OstinatoError(f"suggest is for language models; {model} is a {type(estimator).__name__}")
     found = estimator.suggest(text, k)
     if not found:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.cli.file_options import Encoding
 from ostinato.cli.outputs import check_file
 from ostinato.cli.screen import screen
@@ -35,14 +36,10 @@ def tag(
       ostinato tag model/ "Anna went to Paris."
       ostinato tag model/ --json < texts.txt
     """
-    from ostinato.storage import write_durably
-    from ostinato.tasks import SequenceTagger, load
-    from ostinato.tasks.tagging.running_text import page
-
     if html is not None:
         check_file(html)
-    tagger = load(model)
-    if not isinstance(tagger, SequenceTagger):
+    tagger = tasks.load(model)
+    if not isinstance(tagger, tasks.SequenceTagger):
         raise OstinatoError(f"{model} is a {type(tagger).__name__}: tag needs a SequenceTagger")
     console, colours, drawn = screen(), tagger.colours, []
     for chunk in texts_or_lines(texts, encoding):
@@ -54,4 +51,7 @@ def tag(
             if html is not None:
                 drawn.append(tagged)
     if html is not None:
+        from ostinato.storage import write_durably  # not before: it brings torch
+        from ostinato.tasks.tagging.running_text import page
+
         write_durably(html, page(drawn, colours).encode())

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato import tasks
 from ostinato.cli.file_options import Encoding
 from ostinato.cli.outputs import check_plot
 from ostinato.cli.standard_input import texts_or_lines
@@ -42,14 +43,12 @@ def translate(
       ostinato translate model/ "Ein Hund." --plot attention.png
       ostinato translate model/ < texts.txt > translations.txt
     """
-    from ostinato.tasks import Translator, load
-
     if plot is not None:
         check_plot(plot)
         if texts is None or len(texts) != 1:
             raise OstinatoError("--plot draws the translation of one text: give one TEXT")
-    translator = load(model)
-    if not isinstance(translator, Translator):
+    translator = tasks.load(model)
+    if not isinstance(translator, tasks.Translator):
         raise OstinatoError(f"{model} is a {type(translator).__name__}, not a Translator")
     if plot is not None and translator.settings.attention is None:
         raise OstinatoError(f"--plot: {model} was trained with attention=None: there is nothing to look at")
