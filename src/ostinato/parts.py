@@ -13,7 +13,7 @@ The annotations of the fields are the schema: what does not fit them is refused 
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Protocol, Self, Union, get_args, get_origin, get_type_hints, runtime_checkable
 
@@ -112,7 +112,7 @@ def put_together(kind: Any, tensors: Mapping[str, Tensor], content: Json, place:
     if isinstance(kind, type) and hasattr(kind, "restored"):
         return _made(place, kind.restored, tensors, content)
     if fields := fields_of(kind):
-        return _made(place, kind, **all_together(fields, tensors, content, place))
+        return _made(place, kind, **all_together(fields, tensors, content, place, with_default(kind)))
     if _holds_parts(kind):
         if not isinstance(content, dict):
             raise Misfit(place, "a mapping should be here")
@@ -134,13 +134,26 @@ def fields_apart(part: Any, kinds: Mapping[str, Any]) -> tuple[dict[str, Tensor]
 
 
 def all_together(
-    kinds: Mapping[str, Any], tensors: Mapping[str, Tensor], content: Json, place: str = ""
+    kinds: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    content: Json,
+    place: str = "",
+    optional: Collection[str] = (),
 ) -> dict[str, Any]:
     """The parts that `all_apart` came from, by name.
+
+    Args:
+        kinds: The annotations of the parts.
+        tensors: Of all of them.
+        content: All else.
+        place: The names that lead there, for errors.
+        optional: Parts that may be missing: what was saved before there were such has none.
 
     Raises:
         Misfit: They are not of their annotations' form, or there are more or fewer of them.
     """
+    missing = set(optional) - _mapping(content, kinds, place).keys()
+    kinds = {name: kind for name, kind in kinds.items() if name not in missing}
     _require_keys(content, kinds, place)
     left, made = dict(tensors), {}
     for name, kind in kinds.items():
@@ -179,10 +192,14 @@ def _read(kind: Any, content: Json, place: str) -> Any:
         raise Misfit(place, "a number that is not finite") from None
 
 
-def _require_keys(content: Json, fields: Mapping[str, Any], place: str) -> None:
+def _mapping(content: Json, fields: Mapping[str, Any], place: str) -> dict[str, Json]:
     if not isinstance(content, dict):
         raise Misfit(place, f"a mapping of {', '.join(fields)} should be here")
-    for name in fields.keys() ^ content.keys():
+    return content
+
+
+def _require_keys(content: Json, fields: Mapping[str, Any], place: str) -> None:
+    for name in fields.keys() ^ _mapping(content, fields, place).keys():
         raise Misfit(f"{place}.{name}".strip("."), "missing" if name in fields else "nothing of that name is known")
 
 
@@ -224,6 +241,16 @@ def fields_of(kind: Any) -> dict[str, Any]:
         hints = get_type_hints(kind)
         return {name: hints[name] for name in kind._fields}
     return {}
+
+
+def with_default(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass that may be left out when one is made."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    missing = dataclasses.MISSING
+    return tuple(
+        field.name for field in dataclasses.fields(kind) if (field.default, field.default_factory) != (missing, missing)
+    )
 
 
 def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:

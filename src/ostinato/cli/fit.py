@@ -93,6 +93,7 @@ def _fit(
     test: Path | list[Path] | None,
     holdout: float | None,
     folds: int | None,
+    refit: bool | None = None,
     **options: Any,
 ) -> None:
     """Reads, holds out, fits, saves, scores, and tells how to go on."""
@@ -128,6 +129,7 @@ def _fit(
             warm_start=start,
             resume=resume,
             tensorboard=tensorboard,
+            refit=verb.refits if refit is None else refit,
         )
         console = screen(quiet=not DistributedContext.from_environment().main)
         if not console.quiet:

@@ -60,6 +60,7 @@ def train(
     warm_start: "Estimator[Any, Any, Any] | None" = None,
     resume: bool = False,
     tensorboard: bool = False,
+    refit: bool = False,
 ) -> None:
     """Fits, saves and scores, and tells what happens; under `torchrun` the first process alone tells.
 
@@ -73,6 +74,7 @@ def train(
         warm_start: What training goes on from.
         resume: Whether to go on with a training that was interrupted.
         tensorboard: Whether to write for TensorBoard.
+        refit: Whether to train anew on all data in the end.
 
     Raises:
         OstinatoError: For anything wrong with the data.
@@ -86,11 +88,43 @@ def train(
         model.fit(data, validation=validation, warm_start=warm_start, folder=out, resume=resume, logger=logger)
     except Interrupted as interrupted:
         if process.main:
-            typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved", err=True)
+            usable = ""
+            if interrupted.usable:
+                model.save(out)
+                usable = f", and the best model so far, unscored, in {out}"
+            typer.echo(f"interrupted after optimiser step {interrupted.step}; a checkpoint is saved{usable}", err=True)
             typer.echo(f"go on with: {resuming(process)}", err=True)
         raise typer.Exit(130) from None
-    if not process.main:
+    if process.main:
+        _score(model, out, unseen, scored_on, console, began)
+    if refit:
+        _refit(model, out, unseen, console)
+    console.print(f"\nSaved to {out}", soft_wrap=True)
+
+
+def _refit(model: "Estimator[Any, Any, Any]", out: Path, everything: Any, console: Console) -> None:
+    """Trains the model that was scored anew on all data, and saves that one."""
+    process = DistributedContext.from_environment()
+    if wanting := model.settings.steered_by_scores:
+        console.print(f"note: not trained anew on all rows: {wanting[0]} needs rows kept from training", soft_wrap=True)
         return
+    console.print("\nTraining anew on all rows (--no-refit keeps the model that was scored).", soft_wrap=True)
+    began = perf_counter()
+    try:
+        model.refit(everything, logger=TrainingLogger())
+    except Interrupted:
+        if process.main:
+            typer.echo(f"interrupted; {out} holds the model that was scored", err=True)
+        raise typer.Exit(130) from None
+    if process.main:
+        model.save(out)
+    console.print(f"Trained anew in {perf_counter() - began:.0f} s; the scores are those above.", soft_wrap=True)
+
+
+def _score(
+    model: "Estimator[Any, Any, Any]", out: Path, unseen: Any, scored_on: str, console: Console, began: float
+) -> None:
+    """Saves a model that was just fitted, and scores it where there is something to score it on."""
     model.save(out)  # now, so that nothing that befalls the scoring can lose it
     for note in model.notes:
         console.print(f"note: {as_typed(note, spellings_of(model.settings_class))}", soft_wrap=True)
@@ -102,7 +136,6 @@ def train(
         console.print()
         show_scores(console, scored_on, scores)
         show_details(console, model, unseen)
-    console.print(f"\nSaved to {out}", soft_wrap=True)
 
 
 def cross_validate(model: "Estimator[Any, Any, Any]", data: Any, folds: int) -> None:

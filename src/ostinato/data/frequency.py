@@ -116,6 +116,13 @@ class Frequency:
         return cls.parse(alias)
 
     @property
+    def season_lengths(self) -> tuple[int, ...]:
+        """`season_length`, and below a day the steps of a week, too; hourly (24, 168)."""
+        if self.kind == "fixed" and 60 * 10**9 <= self.step < _DAY and (7 * _DAY) % self.step == 0:
+            return tuple(sorted({self.season_length, 7 * _DAY // self.step}))
+        return (self.season_length,)
+
+    @property
     def season_length(self) -> int:
         """The default seasonal period in steps: a day of hours or minutes, a week of days, a year of weeks or months.
 

@@ -1,5 +1,6 @@
 """Windows of a panel: every (context, horizon) pair as index arithmetic over the panel's flat arrays."""
 
+from copy import copy
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -154,6 +155,28 @@ class Windows:
         """The number of windows."""
         return len(self.origin)
 
+    def spread(self, most: int) -> Self:
+        """At most so many of these windows, evenly spread over series and time; all where there are no more."""
+        if len(self) <= most:
+            return self
+        some = copy(self)  # what windows are cut from is shared
+        rows = np.linspace(0, len(self) - 1, most).round().astype(np.int64)
+        some._index(self.series[rows], self.origin[rows])
+        return some
+
+    def in_time_order(self) -> Self:
+        """The same windows, those of all series together in the order of their origins' times."""
+        ordered = copy(self)
+        rows = np.argsort(self.panel.times[self.origin], kind="stable")
+        ordered._index(self.series[rows], self.origin[rows])
+        return ordered
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one window holds, to tell how many windows fit into memory."""
+        known = len(self.known_names)
+        return self.window * (2 + 2 * len(self.panel.names.past) + known) + self.horizon * (2 + known)
+
     def gather(self, indices: npt.NDArray[np.int64] | torch.Tensor) -> WindowBatch:
         """The windows at `indices` (B,) as tensors on the CPU."""
         chosen = np.asarray(indices, np.int64)
@@ -178,6 +201,12 @@ class Windows:
             target_observed=torch.from_numpy(panel.observed[later]),
             origin=torch.from_numpy(origin),
         )
+
+    def context(self, batch: WindowBatch) -> npt.NDArray[np.float64]:
+        """The targets of `past_target` (B, window) in full precision; before the first step of a series its value."""
+        origin, lengths = batch.origin.numpy()[:, None], batch.lengths.numpy()[:, None]
+        rows = np.maximum(origin + np.arange(1 - self.window, 1), origin - lengths + 1)
+        return np.asarray(self.panel.target[rows])
 
     def _index(self, series: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> None:
         self.series, self.origin = series, origin

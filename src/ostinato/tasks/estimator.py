@@ -25,6 +25,8 @@ from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
 from ostinato.training import (
     DistributedContext,
+    History,
+    Interrupted,
     Trainer,
     TrainingLogger,
     clear_checkpoints,
@@ -103,6 +105,9 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
     scores_title: ClassVar[str] = "Scores"
     """What a table of scores is called."""
 
+    refits: ClassVar[bool] = False
+    """Whether it has a `refit`, which trains anew on all data once the scores are known."""
+
     evaluated_on: ClassVar[str] = "on {data}"
     """What ``ostinato evaluate`` scores, as the title goes on."""
 
@@ -111,6 +116,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         self.metrics: ScoreTable | None = None
         self.notes: tuple[str, ...] = ()
         self._model: M | None = None
+        self._best_epoch: int | None = None
 
     @property
     def model(self) -> M:
@@ -219,6 +225,14 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         """What to fit on, and what to score on, `share` of the records or so."""
         return self.split(records, share)
 
+    def refit(self, data: Any = None, *, logger: TrainingLogger | None = None) -> Self:
+        """Trains anew on all data, for as many epochs as were best; the scores stay.
+
+        Raises:
+            OstinatoError: This verb does not.
+        """
+        raise OstinatoError(f"refit: a {type(self).__name__} is used as it was fitted")
+
     def check_scoring(self) -> None:
         """Makes sure, before any work, that `evaluate` has all it needs.
 
@@ -299,7 +313,8 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             OstinatoError: For anything wrong with the data (file, line and how to mend it), or too little of it; for
                 settings that the weights of `warm_start` do not fit.
             TrainingDiverged: The loss or a gradient is not finite.
-            Interrupted: Ctrl-C; a checkpoint was written where there is a folder.
+            Interrupted: Ctrl-C; a checkpoint was written where there is a folder. From the first epoch on this
+                estimator then has the best weights so far.
         """
         start = None
         if warm_start is not None:
@@ -318,13 +333,24 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             prepared = self.prepare(training, validating, folder=place, start=start)
             if start is not None:
                 start.give_weights(prepared.network)
-            to_be_continued = self._train(prepared, place, resume, logger)
-            self._model = prepared.model()
-            self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
-            self.notes = (*prepared.notes, *overlap, *to_be_continued)
+            try:
+                history = self._train(prepared, place, resume, logger)
+            except Interrupted as interrupted:
+                if interrupted.usable:
+                    self._keep(prepared, overlap)
+                raise
+            to_be_continued = _cut_short(history, prepared.settings, place)
+            self._keep(prepared, (*overlap, *to_be_continued))
+            self._best_epoch = history.best_epoch
             if place is not None and not to_be_continued and DistributedContext.from_environment().main:
                 clear_checkpoints(checkpoints_of(place))
         return self
+
+    def _keep(self, prepared: Prepared[Any, M], further_notes: tuple[str, ...]) -> None:
+        """Makes the model of a network that was trained."""
+        self._model = prepared.model()
+        self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
+        self.notes = (*prepared.notes, *further_notes)
 
     def adopt_settings(self, other: Self) -> None:
         """Takes another's settings for those that this one was given none of, as `fit` does with `warm_start`.
@@ -348,9 +374,14 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         self._given = type(merged).model_construct(set(self._params), **dict(merged))
 
     def _train(
-        self, prepared: Prepared[Any, M], folder: Path | None, resume: bool, logger: TrainingLogger | None
-    ) -> tuple[str, ...]:
-        """Trains the network in place; what to say where it could go on."""
+        self,
+        prepared: Prepared[Any, M],
+        folder: Path | None = None,
+        resume: bool = False,
+        logger: TrainingLogger | None = None,
+        last_epoch: int | None = None,
+    ) -> History:
+        """Trains the network in place."""
         from ostinato.diagnostics import Doctor
 
         settings = prepared.settings
@@ -364,16 +395,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             logger=logger,
             monitor=Doctor(network, settings),
         )
-        history = trainer.fit(prepared.batches, prepared.score, resume=resume)
-        if history.stopped != "seconds":
-            return ()
-        last = history.epochs[-1]
-        unscored = ", before it was validated" if last.score is None else ""
-        kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
-        return (
-            f"training was stopped by max_seconds={settings.max_seconds:g} in epoch {last.epoch} of {settings.epochs}"
-            f"{unscored}{kept}",
-        )
+        return trainer.fit(prepared.batches, prepared.score, resume=resume, last_epoch=last_epoch)
 
     def score(self, data: Any, y: Any = None) -> float:
         """The first figure of `evaluate` that a verdict speaks of, negative where less is better: higher is better.
@@ -482,6 +504,19 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model is not None
+
+
+def _cut_short(history: History, settings: NetworkSettings, folder: Path | None) -> tuple[str, ...]:
+    """What to say of a training that could go on."""
+    if history.stopped != "seconds":
+        return ()
+    last = history.epochs[-1]
+    unscored = ", before it was validated" if last.score is None else ""
+    kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
+    return (
+        f"training was stopped by max_seconds={settings.max_seconds:g} in epoch {last.epoch} of {settings.epochs}"
+        f"{unscored}{kept}",
+    )
 
 
 def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ...] = LISTS) -> None:

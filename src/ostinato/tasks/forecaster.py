@@ -8,33 +8,28 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source, canonical
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.forecasting.backtest import BaselineBatches, backtest
-from ostinato.tasks.forecasting.baselines import fit_baselines
+from ostinato.tasks.forecasting.backtest import backtest
 from ostinato.tasks.forecasting.model import ForecasterModel
-from ostinato.tasks.forecasting.network import Sizes
+from ostinato.tasks.forecasting.prepare import prepared
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
-from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
 from ostinato.tasks.forecasting.stream import Stream, static_row
-from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
+from ostinato.tasks.forecasting.train import forecast_loss
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import DistributedContext, LossSum, TrainingLogger, moved
+from ostinato.training import TrainingLogger, moved, random_numbers_kept, seed_everything
 
-EPOCH_BATCHES = 16
-"""Batches of an epoch that a default batch size leaves at least, however few windows there are."""
-
-CALIBRATION_WINDOWS = 2048
-"""Training windows on which a network's input and output scales are measured."""
+SCORED_WINDOWS = 100_000
+"""Windows that a backtest scores, unless a stride is given."""
 
 
 class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
@@ -86,6 +81,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     test_help: ClassVar = "A file that goes on after the rows of DATA, which it holds too, for the score table"
     held_out_of: ClassVar = "of each series"
     scores_title: ClassVar = "Backtest"
+    refits: ClassVar = True
     evaluated_on: ClassVar = "after the rows the model was fitted on"
 
     _categories: dict[str, tuple[str, ...]] | None = None  # of static columns, as weights to go on from know them
@@ -191,54 +187,39 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         training.require(self._given.horizon)
         panel = validation.panel  # with the rows of validation data, where they were given
         check_leakage(panel, self._given.horizon)
-        settings = self._given.resolved(panel.frequency.season_length, int(np.median(training.end)))
-        window, season_length = _known(settings.window), _known(settings.season_length)
-        ends = panel.offsets[:-1] + training.end
-        standardiser = Standardiser.fit(
-            panel, ends, log=settings.returns == "log", season_length=season_length, counts=settings.counts
-        )
-        if start is not None:
-            standardiser = _as_before(standardiser, start)
-        unit = standardiser.transform(panel, standardiser.scales)
-        shortest = int(training.end.min()) - settings.horizon
-        learned = training.windows(unit, settings, minimum_context=min(window, shortest))
-        judged = validation.windows(unit, settings)
-        for part, name in ((learned, "training"), (judged, "validation")):
-            if not len(part):
-                raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
-        if "batch_size" not in self._given.model_fields_set:
-            fewer = max(len(learned) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
-            settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
-        names = panel.names
-        sizes = Sizes(len(names.past), len(learned.known_names), len(names.static), len(panel))
-        network = ForecasterModel.build(settings, {"sizes": sizes})
-        some = np.random.default_rng(settings.seed).permutation(len(learned))[:CALIBRATION_WINDOWS]
-        network.calibrate(learned.gather(some))
+        settings = self._given.resolved(panel.frequency.season_lengths, int(np.median(training.end)))
+        self._fitted_on, self._start = PanelPart(panel, training.start, validation.end), start
+        return prepared(settings, training, validation, start)
 
-        def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
-            return forecast_loss(settings, model(batch), batch)
+    def refit(self, data: PanelPart | SeriesSource | None = None, *, logger: TrainingLogger | None = None) -> Self:
+        """Trains a new network on all rows, for as many epochs as were best when some were kept to choose by.
 
-        def model() -> ForecasterModel:
-            baselines = fit_baselines(
-                BaselineBatches(learned, standardiser.scales),
-                BaselineBatches(judged, standardiser.scales),
-                window=window,
-                horizon=settings.horizon,
-                season_length=season_length,
-                levels=settings.quantiles if settings.output == "quantiles" else (),
-            )
-            last_seen = panel.times[panel.offsets[:-1] + validation.end - 1].astype(np.int64)
-            return ForecasterModel(settings, network, panel.spec, sizes, standardiser, baselines, last_seen)
+        `metrics` and the calibration of the quantiles stay: they were measured on rows that training had not seen. So a
+        forecast starts from a model that knows the newest rows, and its score is that of one that did not.
 
-        return Prepared(
-            settings=settings,
-            network=network,
-            batches=training_batches(learned, settings),
-            loss=loss,
-            score=mean_loss(settings, judged, settings.on_device),
-            model=model,
-            notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales)),
-        )
+        Args:
+            data: Rows to train on, as for `fit`; by default all that `fit` was given, but for its holdout.
+            logger: Shows progress; None for silence.
+
+        Raises:
+            OstinatoError: Nothing was fitted here yet, or a setting needs a score while training.
+            Interrupted: Ctrl-C; the model is then what it was.
+        """
+        before = self.model
+        if self._best_epoch is None:
+            raise OstinatoError("refit: this model was not fitted here, so its best epoch is not known: call fit first")
+        if wanting := before.settings.steered_by_scores:
+            raise OstinatoError(f"refit: {wanting[0]} needs scores of rows kept from training, and refit trains on all")
+        everything = self._fitted_on if data is None else self.read(data)
+        settings = before.settings.model_copy(update={"patience": None})
+        with random_numbers_kept(), settings.on_threads():
+            seed_everything(settings.seed)
+            anew = prepared(settings, everything, None, self._start)
+            if self._start is not None:
+                self._start.give_weights(anew.network)
+            self._train(anew, logger=logger, last_epoch=self._best_epoch)
+            self._model = replace(anew.model(), settings=before.settings, calibration=before.calibration)
+        return self
 
     def predict(self, data: SeriesSource, *, future: Source | None = None) -> pd.DataFrame:
         """Forecasts what follows the end of each series.
@@ -287,7 +268,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
 
         Args:
             data: The same columns as in training: the past that fitting saw, and rows after it.
-            stride: Steps between origins; the setting `scoring_stride` unless given.
+            stride: Steps between origins; the setting `scoring_stride` unless given. Without either every origin
+                counts, or 100,000 of them, evenly spread.
             new_series: Whether all series may be new to the model; else an id of training must be among theirs.
 
         Returns:
@@ -298,22 +280,23 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         model = self.model
         stride = self.settings.scoring_stride if stride is None else stride
-        if stride < 1:
+        if stride is not None and stride < 1:
             raise OstinatoError(f"stride must be at least 1, got {stride}")
         unseen = model.unseen(data, new_series=new_series)
         panel = unseen.panel
         scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + unseen.start)
-        windows = unseen.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride)
+        windows = unseen.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride or 1)
+        windows = windows if stride else windows.spread(SCORED_WINDOWS)
         if not len(windows):
             raise OstinatoError(
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "
-                "there is nothing to score: give later rows, or fit with a holdout"
+                "there is nothing to score: give later rows, or fit with a holdout and do not refit (--no-refit)"
             )
         self.metrics = backtest(
             "ostinato",
-            model.network_on(panel),
+            model.adapting_on(panel),
             model.baselines,
-            windows,
+            windows.in_time_order(),
             panel,
             model.standardiser,
             scales,
@@ -413,33 +396,3 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             f"units, {model.num_weights:,} weights; {len(model.standardiser.ids)} series at frequency "
             f"{model.spec.frequency}; {settings.window} steps in, {settings.horizon} steps out."
         )
-
-
-def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardiser:
-    """New series' own scales, and covariates scaled as the weights to go on from know them.
-
-    Raises:
-        OstinatoError: The weights hold a vector for each series, and these are others.
-    """
-    before = start.standardiser
-    if start.settings.series_embedding and before.ids != standardiser.ids:
-        raise OstinatoError(
-            f"series_embedding learned a vector for each of {len(before.ids)} series, and these are others: go on with "
-            "the same series, or from a model without series_embedding"
-        )
-    return replace(standardiser, covariates=before.covariates)
-
-
-def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:
-    """A statement on series of counts that are so near 0 that forecasts may be held there."""
-    near = (scales.floor == 0) & (scales.location < 4 * scales.scale)
-    if not near.any():
-        return []
-    which = f"{panel.names.target} counts" if near.all() else f"{near.sum()} of {len(panel)} series count"
-    return [f"{which} something (whole numbers, none below 0): forecasts stay at 0 or above, unless counts=False"]
-
-
-def _known(value: int | None) -> int:
-    """A setting that fitting has resolved."""
-    assert value is not None
-    return value

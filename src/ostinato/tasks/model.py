@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from ostinato.bundle import Bundle
 from ostinato.errors import OstinatoError
-from ostinato.parts import all_together, fields_apart, first_not_finite
+from ostinato.parts import all_together, fields_apart, first_not_finite, with_default
 from ostinato.storage import misfits
 from ostinato.tasks.settings import NetworkSettings
 
@@ -84,7 +84,7 @@ class Model(ABC, Generic[S]):
                 f"{bundle.folder}: the weights {broken} hold numbers that are not finite: train the model again"
             )
         with _fitting_together(bundle):
-            parts = all_together(_parts_of(cls), own, bundle.model)
+            parts = all_together(_parts_of(cls), own, bundle.model, optional=with_default(cls))
         _refuse_depth(settings, weights, bundle)
         network = cls._network(settings, parts, weights, bundle)
         with _fitting_together(bundle):

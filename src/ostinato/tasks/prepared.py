@@ -26,7 +26,7 @@ class Prepared(Generic[B, M]):
         network: Untrained; trained in place.
         batches: To train on, on the CPU.
         loss: Of a batch, which is on the network's device by then; see `ostinato.training.Loss`.
-        score: Of a network on the validation part, lower is better.
+        score: Of a network on the validation part, lower is better; None where all is trained on.
         model: Makes the model, once the network is trained: calibration, baselines.
         notes: What a user should know of the data.
     """
@@ -35,7 +35,7 @@ class Prepared(Generic[B, M]):
     network: nn.Module
     batches: Batches[B]
     loss: Loss[B]
-    score: Callable[[nn.Module], float]
+    score: Callable[[nn.Module], float] | None
     model: Callable[[], M]
     notes: tuple[str, ...] = ()
 

@@ -17,6 +17,9 @@ class Interrupted(KeyboardInterrupt):
         checkpoint: file to resume from; None when the trainer has no folder.
         step: optimiser steps done.
 
+    Attributes:
+        usable: whether the model was left with weights that were scored already.
+
     Example:
         >>> from pathlib import Path
         >>> from ostinato.training import Interrupted
@@ -30,7 +33,7 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, checkpoint: Path | None, step: int) -> None:
         where = f"resume from {checkpoint}" if checkpoint is not None else "nothing was saved: give a folder to resume"
         super().__init__(f"interrupted after optimiser step {step}; {where}")
-        self.checkpoint, self.step = checkpoint, step
+        self.checkpoint, self.step, self.usable = checkpoint, step, False
 
 
 @contextmanager

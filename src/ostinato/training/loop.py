@@ -95,7 +95,12 @@ class Trainer(Generic[B]):
         self.logger = logger if logger is not None and self.process.main else TrainingLogger(progress=False)
 
     def fit(
-        self, batches: Batches[B], validate: Callable[[nn.Module], float] | None = None, *, resume: bool = False
+        self,
+        batches: Batches[B],
+        validate: Callable[[nn.Module], float] | None = None,
+        *,
+        resume: bool = False,
+        last_epoch: int | None = None,
     ) -> History:
         """Train, and leave the best weights in the model, which is in evaluation mode then.
 
@@ -104,13 +109,16 @@ class Trainer(Generic[B]):
             validate: scores a model, lower is better; called after each epoch in evaluation mode without gradients,
                 on the averaged weights when there are such. None to keep the last weights.
             resume: go on from the newest checkpoint in the folder.
+            last_epoch: the epoch, counted from 1, after which to stop; schedules go by all epochs of the settings. None
+                for the last of these.
 
         Returns:
             The history, from the first epoch on also when resumed.
 
         Raises:
             TrainingDiverged: a loss, gradient or score is not finite.
-            Interrupted: Ctrl-C or SIGTERM; a checkpoint was written when there is a folder.
+            Interrupted: Ctrl-C or SIGTERM; a checkpoint was written when there is a folder. Where an epoch was scored,
+                the best weights so far are left in the model.
             OstinatoError: settings that ask for a score without `validate`, nothing to resume from or a checkpoint that
                 does not fit, a new run where checkpoints are, losses without a valid weight, or an epoch of none.
             TypeError: a loss that is no `LossSum`, or a state that is no nested tuples of tensors.
@@ -119,7 +127,7 @@ class Trainer(Generic[B]):
         checkpoint = self._checkpoint(validate, resume)
         self.process.join()
         with interruption() as asked, _matmuls(settings.matmul_precision):
-            run = Run(self.model, settings, self.process, len(batches), self.monitor)
+            run = Run(self.model, settings, self.process, len(batches), self.monitor, last_epoch)
             if checkpoint is not None:
                 run.load_state_dict(checkpoint)
             else:
@@ -138,6 +146,12 @@ class Trainer(Generic[B]):
                     path = self._save(run) if due else None
                     if interrupted:
                         raise Interrupted(path, run.progress.step)
+            except Interrupted as interrupted:
+                if run.best is not None:
+                    run.give_best()
+                    self.model.eval()
+                    interrupted.usable = True
+                raise
             finally:
                 self.logger.end()
             run.give_best()
@@ -146,15 +160,7 @@ class Trainer(Generic[B]):
 
     def _checkpoint(self, validate: object, resume: bool) -> Path | None:
         """The checkpoint to go on from."""
-        wanting = [
-            name
-            for name, asked in (
-                ("patience", self.settings.patience),
-                ("averaging_trigger", self.settings.averaging_trigger),
-                ("plateau", self.settings.schedule == "plateau"),
-            )
-            if asked
-        ]
+        wanting = (*(["patience"] if self.settings.patience else []), *self.settings.steered_by_scores)
         if wanting and validate is None:
             raise OstinatoError(f"{' and '.join(wanting)} need a validation score: give validation data or turn it off")
         newest = latest(self.folder) if self.folder is not None else None

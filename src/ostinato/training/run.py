@@ -29,6 +29,7 @@ class Run:
         process: this process among those that train together.
         batches: in an epoch.
         monitor: who looks on; None for nobody.
+        last_epoch: the epoch, counted from 1, after which to stop; None for the last.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Run:
         process: DistributedContext,
         batches: int,
         monitor: Monitor | None = None,
+        last_epoch: int | None = None,
     ) -> None:
         self.model, self.settings, self.process, self.batches = model, settings, process, batches
+        self.last_epoch = settings.epochs if last_epoch is None else last_epoch
         self.device = next(model.parameters()).device
         self.wrapped = process.wrap(model)
         self.steps = settings.epochs * -(-batches // settings.accumulation_steps)
@@ -75,7 +78,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether no epoch is left to do."""
-        return self.progress.epoch >= self.settings.epochs or self.patience_lost
+        return self.progress.epoch >= self.last_epoch or self.patience_lost
 
     def step(self, lr_scale: float) -> None:
         """Update the weights with the gradients there are, at `lr_scale` times the learning rate."""

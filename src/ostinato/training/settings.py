@@ -151,6 +151,12 @@ class TrainingSettings(BaseModel):
             )
         return self
 
+    @property
+    def steered_by_scores(self) -> tuple[str, ...]:
+        """The settings that change weights by validation scores, so that there is no training without them."""
+        steering = {"averaging_trigger": self.averaging_trigger is not None, "plateau": self.schedule == "plateau"}
+        return tuple(name for name, asked in steering.items() if asked)
+
     def trajectory(self) -> dict[str, Any]:
         """The settings that decide which weights a given step ends with; the others only decide when to stop or save.
 

@@ -14,14 +14,18 @@ from ostinato.tasks.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
 
+NUMBERS = 2**22
+"""That the windows forecast at once outside training hold, about: 16 MB."""
+
 BATCH = 1024
-"""Windows forecast at once outside training."""
+"""Windows forecast at once outside training, at most."""
 
 
 def batches(windows: Windows) -> Iterator[WindowBatch]:
     """All windows in order."""
-    for start in range(0, len(windows), BATCH):
-        yield windows.gather(np.arange(start, min(start + BATCH, len(windows))))
+    size = min(max(NUMBERS // windows.numbers, 1), BATCH)
+    for start in range(0, len(windows), size):
+        yield windows.gather(np.arange(start, min(start + size, len(windows))))
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,13 @@ class BaselineBatches:
 
     def __iter__(self) -> Iterator[BaselineBatch]:
         for batch in batches(self.windows):
-            yield baseline_batch(batch, self.scales)
+            yield baseline_batch(batch, self.scales, self.windows.context(batch))
 
 
-def baseline_batch(batch: WindowBatch, scales: SeriesScales) -> BaselineBatch:
-    """One batch of windows as the baselines read it."""
+def baseline_batch(batch: WindowBatch, scales: SeriesScales, context: Array | None = None) -> BaselineBatch:
+    """One batch of windows as the baselines read it; `context` in place of the batch's own, which is of float32."""
     return BaselineBatch(
-        context=batch.past_target.double().numpy(),
+        context=batch.past_target.double().numpy() if context is None else context,
         lengths=batch.lengths.numpy(),
         scale=scales.change[batch.series.numpy()],
         target=batch.target.double().numpy(),
@@ -72,7 +76,7 @@ def backtest(
         rows = scales.rows(batch.series.numpy())
         origin = batch.origin.numpy()
         target = panel.target[origin[:, None] + np.arange(1, windows.horizon + 1)]
-        plain = baseline_batch(batch, scales)
+        plain = baseline_batch(batch, scales, windows.context(batch))
         for name, total in sums.items():
             point, quantiles = forecast(batch) if name == model else baselines.forecast(name, plain)
             total.add(

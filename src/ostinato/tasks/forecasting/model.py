@@ -1,8 +1,8 @@
 """What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.backtest import baseline_batch, batches
 from ostinato.tasks.forecasting.baselines import Baselines
+from ostinato.tasks.forecasting.conformal import BacktestAdaptation, Calibration
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart
@@ -24,6 +25,9 @@ from ostinato.training import moved
 Array = npt.NDArray[np.float64]
 ForecastWindows = Callable[[WindowBatch], tuple[Array, Array | None]]
 """Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)``, at unit scale; None for no levels."""
+
+CALIBRATION_NUMBERS = 2**25
+"""Quantiles of validation windows that are calibrated on, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ class ForecasterModel(Model[ForecasterSettings]):
         standardiser: Units of each series.
         baselines: Fitted on the training part.
         last_seen: ``(series,)``, the last time of each series that fitting saw (nanoseconds for dates).
+        calibration: What makes the network's quantiles hold what they promise; None where it gives points.
     """
 
     settings: ForecasterSettings
@@ -47,6 +52,7 @@ class ForecasterModel(Model[ForecasterSettings]):
     standardiser: Standardiser
     baselines: Baselines
     last_seen: npt.NDArray[np.int64]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         """Makes sure that the parts are of the same series, covariates, window and horizon."""
@@ -61,6 +67,10 @@ class ForecasterModel(Model[ForecasterSettings]):
         settings, baselines = self.settings, self.baselines
         if (baselines.window, baselines.horizon) != (settings.window, settings.horizon):
             raise ValueError("baselines of another window or horizon than the network's")
+        if self.calibration is not None and (
+            self.calibration.levels != settings.quantiles or len(self.calibration.margin) != settings.horizon
+        ):
+            raise ValueError("quantiles calibrated for other levels or another horizon than the network's")
         if set(baselines.residuals) != set(baselines.names):
             raise ValueError(f"errors of {', '.join(baselines.residuals)}, not of {', '.join(baselines.names)}")
         self.frequency  # noqa: B018 (an alias that cannot be read is refused now)
@@ -152,14 +162,54 @@ class ForecasterModel(Model[ForecasterSettings]):
         index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)  # the number of a new one is not read
         return lambda batch: self.forecast(batch._replace(series=index[batch.series]))
 
+    def adapting_on(self, panel: Panel) -> ForecastWindows:
+        """The same for windows that come in the order of time: quantiles go on being moved by what comes true."""
+        if self.calibration is None:
+            return self.network_on(panel)
+        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)
+        positions = self.frequency.steps(panel.times.min(), panel.times)
+        adaptation = BacktestAdaptation(self.calibration)
+
+        def forecast(batch: WindowBatch) -> tuple[Array, Array | None]:
+            point, raw = self.raw(batch._replace(series=index[batch.series]))
+            assert raw is not None
+            at, quantiles = positions[batch.origin.numpy()], np.empty_like(raw)
+            target, observed = batch.target.double().numpy(), batch.target_observed.numpy()
+            for position in np.unique(at):
+                rows = at == position
+                quantiles[rows] = adaptation.moved(position, raw[rows])
+                adaptation.forecast(position, quantiles[rows], target[rows], observed[rows])
+            return point, quantiles
+
+        return forecast
+
+    def calibrated(self, windows: Windows) -> Self:
+        """The same model, its quantiles calibrated on windows of its own series that training has not seen."""
+        if self.settings.output != "quantiles":
+            return self
+        some = windows.spread(max(CALIBRATION_NUMBERS // (windows.horizon * self.settings.outputs), 1))
+        parts = [
+            (self.raw(batch)[1], batch.target.double().numpy(), batch.target_observed.numpy())
+            for batch in batches(some)
+        ]
+        quantiles, target, observed = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return replace(self, calibration=Calibration.fit(quantiles, target, observed, self.settings.quantiles))
+
     def baseline_on(self, panel: Panel, name: str) -> ForecastWindows:
         """What forecasts like one of the baselines, for windows of a panel."""
         scales: SeriesScales = self.standardiser.scales_of(panel, panel.offsets[1:])
         return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
 
-    @torch.no_grad()
     def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
         """Points and quantiles of windows whose series have their numbers of the training, see `ForecastWindows`."""
+        point, quantiles = self.raw(batch)
+        if quantiles is None or self.calibration is None:
+            return point, quantiles
+        return point, self.calibration.moved(quantiles)
+
+    @torch.no_grad()
+    def raw(self, batch: WindowBatch) -> tuple[Array, Array | None]:
+        """The same, with quantiles as the network gives them."""
         out = self.network(moved(batch, self.settings.on_device)).cpu().double().numpy()
         if self.settings.output != "quantiles":
             return out[..., 0], None

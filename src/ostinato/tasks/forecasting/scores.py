@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""Share of a value by which a forecast that equals it may differ, as it was standardised on its way."""
+
 
 class ScoreSum:
     """Scores of one model, summed batch by batch: `add` every batch, then read `scores`.
@@ -77,7 +80,8 @@ class ScoreSum:
         self._magnitude += float(np.abs(actual).sum())
 
     def _add_direction(self, actual: Array, forecast: Array, last: Array) -> None:
-        signs = np.sign(actual - last) * np.sign(forecast - last)
+        still = np.abs(forecast - last) <= ROUNDING * np.maximum(np.abs(last), np.abs(forecast))
+        signs = np.sign(actual - last) * np.where(still, 0, np.sign(forecast - last))
         self._moved_count += int((signs != 0).sum())
         self._right_direction += int((signs > 0).sum())
 
@@ -96,7 +100,8 @@ class ScoreSum:
             - ``mae``: |y - f|; ``mse``: (y - f)²; ``rmse``: its root.
             - ``smape``: 200 |y - f| / (|y| + |f|), in per cent from 0 to 200; 0 where y = f = 0.
             - ``mase``: |y - f| / `mase_scale` (Hyndman & Koehler 2006).
-            - ``direction``: the share of steps where f - last has the sign of y - last, among those where neither is 0.
+            - ``direction``: the share of steps where f - last has the sign of y - last, among those where neither is 0
+              (f - last but for rounding).
 
             And for models with quantiles:
 

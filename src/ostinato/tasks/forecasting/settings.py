@@ -11,11 +11,15 @@ from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
+LONG_WINDOW = 2_048
+"""Steps that a window is made long enough for a second season for, at most: a week of 5 minutes."""
+
 
 class ForecasterSettings(
     TableSettings,
     NetworkSettings,
     epochs=40,
+    patience=10,
     schedule="cosine",
     weight_decay=0.1,
     ema_decay=0.98,
@@ -49,7 +53,10 @@ class ForecasterSettings(
         int | None,
         Option("N", MODEL),
     ] = Field(
-        None, ge=2, description="Past steps the network sees; two seasons or two horizons, the longer, unless given."
+        None,
+        ge=2,
+        description="Past steps the network sees; unless given two seasons (below a day also two weeks, or one where "
+        "two are too many steps) or two horizons, the longer.",
     )
     frequency: str | None = Field(None, description="Pandas frequency alias; None infers it.")
     time_format: TimeFormat | None = Field(
@@ -108,9 +115,20 @@ class ForecasterSettings(
         description="Share of each series' end (before any holdout) kept out of training to choose when to stop; with "
         "a holdout of 0.2 the split is the usual 70, 10 and 20 per cent.",
     )
-    batches_per_epoch: int | None = Field(None, ge=1, description="At most so many batches an epoch; None: all.")
-    scoring_stride: Annotated[int, Option("N", SCORE, name="stride")] = Field(
-        1, ge=1, description="Steps from one scored forecast to the next."
+    max_steps: int = Field(
+        3000,
+        ge=1,
+        description="Optimiser steps at most: where all epochs would take more, each sees its share of the windows, "
+        "other ones each time.",
+    )
+    batches_per_epoch: int | None = Field(
+        None, ge=1, description="At most so many batches an epoch, whatever max_steps says; None goes by that."
+    )
+    scoring_stride: Annotated[int | None, Option("N", SCORE, name="stride")] = Field(
+        None,
+        ge=1,
+        description="Steps from one scored forecast to the next; unless given 1, and of more than 100,000 forecasts as "
+        "many, evenly spread.",
     )
 
     @field_validator("quantiles")
@@ -159,19 +177,30 @@ class ForecasterSettings(
         """All that decides the weights: how they are scored later does not."""
         return {name: value for name, value in super().trajectory().items() if name != "scoring_stride"}
 
-    def resolved(self, season_length: int, rows: int) -> Self:
-        """The settings with what was left to the data in place of None: the season, the window and the segment.
+    def resolved(self, season_lengths: tuple[int, ...], rows: int) -> Self:
+        """The settings with what was left to the data in place of None: season, window, segment, batches of an epoch.
 
         Args:
-            season_length: Steps of a season, as the data's frequency has it.
+            season_lengths: Steps of a season, and of longer ones, as the data's frequency has them.
             rows: To train on, of a typical series.
         """
-        season_length = self.season_length or season_length
+        if self.season_length is not None:
+            season_lengths = (self.season_length,)
         window = self.window
         if window is None:
-            window = min(2 * max(season_length, self.horizon), max((rows - self.horizon) // 2, 2))
+            long = [times * steps for steps in season_lengths[1:] for times in (1, 2) if times * steps <= LONG_WINDOW]
+            window = max(2 * season_lengths[0], 2 * self.horizon, *long)
+            window = min(window, max((rows - self.horizon) // 2, 2))
             unit = self.segment or 1
             window = max(window // unit, 1) * unit
         longest = max(window // 12, 1)
         segment = self.segment or max(size for size in range(1, longest + 1) if window % size == 0)
-        return self.model_copy(update={"season_length": season_length, "window": window, "segment": segment})
+        batches = self.batches_per_epoch or max(self.max_steps * self.accumulation_steps // self.epochs, 1)
+        return self.model_copy(
+            update={
+                "season_length": season_lengths[0],
+                "window": window,
+                "segment": segment,
+                "batches_per_epoch": batches,
+            }
+        )

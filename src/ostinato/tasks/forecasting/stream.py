@@ -1,6 +1,7 @@
 """Forecasting a stream: one observation in, one forecast out, memory of one window."""
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import torch
 from ostinato.data import Panel, PanelSpec, WindowBatch, calendar_features
 from ostinato.data.times import Moments, spell
 from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.conformal import Adaptation
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.standardise import standard
 
@@ -34,7 +36,8 @@ class StreamForecast(NamedTuple):
 class Stream:
     """One series, fed one step at a time; each forecast is what `Forecaster.predict` gives for the same past.
 
-    The state is the last window and nothing else, so its size does not grow with the stream. (A carried recurrent state
+    The state is the last window, and the quantiles of the last horizon's forecasts, which go on being calibrated by what
+    comes true (see `Adaptation`); its size does not grow with the stream. (A carried recurrent state
     would not do: every window is scaled by its own values, so what the network reads of the past changes with each new
     observation.)
 
@@ -61,6 +64,8 @@ class Stream:
         self._past = np.zeros((window, len(spec.past)))
         self._past_observed = np.zeros((window, len(spec.past)), np.bool_)
         self._known = np.zeros((window, model.sizes.known))
+        self._adaptation = None if model.calibration is None else Adaptation(model.calibration)
+        self._pending: deque[Array] = deque(maxlen=settings.horizon)
 
     def update(
         self,
@@ -115,6 +120,7 @@ class Stream:
         arrays = (self._target, self._observed, self._past, self._past_observed, self._known)
         for array in arrays:
             array[:-1] = array[1:]
+        self._judge(value)
         if value is not None:
             self._target[-1] = value
             if not self._started:
@@ -126,6 +132,19 @@ class Stream:
         self._known[-1] = np.concatenate([future, self._calendar(np.array([moment]))[0]])
         self._time = moment
         self._steps = min(self._steps + 1, len(self._target))
+
+    def _judge(self, value: float | None) -> None:
+        """Goes on calibrating by a value that was forecast before, the newest first, and makes room for a forecast."""
+        if self._adaptation is None:
+            return
+        if value is not None and self._pending:
+            forecasts = np.stack(self._pending)[::-1]
+            steps = np.arange(len(forecasts))
+            own = forecasts[steps, steps]
+            made = ~np.isnan(own[:, 0])
+            self._adaptation.judge(steps[made], self._adaptation.inside(own, np.array(value))[made].astype(np.float64))
+        settings = self._model.settings
+        self._pending.append(np.full((settings.horizon, settings.outputs), np.nan))
 
     def _forecast(self, times: Moments, later: Array) -> StreamForecast:
         inside = np.arange(len(self._target)) >= len(self._target) - self._steps
@@ -143,7 +162,10 @@ class Stream:
             target_observed=torch.zeros(1, len(times), dtype=torch.bool),
             origin=torch.tensor([self._steps - 1]),
         )
-        point, quantiles = self._model.forecast(batch)
+        point, quantiles = self._model.raw(batch)
+        if quantiles is not None and self._adaptation is not None:
+            quantiles = self._adaptation.moved(quantiles)
+            self._pending[-1][:] = quantiles[0]
         back = self._model.standardiser.back
         return StreamForecast(
             self._clock.written(times),

@@ -1,0 +1,125 @@
+"""A Forecaster's network and what it is trained on, made of the rows of a panel."""
+
+from dataclasses import replace
+
+import numpy as np
+from torch import nn
+
+from ostinato.data import Panel, WindowBatch
+from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.backtest import BaselineBatches
+from ostinato.tasks.forecasting.baselines import fit_baselines
+from ostinato.tasks.forecasting.model import ForecasterModel
+from ostinato.tasks.forecasting.network import Sizes
+from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.tasks.forecasting.split import PanelPart
+from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+from ostinato.tasks.forecasting.train import forecast_loss, mean_loss, training_batches
+from ostinato.tasks.prepared import Prepared
+from ostinato.training import DistributedContext, LossSum
+
+EPOCH_BATCHES = 16
+"""Batches of an epoch that a default batch size leaves at least, however few windows there are."""
+
+CALIBRATION_WINDOWS = 2048
+"""Training windows on which a network's input and output scales are measured."""
+
+JUDGED_WINDOWS = 20_000
+"""Validation windows that choose when to stop, at most."""
+
+BASELINE_WORK = 5e10
+"""Multiplications that a ridge regression of training windows may take, about; fewer windows are taken beyond."""
+
+
+def prepared(
+    settings: ForecasterSettings, training: PanelPart, validation: PanelPart | None, start: ForecasterModel | None
+) -> Prepared[WindowBatch, ForecasterModel]:
+    """A network and what it is trained on.
+
+    Args:
+        settings: Of which nothing is left to the data but the batch size, unless it was given.
+        training: Rows to learn from.
+        validation: Those that choose when to stop, and calibrate the quantiles; None for neither.
+        start: A model whose weights training goes on from; None for none.
+
+    Raises:
+        OstinatoError: A part has nothing to forecast, or the weights to go on from do not fit these series.
+    """
+    newest = training if validation is None else validation
+    panel, window, season_length = newest.panel, settings.window, settings.season_length
+    assert window is not None
+    assert season_length is not None
+    ends = panel.offsets[:-1] + training.end
+    standardiser = Standardiser.fit(
+        panel, ends, log=settings.returns == "log", season_length=season_length, counts=settings.counts
+    )
+    if start is not None:
+        standardiser = _as_before(standardiser, start)
+    unit = standardiser.transform(panel, standardiser.scales)
+    shortest = int(training.end.min()) - settings.horizon
+    learned = training.windows(unit, settings, minimum_context=min(window, shortest))
+    judged = None if validation is None else validation.windows(unit, settings).spread(JUDGED_WINDOWS)
+    for part, name in ((learned, "training"), (judged, "validation")):
+        if part is not None and not len(part):
+            raise OstinatoError(f"the {name} part has no observed value to forecast: give more rows")
+    if "batch_size" not in settings.model_fields_set:
+        fewer = max(len(learned) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
+        settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
+    names = panel.names
+    sizes = Sizes(len(names.past), len(learned.known_names), len(names.static), len(panel))
+    network = ForecasterModel.build(settings, {"sizes": sizes})
+    some = np.random.default_rng(settings.seed).permutation(len(learned))[:CALIBRATION_WINDOWS]
+    network.calibrate(learned.gather(some))
+
+    def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
+        return forecast_loss(settings, model(batch), batch)
+
+    def model() -> ForecasterModel:
+        baselines = fit_baselines(
+            BaselineBatches(
+                learned.spread(max(int(BASELINE_WORK / (window + settings.horizon) ** 2), JUDGED_WINDOWS)),
+                standardiser.scales,
+            ),
+            () if judged is None else BaselineBatches(judged, standardiser.scales),
+            window=window,
+            horizon=settings.horizon,
+            season_length=season_length,
+            levels=settings.quantiles if settings.output == "quantiles" else (),
+        )
+        last_seen = panel.times[panel.offsets[:-1] + newest.end - 1].astype(np.int64)
+        made = ForecasterModel(settings, network, panel.spec, sizes, standardiser, baselines, last_seen)
+        return made if judged is None else made.calibrated(judged)
+
+    return Prepared(
+        settings=settings,
+        network=network,
+        batches=training_batches(learned, settings),
+        loss=loss,
+        score=None if judged is None else mean_loss(settings, judged, settings.on_device),
+        model=model,
+        notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales)),
+    )
+
+
+def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardiser:
+    """New series' own scales, and covariates scaled as the weights to go on from know them.
+
+    Raises:
+        OstinatoError: The weights hold a vector for each series, and these are others.
+    """
+    before = start.standardiser
+    if start.settings.series_embedding and before.ids != standardiser.ids:
+        raise OstinatoError(
+            f"series_embedding learned a vector for each of {len(before.ids)} series, and these are others: go on with "
+            "the same series, or from a model without series_embedding"
+        )
+    return replace(standardiser, covariates=before.covariates)
+
+
+def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:
+    """A statement on series of counts that are so near 0 that forecasts may be held there."""
+    near = (scales.floor == 0) & (scales.location < 4 * scales.scale)
+    if not near.any():
+        return []
+    which = f"{panel.names.target} counts" if near.all() else f"{near.sum()} of {len(panel)} series count"
+    return [f"{which} something (whole numbers, none below 0): forecasts stay at 0 or above, unless counts=False"]
