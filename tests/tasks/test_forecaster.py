@@ -1,5 +1,7 @@
 """The Forecaster from a table to forecasts and scores."""
 
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +11,10 @@ import torch
 from forecast_scenario import COVARIATES, TINY, Leaky, ahead, long, wide
 
 from ostinato import Forecaster, OstinatoError
+from ostinato.data import Frequency
 from ostinato.demos.data import load_embedded
 from ostinato.tasks.forecasting.settings import ForecasterSettings
+from ostinato.training import Interrupted, TrainingLogger
 
 LEVELS = ["q0.1", "q0.5", "q0.9"]
 
@@ -64,6 +68,7 @@ def test_log_returns_of_a_random_walk_are_forecast_about_as_well_as_can_be():
     ours, walk = scores["ostinato"], scores["naive"]
     for metric in ("mae", "mase", "rmse"):
         assert ours[metric] < 1.1 * walk[metric], metric
+    assert np.isnan(walk.pop("direction"))  # it says that nothing moves
     assert all(np.isfinite(figure) for row in scores.values() for figure in row.values())
     assert 0 < ours["smape"] < 5
 
@@ -397,7 +402,7 @@ def test_window_season_and_segment_are_found_where_they_are_not_given():
 
 def test_the_segment_found_leaves_twelve_segments():
     for window in range(2, 200):
-        segment = ForecasterSettings(window=window, horizon=1).resolved(season_length=7, rows=300).segment
+        segment = ForecasterSettings(window=window, horizon=1).resolved(season_lengths=(7,), rows=300).segment
         assert window % segment == 0
         assert segment == 1 or window // segment >= 12
 
@@ -408,7 +413,7 @@ def test_fitting_again_begins_anew():
     assert forecaster.settings.season_length == 7
     hourly = wide(120, freq="h")
     forecaster.fit(hourly)
-    assert (forecaster.settings.season_length, forecaster.settings.window) == (24, 48)
+    assert (forecaster.settings.season_length, forecaster.settings.window) == (24, 50)  # half of what is there
     assert forecaster.metrics is None
     assert_same(forecaster.predict(hourly), Forecaster(**TINY | {"window": None}).fit(hourly).predict(hourly))
 
@@ -534,3 +539,55 @@ def test_training_leaves_torchs_threads_as_they_were():
     threads = torch.get_num_threads()
     Forecaster(horizon=3, window=12, hidden_size=4, epochs=1, num_threads=2).fit(load_embedded("sunspots"))
     assert torch.get_num_threads() == threads
+
+
+def test_hours_see_the_week_where_there_are_enough_of_them():
+    settings = ForecasterSettings(horizon=24)
+    assert settings.resolved(Frequency.parse("h").season_lengths, rows=5000).window == 336
+    assert settings.resolved(Frequency.parse("15min").season_lengths, rows=50_000).window == 4 * 336
+    assert settings.resolved(Frequency.parse("5min").season_lengths, rows=50_000).window == 12 * 168
+    assert settings.resolved(Frequency.parse("min").season_lengths, rows=50_000).window == 2880
+    assert settings.resolved(Frequency.parse("D").season_lengths, rows=5000).window == 48
+    assert ForecasterSettings(horizon=24, season_length=24).resolved((24, 168), rows=5000).window == 48
+
+
+def test_all_epochs_together_take_no_more_steps_than_the_budget():
+    forecaster = Forecaster(**TINY | {"batches_per_epoch": None, "epochs": 3, "max_steps": 7}).fit(wide(120))
+    assert forecaster.settings.batches_per_epoch == 2
+
+
+def test_refit_trains_on_all_rows_and_keeps_scores_and_calibration():
+    frame = wide(90)
+    forecaster = Forecaster(**TINY).fit(frame, holdout=0.2)
+    scores, calibration = forecaster.evaluate(frame), forecaster.model.calibration
+    before = forecaster.predict(frame)
+    assert forecaster.refit(frame) is forecaster
+    assert forecaster.metrics is scores
+    assert forecaster.model.calibration is calibration
+    assert not forecaster.predict(frame)["forecast"].equals(before["forecast"])
+    assert forecaster.settings == forecaster.model.settings
+    with pytest.raises(OstinatoError, match="nothing to score"):
+        forecaster.evaluate(frame)
+
+
+def test_refit_is_refused_where_it_cannot_be_done(tmp_path):
+    frame = wide(60)
+    fitted = Forecaster(**TINY, schedule="plateau").fit(frame)
+    with pytest.raises(OstinatoError, match="plateau needs scores"):
+        fitted.refit()
+    Forecaster(**TINY).fit(frame).save(tmp_path)
+    with pytest.raises(OstinatoError, match="not fitted here"):
+        Forecaster.load(tmp_path).refit(frame)
+
+
+def test_an_interrupted_training_leaves_the_best_model_so_far(tmp_path):
+    class Interrupting(TrainingLogger):
+        def record(self, record):
+            if record.kind == "epoch" and record.epoch == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    forecaster = Forecaster(**TINY | {"epochs": 5})
+    with pytest.raises(Interrupted) as caught:
+        forecaster.fit(wide(60), logger=Interrupting(progress=False), folder=tmp_path)
+    assert caught.value.usable
+    assert len(forecaster.predict(wide(60))) == TINY["horizon"]

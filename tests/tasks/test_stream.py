@@ -1,4 +1,4 @@
-"""A stream gives at every step what predict gives for the same past."""
+"""A stream gives at every step what predict gives for the same past, but for intervals that learn from what comes."""
 
 import copy
 
@@ -8,8 +8,15 @@ import pytest
 from forecast_scenario import COVARIATES, TINY, ahead, long, wide
 
 from ostinato import Forecaster, OstinatoError
+from ostinato.tasks.forecasting import conformal
 
 ROWS = 34  # nearly three windows
+
+
+@pytest.fixture(autouse=True)
+def intervals_that_learn_nothing(monkeypatch):
+    """How they learn is told in test_conformal."""
+    monkeypatch.setattr(conformal, "RATE", 0.0)
 
 
 def fitted(frame, **chosen):
@@ -174,12 +181,15 @@ def test_the_state_does_not_grow():
 
 
 def assert_refused(stream, message, *y, **arguments):
-    before = {name: copy.deepcopy(part) for name, part in vars(stream).items() if name != "_model"}
+    parts = vars(stream).keys() - {"_model", "_adaptation"}
+    before = {name: copy.deepcopy(getattr(stream, name)) for name in parts}
+    learned = copy.deepcopy(vars(stream._adaptation))
     with pytest.raises(OstinatoError, match=message) as caught:
         stream.update(*y, **arguments)
     assert "\n" not in str(caught.value)
     for name, part in before.items():
         np.testing.assert_array_equal(part, getattr(stream, name))
+    np.testing.assert_array_equal(learned["_further"], stream._adaptation._further)
 
 
 @pytest.mark.parametrize("started", [False, True])

@@ -86,9 +86,9 @@ class Adaptation:
     """Goes on moving the ends of intervals as what was forecast comes true, whatever happens to the data.
 
     The quantile tracker of Angelopoulos, Candès & Tibshirani 2023 ("Conformal PID Control for Time Series Prediction",
-    section 2.1): an interval that promises a share p is widened by rate * p with every observation outside, and narrowed
-    by rate * (1 - p) with every one inside; with several series, by the mean over them. A forecast of h steps is judged
-    h steps later, and not before.
+    section 2.1): an interval that promises a share p is widened by rate * p with every observation outside, and
+    narrowed by rate * (1 - p) with every one inside; with several series, by the mean over them. A forecast of h steps
+    is judged h steps later, and not before.
 
     Args:
         calibration: Where to begin.

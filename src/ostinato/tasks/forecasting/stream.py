@@ -36,10 +36,11 @@ class StreamForecast(NamedTuple):
 class Stream:
     """One series, fed one step at a time; each forecast is what `Forecaster.predict` gives for the same past.
 
-    The state is the last window, and the quantiles of the last horizon's forecasts, which go on being calibrated by what
-    comes true (see `Adaptation`); its size does not grow with the stream. (A carried recurrent state
-    would not do: every window is scaled by its own values, so what the network reads of the past changes with each new
-    observation.)
+    Only the ends of intervals differ: they go on learning from what comes (see `Adaptation`).
+
+    The state is the last window and the quantiles of the last horizon's forecasts, so its size does not grow with the
+    stream. (A carried recurrent state would not do: every window is scaled by its own values, so what the network reads
+    of the past changes with each new observation.)
 
     Args:
         model: The trained model.
