@@ -12,8 +12,9 @@ from unittest import mock
 import pytest
 from command import TINY, run
 
+from ostinato import Forecaster
 from ostinato.cli.train import program
-from ostinato.training import TrainingLogger
+from ostinato.training import Interrupted, TrainingLogger
 
 SETTINGS = [*TINY[:-1], "--set=epochs=60"]
 
@@ -79,3 +80,46 @@ def test_the_program_is_named_as_it_was_started(tmp_path, monkeypatch):
     assert started_as(script, path=str(tmp_path)) == "ostinato info 'my model'"
     assert started_as(script) == f"{script} info 'my model'"
     assert started_as(tmp_path / "__main__.py") == f"{sys.executable} -m ostinato info 'my model'"
+
+
+def test_a_forecaster_is_trained_anew_on_all_rows_once_it_is_scored(sales, tmp_path):
+    fitted = run("fit", "forecaster", sales, "--out", tmp_path / "all", *TINY)
+    kept = run("fit", "forecaster", sales, "--out", tmp_path / "scored", "--no-refit", *TINY)
+    assert "Training anew on all rows (--no-refit keeps the model that was scored)." in fitted.out
+    assert "anew" not in kept.out
+    assert weights(tmp_path / "all") != weights(tmp_path / "scored")
+    assert Forecaster.load(tmp_path / "all").metrics is not None
+    assert "nothing to score" in run("evaluate", tmp_path / "all", sales).err
+
+
+def test_ctrl_c_while_training_anew_leaves_the_model_that_was_scored(sales, tmp_path, monkeypatch):
+    def interrupting(*arguments, **named):
+        raise Interrupted(None, 3)
+
+    monkeypatch.setattr(Forecaster, "refit", interrupting)
+    ended = run("fit", "forecaster", sales, "--out", tmp_path / "model", *TINY)
+    assert ended.code == 130
+    assert ended.err.endswith("model holds the model that was scored\n")
+    assert run("predict", tmp_path / "model", sales).code == 0
+
+
+def test_what_cannot_be_trained_without_scores_is_not_trained_anew_and_says_so(sales, tmp_path):
+    fitted = run("fit", "forecaster", sales, "--out", tmp_path / "model", *TINY, "--set", "schedule=plateau")
+    assert "note: not trained anew on all rows: plateau needs rows kept from training" in fitted.out
+
+
+def test_ctrl_c_after_an_epoch_leaves_a_model_that_works(sales, tmp_path, monkeypatch):
+    record = TrainingLogger.record
+
+    def interrupting(self, line):
+        record(self, line)
+        if line.kind == "epoch":
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(TrainingLogger, "record", interrupting)
+    ended = run("fit", "forecaster", sales, "--out", tmp_path / "model", *TINY)
+    assert ended.code == 130
+    assert f"a checkpoint is saved, and the best model so far, unscored, in {tmp_path / 'model'}" in ended.err
+    assert run("predict", tmp_path / "model", sales).code == 0
+    monkeypatch.undo()
+    assert run("fit", "forecaster", sales, "--out", tmp_path / "model", *TINY, "--resume").code == 0
