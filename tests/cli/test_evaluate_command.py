@@ -11,7 +11,7 @@ def test_it_prints_the_table_and_the_verdict(model, sales):
     assert ended.out.startswith("Backtest after the rows the model was fitted on, 24 forecasts:\n")
     for row in ("ostinato", "naive", "drift", "seasonal naive", "seasonal drift", "ridge"):
         assert f"\n{row} " in ended.out
-    for word in ("MAE", "RMSE", "sMAPE %", "MASE", "CRPS", "direction", "coverage", "95 %"):
+    for word in ("MAE", "RMSE", "sMAPE %", "MASE", "CRPS", "coverage", "width", "95 %"):
         assert word in ended.out
     assert "…" not in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80

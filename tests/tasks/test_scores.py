@@ -32,6 +32,7 @@ def scores_by_loops(point, quantiles, target, observed, mase_scale, last):
     """The definitions, one number at a time."""
     n, horizon = point.shape
     absolute, squared, relative, scaled, right, losses, inside = [], [], [], [], [], [], {80: [], 50: []}
+    absolute, squared, relative, scaled, right, losses, width = [], [], [], [], [], [], {80: [], 50: []}
     magnitude = 0.0
     for i in range(n):
         for h in range(horizon):
@@ -49,6 +50,8 @@ def scores_by_loops(point, quantiles, target, observed, mase_scale, last):
                 losses.append(level * (y - q) if y >= q else (1 - level) * (q - y))
             inside[80].append(quantiles[i, h, 0] <= y <= quantiles[i, h, 4])
             inside[50].append(quantiles[i, h, 1] <= y <= quantiles[i, h, 3])
+            width[80].append(quantiles[i, h, 4] - quantiles[i, h, 0])
+            width[50].append(quantiles[i, h, 3] - quantiles[i, h, 1])
 
     def mean(values):
         return sum(values) / len(values) if values else math.nan
@@ -63,6 +66,8 @@ def scores_by_loops(point, quantiles, target, observed, mase_scale, last):
         "crps": 2 * sum(losses) / len(LEVELS) / magnitude if magnitude else math.nan,
         "coverage_80": mean(inside[80]),
         "coverage_50": mean(inside[50]),
+        "width_80": mean(width[80]),
+        "width_50": mean(width[50]),
     }
 
 

@@ -88,8 +88,8 @@ class ScoreTable:
 
     Args:
         model: The name of the row that is judged against all others, the baselines.
-        rows: The name of every model to its figures, keys of `METRICS` and ``coverage_95`` for the share of actual
-            values in a 95 % interval; others are kept and not shown.
+        rows: The name of every model to its figures, keys of `METRICS`, ``coverage_95`` for the share of actual values
+            in a 95 % interval and ``width_95`` for its mean width; others are kept and not shown.
         count: How many things each model was scored on.
         counted: What they are.
     """
@@ -122,10 +122,11 @@ class ScoreTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The metrics shown, as far as present; of intervals the coverage of the widest."""
+        """The metrics shown, as far as present; of intervals the coverage and the width of the widest."""
         present = {metric for scores in self.rows.values() for metric in scores}
-        intervals = sorted((metric for metric in present if metric.startswith("coverage_")), key=_nominal)
-        return (*(metric for metric in METRICS if metric in present), *intervals[-1:])
+        widest = sorted((metric for metric in present if metric.startswith("coverage_")), key=_nominal)[-1:]
+        widths = [width for metric in widest if (width := metric.replace("coverage", "width")) in present]
+        return (*(metric for metric in METRICS if metric in present), *widest, *widths)
 
     def best(self, metric: str) -> str | None:
         """The model with the best figure, or the coverage nearest to the nominal one.
@@ -202,9 +203,9 @@ class ScoreTable:
         return " ".join(sentences + self._coverage_sentence())
 
     def _coverage_sentence(self) -> list[str]:
-        metric = self.columns[-1] if self.columns else ""
+        metric = next((metric for metric in self.columns if metric.startswith("coverage_")), "")
         figure = self.rows[self.model].get(metric, math.nan)
-        if not metric.startswith("coverage_") or math.isnan(figure):
+        if math.isnan(figure):
             return []
         gap = figure - _nominal(metric)
         fault = "" if abs(gap) <= COVERAGE_TOLERANCE else ": it is too narrow" if gap < 0 else ": it is too wide"
@@ -229,9 +230,9 @@ class ScoreTable:
         if math.isnan(figure):
             return Text("–", style="dim")
         badness = self._badness(metric).values()
-        shares = metric not in METRICS or METRICS[metric].percent
+        shares = metric.startswith("coverage_") or (metric in METRICS and METRICS[metric].percent)
         text = f"{100 * figure:.1f}" if shares else _spelled(figure, map(abs, badness))
-        if _badness(metric, figure) == min(badness):
+        if not metric.startswith("width_") and _badness(metric, figure) == min(badness):  # narrow is no merit alone
             return Text(text + best_mark, style="bold")
         return Text(text)
 
@@ -243,13 +244,13 @@ def _badness(metric: str, figure: float) -> float:
 
 
 def _nominal(coverage: str) -> float:
-    """``"coverage_80"`` means 0.8."""
-    return float(coverage.removeprefix("coverage_")) / 100
+    """``"coverage_80"`` and ``"width_80"`` mean 0.8."""
+    return float(coverage.partition("_")[2]) / 100
 
 
 def _heading(metric: str) -> str:
-    if metric.startswith("coverage_"):
-        return f"coverage\n{100 * _nominal(metric):g} %"
+    if metric not in METRICS:
+        return f"{metric.partition('_')[0]}\n{100 * _nominal(metric):g} %"
     return METRICS[metric].heading
 
 

@@ -87,4 +87,8 @@ def backtest(
                 rows.season_error,
                 panel.target[origin],
             )
-    return ScoreTable(model, {name: total.scores() for name, total in sums.items()}, len(windows))
+    rows = {name: total.scores() for name, total in sums.items()}
+    if not standardiser.log:  # whether it goes up or down is what is asked of prices
+        for scores in rows.values():
+            del scores["direction"]
+    return ScoreTable(model, rows, len(windows))

@@ -29,7 +29,7 @@ class ScoreSum:
         self._count = self._scaled_count = self._moved_count = 0
         self._absolute = self._squared = self._relative = self._scaled = self._magnitude = self._pinball = 0.0
         self._right_direction = 0
-        self._covered = np.zeros(len(self.pairs))
+        self._covered, self._width = np.zeros(len(self.pairs)), np.zeros(len(self.pairs))
 
     def add(
         self,
@@ -90,6 +90,7 @@ class ScoreSum:
         self._pinball += float(np.maximum(self.levels * under, (self.levels - 1) * under).sum())
         for number, (low, high) in enumerate(self.pairs.values()):
             self._covered[number] += ((quantiles[:, low] <= actual) & (actual <= quantiles[:, high])).sum()
+            self._width[number] += (quantiles[:, high] - quantiles[:, low]).sum()
 
     def scores(self) -> dict[str, float]:
         """The scores so far; NaN where there was nothing that the score is defined on.
@@ -108,7 +109,7 @@ class ScoreSum:
             - ``crps``: the mean weighted quantile loss, 2 Σ pinball / Σ |y|, averaged over the levels: a discrete
               continuous ranked probability score, relative to the size of the targets (as in GluonTS).
             - ``coverage_80`` and so on: the share of y inside the interval between the levels 0.1 and 0.9, bounds
-              included, for every pair of levels that is symmetric about the median.
+              included, for every pair of levels that is symmetric about the median; ``width_80``: its mean width.
         """
         scores = {
             "mae": _ratio(self._absolute, self._count),
@@ -121,6 +122,10 @@ class ScoreSum:
         if self.levels.size:
             scores["crps"] = 2 * _ratio(self._pinball, self._magnitude) / self.levels.size
             scores |= {f"coverage_{100 * nominal:g}": actual for nominal, actual in self.coverage().items()}
+            scores |= {
+                f"width_{100 * nominal:g}": _ratio(float(width), self._count)
+                for nominal, width in zip(self.pairs, self._width, strict=True)
+            }
         return scores
 
     def coverage(self) -> dict[float, float]:
