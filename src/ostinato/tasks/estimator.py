@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
-import numpy as np
 import pandas as pd
 from rich.console import RenderableType
 from torch import Tensor
@@ -19,7 +18,7 @@ from ostinato.storage import written_whole
 from ostinato.tasks.configured import Configured
 from ostinato.tasks.fold_scores import FoldScores
 from ostinato.tasks.model import Model
-from ostinato.tasks.place import alone_in, checkpoints_of
+from ostinato.tasks.place import alone_in, checkpoints_of, cut_short
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import NetworkSettings
@@ -41,10 +40,6 @@ if TYPE_CHECKING:  # imported where it looks: a model that only predicts does wi
 S = TypeVar("S", bound=NetworkSettings)
 R = TypeVar("R")
 M = TypeVar("M", bound=Model[Any])
-
-
-LISTS: tuple[type[Any], ...] = (list, tuple, np.ndarray, pd.Series)
-"""What holds data, or their targets, one after another."""
 
 
 CONLL = ".conll"
@@ -339,7 +334,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
                 if interrupted.usable:
                     self._keep(prepared, overlap)
                 raise
-            to_be_continued = _cut_short(history, prepared.settings, place)
+            to_be_continued = cut_short(history, prepared.settings, place)
             self._keep(prepared, (*overlap, *to_be_continued))
             self._best_epoch = history.best_epoch
             if place is not None and not to_be_continued and DistributedContext.from_environment().main:
@@ -504,32 +499,3 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model is not None
-
-
-def _cut_short(history: History, settings: NetworkSettings, folder: Path | None) -> tuple[str, ...]:
-    """What to say of a training that could go on."""
-    if history.stopped != "seconds":
-        return ()
-    last = history.epochs[-1]
-    unscored = ", before it was validated" if last.score is None else ""
-    kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
-    return (
-        f"training was stopped by max_seconds={settings.max_seconds:g} in epoch {last.epoch} of {settings.epochs}"
-        f"{unscored}{kept}",
-    )
-
-
-def refuse_unmatched(data: Any, y: Any, what: str, *, lists: tuple[type[Any], ...] = LISTS) -> None:
-    """Makes sure that targets come beside a list of data, one for each.
-
-    Args:
-        data: A list, an array or whatever else of `lists` holds one thing after another.
-        y: Likewise.
-        what: What `y` holds, in words.
-        lists: What data may come in; a tuple may mean something else.
-
-    Raises:
-        OstinatoError: They do not.
-    """
-    if not isinstance(data, lists) or not isinstance(y, LISTS) or len(y) != len(data):
-        raise OstinatoError(f"y holds {what}; other data to choose when to stop are given as validation=...")

@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ostinato.storage import locked
-from ostinato.training import DistributedContext
+from ostinato.tasks.settings import NetworkSettings
+from ostinato.training import DistributedContext, History
 
 
 def checkpoints_of(folder: str | Path) -> Path:
@@ -19,3 +20,16 @@ def alone_in(folder: Path | None) -> AbstractContextManager[None]:
         OstinatoError: Another one does.
     """
     return nullcontext() if folder is None or not DistributedContext.from_environment().main else locked(folder)
+
+
+def cut_short(history: History, settings: NetworkSettings, folder: Path | None) -> tuple[str, ...]:
+    """What to say of a training that could go on."""
+    if history.stopped != "seconds":
+        return ()
+    last = history.epochs[-1]
+    unscored = ", before it was validated" if last.score is None else ""
+    kept = "" if folder is None else "; its checkpoint is kept: resume to go on"
+    return (
+        f"training was stopped by max_seconds={settings.max_seconds:g} in epoch {last.epoch} of {settings.epochs}"
+        f"{unscored}{kept}",
+    )

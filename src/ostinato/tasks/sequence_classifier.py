@@ -27,7 +27,8 @@ from ostinato.tasks.classification.model import ClassifierModel, labelling_of
 from ostinato.tasks.classification.report import LabelReport
 from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score
-from ostinato.tasks.estimator import Estimator, NextStep, refuse_unmatched
+from ostinato.tasks.estimator import Estimator, NextStep
+from ostinato.tasks.lists import refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable

@@ -16,7 +16,8 @@ from ostinato.data.tagged import TaggedSequences
 from ostinato.data.tagged_steps import read_steps
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality, learned
-from ostinato.tasks.estimator import CONLL, Estimator, NextStep, refuse_unmatched
+from ostinato.tasks.estimator import CONLL, Estimator, NextStep
+from ostinato.tasks.lists import refuse_unmatched
 from ostinato.tasks.prepared import Prepared, bucketed
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ostinato.data.pairs import PairSource, ParallelTexts, read_sources
 from ostinato.errors import OstinatoError
-from ostinato.tasks.estimator import Estimator, NextStep, refuse_unmatched
+from ostinato.tasks.estimator import Estimator, NextStep
+from ostinato.tasks.lists import refuse_unmatched
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable

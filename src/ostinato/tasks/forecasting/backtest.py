@@ -87,8 +87,9 @@ def backtest(
                 rows.season_error,
                 panel.target[origin],
             )
-    rows = {name: total.scores() for name, total in sums.items()}
-    if not standardiser.log:  # whether it goes up or down is what is asked of prices
-        for scores in rows.values():
-            del scores["direction"]
-    return ScoreTable(model, rows, len(windows))
+    left_out = set() if standardiser.log else {"direction"}  # up or down is what is asked of prices
+    scores = {
+        name: {metric: score for metric, score in total.scores().items() if metric not in left_out}
+        for name, total in sums.items()
+    }
+    return ScoreTable(model, scores, len(windows))
