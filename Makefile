@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs compilers bench clean
+.PHONY: demo test quick lint docs compilers bench clean
 
 demo: .venv/ready  ## train a forecaster on an embedded series, print its scores, save model and plot under demo/
 	$(BIN)/ostinato demo --out demo
 
 test: lint  ## every check: lint, types, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quick: .venv/ready  ## the tests but those that take most of the time (tests/slow.txt): a first answer
+	$(BIN)/python -m pytest -n 2 --dist loadfile --quick
 
 compilers:  ## the compilers and the emulator with which tests cover other processors, where missing (Debian)
 	.ci/compilers
