@@ -127,18 +127,36 @@ class TestTimes:
         frame = pd.DataFrame({"ds": pd.date_range("2020-01-06", periods=5), "y": np.arange(5.0)})
         assert Panel.from_table(frame, PanelSpec(frequency="12h")).lengths.tolist() == [9]
 
-    def test_unsorted_and_repeated_times_are_refused_with_both_rows_and_never_sorted_in_silence(self):
-        frame = long()
-        refused(
-            frame.iloc[::-1],
-            None,
-            "row 1, column 'ds': 2020-01-03 comes after 2020-01-04",
-            "'b'",
-            "sort the rows by ds",
+    @pytest.mark.parametrize(
+        ("order", "note"),
+        [
+            ([5, 4, 3, 2, 1, 0, 9, 8, 7, 6], "rows stand newest first"),
+            ([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "rows stand newest first"),
+            ([0, 1, 3, 2, 4, 5, 6, 9, 7, 8], "2 rows stand after later ones"),
+        ],
+    )
+    def test_rows_are_read_in_the_order_of_time_and_a_note_says_so(self, order, note):
+        frame = long(price=np.arange(10.0) % 3)
+        spec = PanelSpec(target="y", past=("price",))
+        panel, sorted_ = Panel.from_table(frame.iloc[order], spec), Panel.from_table(frame, spec)
+        pd.testing.assert_frame_equal(
+            panel.to_frame().sort_values(["unique_id", "ds"], ignore_index=True), sorted_.to_frame()
         )
+        assert panel.notes == (f"{note}: they are read in the order of ds",)
+
+    def test_a_wide_table_and_one_with_offsets_are_read_newest_first_too(self):
+        hours = pd.date_range("2024-10-26 12:00", periods=40, freq="h", tz="Europe/Berlin")
+        wide = pd.DataFrame({"ds": hours, "a": np.arange(40.0), "b": np.arange(40.0) ** 2})
+        panel = Panel.from_table(wide.iloc[::-1])
+        np.testing.assert_array_equal(panel.target, Panel.from_table(wide).target)
+        assert "rows stand newest first: they are read in the order of ds" in panel.notes
+
+    def test_repeated_times_are_refused_with_both_rows(self):
+        frame = long()
         twice = pd.concat([frame.iloc[:3], frame.iloc[2:]])
         refused(twice, None, "row 3, column 'ds': 2020-01-03 was given before for series 'a' (row 2)", "keep one row")
-        refused(frame.drop(columns="unique_id"), PanelSpec(target="y"), "row 6, column 'ds'", "comes after")
+        refused(twice.iloc[::-1], None, "row 8, column 'ds': 2020-01-03 was given before for series 'a' (row 7)")
+        refused(frame.drop(columns="unique_id"), PanelSpec(target="y"), "row 6, column 'ds'", "was given before")
         both = pd.DataFrame({"ds": ["2020-01-01"] * 2, "y": [1, 2]})
         refused(both, None, "or name the id column if the table holds several series")
 
@@ -176,7 +194,7 @@ class TestTheTimeColumn:
         frame = pd.DataFrame({"month": [10] * 60, "date_time": self.HOURS, "traffic": np.arange(60.0)})
         panel = Panel.from_table(frame, PanelSpec(target="traffic"))
         assert panel.names.time == "date_time"
-        assert "times are those of date_time (not of month; time= names another)" in panel.notes
+        assert "times are those of date_time, not of month: time='month' says otherwise" in panel.notes
 
     def test_dates_under_any_name_come_before_parts_of_the_year(self):
         frame = pd.DataFrame({"week": range(60), "messung": self.HOURS, "y": np.arange(60.0)})
@@ -186,6 +204,20 @@ class TestTheTimeColumn:
         frame = pd.DataFrame({"born": self.HOURS, "Time": range(60), "y": np.arange(60.0)})
         assert Panel.from_table(frame).names.time == "Time"
         assert Panel.from_table(frame.assign(Time=[*range(30)] * 2)).names.time == "born"
+
+    @pytest.mark.parametrize("part", ["month", "quarter", "day"])
+    def test_an_error_of_times_says_which_column_was_taken_for_them(self, part):
+        frame = pd.DataFrame({part: [1] * 5 + [2] * 5, "y": np.arange(10.0)})
+        refused(
+            frame, None, "row 1", "was given before", f"({part} was taken for the time column; --time names another)"
+        )
+        with pytest.raises(OstinatoError) as caught:
+            Panel.from_table(frame, PanelSpec(time=part))
+        assert "was taken" not in str(caught.value)
+
+    def test_where_no_values_are_distinct_dates_are_taken(self):
+        frame = pd.DataFrame({"time": [*range(30)] * 2, "when": [*self.HOURS[:30]] * 2, "y": np.arange(60.0)})
+        refused(frame, None, "row 30, column 'when'", "was given before", "when was taken for the time column")
 
     def test_values_need_only_be_distinct_within_a_series(self):
         panel = Panel.from_table(long(created=pd.Timestamp("2024-01-01"), month=1))
@@ -207,7 +239,8 @@ class TestTheTimeColumn:
         refused(frame, spec, "row 6, column 'ds'", "which place tells apart: say id='place' (--id place)")
         days = frame.sort_values("ds", kind="stable")
         refused(days, spec, "row 1, column 'ds'", "was given before", "say id='place' (--id place)")
-        refused(frame.drop(columns="place"), spec, "sort the rows by ds, or name the id column", "(--id)")
+        refused(days.iloc[::-1], spec, "row 1, column 'ds'", "say id='place' (--id place)")
+        refused(frame.drop(columns="place"), spec, "keep one row, or name the id column", "(--id)")
         twice = frame[:6].iloc[[0, 1, 2, 2, 3]].assign(level=0)
         refused(twice, spec, "row 3", "was given before", "keep one row, or name the id column")
 

@@ -11,7 +11,7 @@ from ostinato.data.table import Table
 from ostinato.data.times import read_times
 
 ID_NAMES = ("id", "unique_id", "sequence", "series")
-TIME_NAMES = ("time", "step", "t", "ds", "date", "timestamp")
+TIME_NAMES = ("time", "step", "t", "ds", "date", "datetime", "date_time", "timestamp")
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "y")
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ostinato.data.frequency import Frequency
 from ostinato.data.grid import place_on_grid
-from ostinato.data.records import Records, check_order, on_clock, on_grid_days, read_future, read_records
+from ostinato.data.records import Records, check_order, in_time, on_clock, on_grid_days, read_future, read_records
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Source, read_table
 from ostinato.data.times import Moments, spell
@@ -70,14 +70,14 @@ class Panel:
         """
         spec = spec or PanelSpec()
         table = read_table(source)
-        records = read_records(table, spec)
-        check_order(table, records)
+        records = in_time(table, read_records(table, spec))
+        check_order(table, records, chosen=spec.time is None)
         frequency = _frequency(records, spec)
         if records.local is not None:
             records = on_clock(records, frequency)
             frequency = _frequency(records, spec)
         records = on_grid_days(records, frequency)
-        check_order(table, records)
+        check_order(table, records, chosen=spec.time is None)
         grid = place_on_grid(records, frequency, table)
         return cls(ids=records.ids, static=records.static, frequency=frequency, names=records.names, **grid._asdict())
 

@@ -272,8 +272,38 @@ def _not_left_out(records: Records, frequency: Frequency) -> Moments:
     return times
 
 
-def check_order(table: Table, records: Records) -> None:
-    """Makes sure that times increase within each series; rows are never sorted in silence.
+def in_time(table: Table, records: Records) -> Records:
+    """Observations with each series' in the order of time, which a note says where the rows had another.
+
+    Rows that a column parts into several series are left as they are, for `check_order` to say so.
+    """
+    inside = np.diff(records.codes) == 0
+    falls = (np.diff(records.times.astype(np.int64)) < 0) & inside
+    if not falls.any() or _parting_column(table, records) is not None:
+        return records
+    order = np.lexsort((records.times, records.codes))
+    early = len(np.unique(records.rows[1:][falls]))
+    what = "rows stand newest first" if falls.sum() == inside.sum() else f"{early} rows stand after later ones"
+    note = f"{what}: they are read in the order of {records.names.time}"
+    return replace(
+        records,
+        rows=records.rows[order],
+        times=records.times[order],
+        local=None if records.local is None else records.local[order],
+        target=records.target[order],
+        past=records.past[order],
+        future=records.future[order],
+        notes=(*records.notes, note),
+    )
+
+
+def check_order(table: Table, records: Records, *, chosen: bool) -> None:
+    """Makes sure that times increase within each series.
+
+    Args:
+        table: what the records were read from.
+        records: as they were read.
+        chosen: whether the time column was found, and not named.
 
     Raises:
         OstinatoError: They do not.
@@ -292,15 +322,26 @@ def check_order(table: Table, records: Records) -> None:
         what = f"{spell(records.times[at + 1])} comes after {spell(records.times[at])} in series {series!r}: "
         mend = f"sort the rows by {time}"
     if records.names.id is None:
-        names = records.names
-        parts = [*filter(None, [time]), *map(str, records.ids), names.target, *names.past, *names.future, *names.static]
-        column = tells_apart(table, records.times[: len(table)], parts)
+        column = _parting_column(table, records)
         if column is not None and is_part_of_time(column):
             mend = f"{column} says more of the time: join {time} and {column} into one column of dates and times"
         elif column is not None:
             mend = f"rows of several series, which {column} tells apart: say id={column!r} (--id {column})"
-        elif gap[at] == 0 or records.times[at + 1] == records.times[0]:
+        else:
             mend += ", or name the id column if the table holds several series (--id)"
-        if gap[at] == 0 and names.zone is None and spell(records.times[at]).endswith(":00:00"):
-            mend += ", or the zone if a clock was set back here (zone='Europe/Berlin', say)"
+    if gap[at] == 0 and records.names.zone is None and spell(records.times[at]).endswith(":00:00"):
+        mend += ", or the zone if a clock was set back here (zone='Europe/Berlin', say)"
+    if chosen:
+        mend += f" ({time} was taken for the time column; --time names another)"
     raise table.error(what + mend, row=row, column=time)
+
+
+def _parting_column(table: Table, records: Records) -> str | None:
+    """What tells the rows of a table without an id column apart as several series."""
+    names = records.names
+    if names.id is not None:
+        return None
+    parts = [*filter(None, [names.time]), *map(str, records.ids), names.target, *names.past, *names.future]
+    times = records.times[: len(table)]
+    times = times[np.argsort(records.rows[: len(table)])]
+    return tells_apart(table, times, [*parts, *names.static])

@@ -19,7 +19,7 @@ def find_time(table: Table, taken: list[str], identity: str | None) -> tuple[str
     """The time column, and a statement about it where another one might be meant.
 
     The first of the columns called as times are, of those that hold dates, and of those called as parts of times are,
-    whose values are distinct (within a series); else the first of all of these.
+    whose values are distinct (within a series); else the first that holds dates; else the first of all of these.
 
     Args:
         table: the table.
@@ -28,27 +28,26 @@ def find_time(table: Table, taken: list[str], identity: str | None) -> tuple[str
     """
     free = [name for name in table.columns if name not in taken]
     called, parts = _called(free, TIME_NAMES), _called(free, PARTS_OF_TIME)
-    candidates = dict.fromkeys([*called, *(name for name in free if _holds_dates(table, name, parts)), *parts])
-    if not candidates:
-        return None, []
-    names = list(candidates)
-    chosen = next((name for name in names if _is_distinct(table, name, identity)), names[0]) if names[1:] else names[0]
+    dated = [name for name in free if _holds_dates(table, name, parts)]
+    names = list(dict.fromkeys([*called, *dated, *parts]))
+    if len(names) < 2:
+        return (names[0] if names else None), []
+    distinct = (name for name in names if _is_distinct(table, name, identity))
+    chosen = next(distinct, dated[0] if dated else names[0])
     others = [name for name in names if name != chosen]
-    if not others:
-        return chosen, []
-    return chosen, [f"times are those of {chosen} (not of {', '.join(others[:5])}; time= names another)"]
+    return chosen, [f"times are those of {chosen}, not of {', '.join(others[:5])}: time={others[0]!r} says otherwise"]
 
 
 def tells_apart(table: Table, times: Moments, taken: list[str]) -> str | None:
-    """The column, if any, by which the rows are several series, each with increasing times."""
+    """The column, if any, by which the rows are several series, each with increasing, or each with falling times."""
     for name in table.columns:
         if name in taken:
             continue
         codes, found = table.identities(name)
         order = np.argsort(codes, kind="stable")
         inside = np.diff(codes[order]) == 0
-        later = np.diff(times[order]).astype(np.int64) > 0
-        if 1 < len(found) <= len(table) / 2 and "" not in found and bool(later[inside].all()):
+        gaps = np.diff(times[order]).astype(np.int64)[inside]
+        if 1 < len(found) <= len(table) / 2 and "" not in found and bool((gaps > 0).all() or (gaps < 0).all()):
             return name
     return None
 
