@@ -10,6 +10,7 @@ import pandas as pd
 from ostinato.data.frequency import Frequency
 from ostinato.data.grid import place_on_grid
 from ostinato.data.records import Records, check_order, in_time, on_clock, on_grid_days, read_future, read_records
+from ostinato.data.series_rows import holds_series_rows, read_series_rows
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Source, read_table
 from ostinato.data.times import Moments, spell
@@ -59,7 +60,7 @@ class Panel:
 
     @classmethod
     def from_table(cls, source: Source, spec: PanelSpec | None = None) -> Self:
-        """Read a panel from a long or wide table.
+        """Read a panel from a long or wide table, or one with a series in each row.
 
         Args:
             source: a CSV or Parquet file, a DataFrame, or a Table.
@@ -70,7 +71,8 @@ class Panel:
         """
         spec = spec or PanelSpec()
         table = read_table(source)
-        records = in_time(table, read_records(table, spec))
+        in_rows = spec.layout == "rows" or (spec.layout is None and holds_series_rows(table, spec))
+        records = in_time(table, (read_series_rows if in_rows else read_records)(table, spec))
         check_order(table, records, chosen=spec.time is None)
         frequency = _frequency(records, spec)
         if records.local is not None:
@@ -103,17 +105,19 @@ class Panel:
     @property
     def spec(self) -> PanelSpec:
         """The specification that reads new data as this panel was read: all names, the frequency and the categories."""
-        names = self.names
+        names, in_rows = self.names, self.names.layout == "rows"
+        target = tuple(map(str, self.ids)) if names.id is None else names.target
         return PanelSpec(
-            time=names.time,
+            time=None if in_rows else names.time,
             id=names.id,
-            target=tuple(map(str, self.ids)) if names.id is None else names.target,
+            target=None if in_rows else target,
             past=names.past,
             future=names.future,
             static=names.static,
             frequency=self.frequency.alias,
             time_format=names.time_format,
             zone=names.zone,
+            layout=names.layout,
             categories=names.categories,
         )
 

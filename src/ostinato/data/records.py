@@ -79,7 +79,7 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
     times = Times(np.arange(len(rows), dtype=np.int64) - firsts[codes])
     if time:
         times = read_times(table, time, format=spec.time_format, zone=spec.zone)
-    statics = [_static(table, name, spec, ids, codes, rows) for name in spec.static]
+    statics = [read_static(table, name, spec, ids, codes, rows) for name in spec.static]
     names = PanelColumns(
         time=time,
         id=identity,
@@ -192,7 +192,7 @@ def _series_order(
     return np.asarray(ids, np.str_), codes[order], order
 
 
-def _static(
+def read_static(
     table: Table,
     column: str,
     spec: PanelSpec,

@@ -1,10 +1,13 @@
 """Which column of a table plays which part: as the user asks for it, and as it was found."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ostinato.data.codes import TimeFormat
+
+Layout = Literal["columns", "rows"]
 
 
 class PanelSpec(BaseModel):
@@ -12,7 +15,8 @@ class PanelSpec(BaseModel):
 
     A table is *long* when it has an id column (`id`, or a column `unique_id` as Nixtla's tools write): each row is one
     time of one series. Otherwise it is *wide*: each target column is a series whose id is the column's name, and the
-    covariates are shared by all of them.
+    covariates are shared by all of them. Or it has *one series a row*, as the M competitions give them: its name, and
+    then a column for each time.
 
     Attributes:
         time: the time column. None: a column named ds, date, datetime, date_time, timestamp or time; else one that
@@ -30,6 +34,8 @@ class PanelSpec(BaseModel):
             `ostinato.data.codes`. None: found from all of them.
         zone: the time zone that times are wanted in, and that those without one are of: "Europe/Berlin", "UTC",
             "+02:00". None: the one they have, if any.
+        layout: "rows" for one series a row, "columns" for a long or wide table. None: rows where a different text
+            stands first in each row, and names of columns that are dates or count up (V2, V3, ...) come last.
         categories: for each static column of text its categories in the order of their codes. `Panel.spec` fills it, so
             that new data get the same codes; None there means they are found in the data.
 
@@ -51,6 +57,7 @@ class PanelSpec(BaseModel):
     frequency: str | None = None
     time_format: TimeFormat | None = None
     zone: str | None = None
+    layout: Layout | None = None
     categories: dict[str, tuple[str, ...]] | None = None
 
 
@@ -68,6 +75,7 @@ class PanelColumns:
         categories: the categories of each static column of text; `Panel.static` holds their positions in it.
         time_format: how whole numbers in the time column are written; None for dates.
         zone: the zone of the times, None where none is known.
+        layout: "rows" where each row was a series.
 
     Example:
         >>> import pandas as pd
@@ -87,3 +95,4 @@ class PanelColumns:
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     time_format: TimeFormat | None = None
     zone: str | None = None
+    layout: Layout = "columns"

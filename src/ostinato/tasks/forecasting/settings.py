@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ostinato.data import PanelSpec
 from ostinato.data.codes import TimeFormat
+from ostinato.data.spec import Layout
 from ostinato.options import DATA, MODEL, SCORE, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
@@ -48,6 +49,9 @@ class ForecasterSettings(
     past: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known in the past only.")
     future: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known into the future.")
     static: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate constant in each series.")
+    layout: Annotated[Layout | None, Option("NAME", DATA)] = Field(
+        None, description="'rows': one series a row, as in M4 and M5; 'columns': one row a time; found unless given."
+    )
     horizon: Annotated[int, Option("N", MODEL)] = Field(24, ge=1, description="Steps to forecast.")
     window: Annotated[
         int | None,
@@ -171,6 +175,7 @@ class ForecasterSettings(
             frequency=self.frequency,
             time_format=self.time_format,
             zone=self.zone,
+            layout=self.layout,
         )
 
     def trajectory(self) -> dict[str, Any]:
