@@ -21,6 +21,7 @@ TINY = {
     "batch_size": 16,
     "batches_per_epoch": 4,
     "quantiles": (0.1, 0.5, 0.9),
+    "peers": False,
 }
 COVARIATES = {"past": ("wind", "rain"), "future": ("promo",), "static": ("size", "region")}
 

@@ -159,17 +159,21 @@ class Windows:
         """At most so many of these windows, evenly spread over series and time; all where there are no more."""
         if len(self) <= most:
             return self
-        some = copy(self)  # what windows are cut from is shared
-        rows = np.linspace(0, len(self) - 1, most).round().astype(np.int64)
-        some._index(self.series[rows], self.origin[rows])
-        return some
+        return self._chosen(np.linspace(0, len(self) - 1, most).round().astype(np.int64))
+
+    def of_series(self, series: npt.NDArray[np.int64]) -> Self:
+        """Those of some series."""
+        return self._chosen(np.flatnonzero(np.isin(self.series, series)))
 
     def in_time_order(self) -> Self:
         """The same windows, those of all series together in the order of their origins' times."""
-        ordered = copy(self)
-        rows = np.argsort(self.panel.times[self.origin], kind="stable")
-        ordered._index(self.series[rows], self.origin[rows])
-        return ordered
+        return self._chosen(np.argsort(self.panel.times[self.origin], kind="stable"))
+
+    def _chosen(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Those at some positions; what they are cut from is shared."""
+        some = copy(self)
+        some._index(self.series[rows], self.origin[rows])
+        return some
 
     @property
     def numbers(self) -> int:

@@ -111,7 +111,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         self.metrics: ScoreTable | None = None
         self.notes: tuple[str, ...] = ()
         self._model: M | None = None
-        self._best_epoch: int | None = None
+        self._history: History | None = None
 
     @property
     def model(self) -> M:
@@ -336,7 +336,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
                 raise
             to_be_continued = cut_short(history, prepared.settings, place)
             self._keep(prepared, (*overlap, *to_be_continued))
-            self._best_epoch = history.best_epoch
+            self._history = history
             if place is not None and not to_be_continued and DistributedContext.from_environment().main:
                 clear_checkpoints(checkpoints_of(place))
         return self

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
+from rich.console import Group, RenderableType
+from rich.text import Text
 from torch import Tensor
 
-from ostinato.data import Panel, WindowBatch, check_leakage
+from ostinato.data import Panel, WindowBatch, Windows, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source, canonical
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import backtest
 from ostinato.tasks.forecasting.model import ForecasterModel
+from ostinato.tasks.forecasting.peers import Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
@@ -83,6 +87,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     scores_title: ClassVar = "Backtest"
     refits: ClassVar = True
     evaluated_on: ClassVar = "after the rows the model was fitted on"
+
+    _beside: ScoreTable | None = None  # of the last evaluation, with peers, where these forecast a part of it only
 
     _categories: dict[str, tuple[str, ...]] | None = None  # of static columns, as weights to go on from know them
 
@@ -206,7 +212,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             Interrupted: Ctrl-C; the model is then what it was.
         """
         before = self.model
-        if self._best_epoch is None:
+        if self._history is None:
             raise OstinatoError("refit: this model was not fitted here, so its best epoch is not known: call fit first")
         if wanting := before.settings.steered_by_scores:
             raise OstinatoError(f"refit: {wanting[0]} needs scores of rows kept from training, and refit trains on all")
@@ -217,7 +223,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             anew = prepared(settings, everything, None, self._start)
             if self._start is not None:
                 self._start.give_weights(anew.network)
-            self._train(anew, logger=logger, last_epoch=self._best_epoch)
+            self._train(anew, logger=logger, last_epoch=self._history.best_epoch)
             self._model = replace(anew.model(), settings=before.settings, calibration=before.calibration)
         return self
 
@@ -292,16 +298,45 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "
                 "there is nothing to score: give later rows, or fit with a holdout and do not refit (--no-refit)"
             )
-        self.metrics = backtest(
-            "ostinato",
-            model.adapting_on(panel),
-            model.baselines,
-            windows.in_time_order(),
-            panel,
-            model.standardiser,
-            scales,
-        )
+        ends = panel.offsets[:-1] + unseen.start
+        peers = self._peers(panel, ends) if self.settings.peers and installed() else None
+        some = windows if peers is None else sampled(windows, ends)
+
+        def scored(windows: Windows, peers: Peers | None) -> ScoreTable:
+            table = backtest(
+                "ostinato",
+                model.adapting_on(panel),
+                model.baselines,
+                windows.in_time_order(),
+                panel,
+                model.standardiser,
+                scales,
+                peers,
+            )
+            if peers is None or self._history is None:
+                return table
+            own = table.rows["ostinato"]
+            own = {**own, "seconds": own["seconds"] + self._history.epochs[-1].seconds}
+            return replace(table, rows={**table.rows, "ostinato": own})
+
+        whole = len(some) == len(windows)
+        self.metrics = scored(windows, peers if whole else None)
+        self._beside = None if whole or not len(some) else scored(some, peers)
         return self.metrics
+
+    def details(self, data: SeriesSource | PanelPart) -> RenderableType | None:
+        """The scores beside peers where these forecast some windows only, or where to get them."""
+        if self._beside is not None:
+            title = f"Beside automatic statistical models, on {self._beside.count:,} of these forecasts:\n"
+            return Group(title, self._beside.rich(), Text(f"\n{self._beside.verdict()}"))
+        if self.settings.peers and not installed():
+            return Text("pip install 'ostinato[forecast]' adds AutoETS and AutoTheta to this table")
+        return None
+
+    def _peers(self, panel: Panel, ends: npt.NDArray[np.int64]) -> Peers:
+        settings = self.model.settings
+        levels = settings.quantiles if settings.output == "quantiles" else ()
+        return Peers(panel, ends, settings.season_length or 1, settings.horizon, levels)
 
     def plot(
         self,

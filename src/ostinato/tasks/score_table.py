@@ -23,12 +23,14 @@ class Metric(NamedTuple):
         higher: Whether more of it is better.
         percent: Whether it is a share, shown in per cent.
         judged: Whether the verdict speaks of it.
+        decimals: That are shown; None for as many as tell the figures of a column apart.
     """
 
     heading: str
     higher: bool = False
     percent: bool = False
     judged: bool = True
+    decimals: int | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +62,7 @@ METRICS = {
     "recall_1_of_10": Metric("recall\n1 of 10 %", higher=True, percent=True),
     "distinct_1": Metric("distinct-1\n%", higher=True, percent=True, judged=False),
     "distinct_2": Metric("distinct-2\n%", higher=True, percent=True, judged=False),
+    "seconds": Metric("time\ns", judged=False, decimals=1),
 }
 """Every figure a table may show, in the order of its columns, besides the coverage of intervals."""
 
@@ -126,7 +129,8 @@ class ScoreTable:
         present = {metric for scores in self.rows.values() for metric in scores}
         widest = sorted((metric for metric in present if metric.startswith("coverage_")), key=_nominal)[-1:]
         widths = [width for metric in widest if (width := metric.replace("coverage", "width")) in present]
-        return (*(metric for metric in METRICS if metric in present), *widest, *widths)
+        figures = [metric for metric in METRICS if metric in present and metric != "seconds"]
+        return (*figures, *widest, *widths, *present & {"seconds"})
 
     def best(self, metric: str) -> str | None:
         """The model with the best figure, or the coverage nearest to the nominal one.
@@ -231,7 +235,11 @@ class ScoreTable:
             return Text("–", style="dim")
         badness = self._badness(metric).values()
         shares = metric.startswith("coverage_") or (metric in METRICS and METRICS[metric].percent)
-        text = f"{100 * figure:.1f}" if shares else _spelled(figure, map(abs, badness))
+        decimals = METRICS[metric].decimals if metric in METRICS else None
+        if shares:
+            text = f"{100 * figure:.1f}"
+        else:
+            text = _spelled(figure, map(abs, badness)) if decimals is None else f"{figure:.{decimals}f}"
         if not metric.startswith("width_") and _badness(metric, figure) == min(badness):  # narrow is no merit alone
             return Text(text + best_mark, style="bold")
         return Text(text)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines
+from ostinato.tasks.forecasting.peers import Peers
 from ostinato.tasks.forecasting.scores import ScoreSum
 from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
 from ostinato.tasks.score_table import ScoreTable
@@ -59,8 +61,9 @@ def backtest(
     panel: Panel,
     standardiser: Standardiser,
     scales: SeriesScales,
+    peers: Peers | None = None,
 ) -> ScoreTable:
-    """Scores a network and the baselines in the target's own units.
+    """Scores a network, the baselines and peers in the target's own units.
 
     Args:
         model: The network's name in the table.
@@ -70,18 +73,28 @@ def backtest(
         panel: The panel in its own units.
         standardiser: The way back to them.
         scales: Of the panel's series.
+        peers: What else to score; None for no others.
     """
-    sums = {name: ScoreSum(name, baselines.levels) for name in (model, *baselines.names)}
+    others = () if peers is None else peers.names
+    sums = {name: ScoreSum(name, baselines.levels) for name in (model, *baselines.names, *others)}
+    taken = dict.fromkeys(sums, 0.0)
     for batch in batches(windows):
         rows = scales.rows(batch.series.numpy())
         origin = batch.origin.numpy()
         target = panel.target[origin[:, None] + np.arange(1, windows.horizon + 1)]
         plain = baseline_batch(batch, scales, windows.context(batch))
         for name, total in sums.items():
-            point, quantiles = forecast(batch) if name == model else baselines.forecast(name, plain)
+            began = perf_counter()
+            if peers is not None and name in others:
+                point, quantiles = peers.forecast(name, batch)
+            else:
+                point, quantiles = forecast(batch) if name == model else baselines.forecast(name, plain)
+                point = standardiser.back(point, rows)
+                quantiles = None if quantiles is None else standardiser.back(quantiles, rows)
+            taken[name] += perf_counter() - began
             total.add(
-                standardiser.back(point, rows),
-                standardiser.back(quantiles, rows) if quantiles is not None and total.levels.size else None,
+                point,
+                quantiles if total.levels.size else None,
                 target,
                 plain.observed,
                 rows.season_error,
@@ -90,6 +103,7 @@ def backtest(
     left_out = set() if standardiser.log else {"direction"}  # up or down is what is asked of prices
     scores = {
         name: {metric: score for metric, score in total.scores().items() if metric not in left_out}
+        | ({"seconds": taken[name]} if name in others or (others and name == model) else {})
         for name, total in sums.items()
     }
     return ScoreTable(model, scores, len(windows))

@@ -12,6 +12,9 @@ from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
 Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
 
+SCORING = ("scoring_stride", "peers")
+"""Settings that training does not look at."""
+
 LONG_WINDOW = 2_048
 """Steps that a window is made long enough for a second season for, at most: a week of 5 minutes."""
 
@@ -135,6 +138,10 @@ class ForecasterSettings(
         "many, evenly spread.",
     )
 
+    peers: Annotated[bool, Option("", SCORE)] = Field(
+        True, description="Whether AutoETS and AutoTheta are scored, too, where ostinato[forecast] is installed."
+    )
+
     @field_validator("quantiles")
     @classmethod
     def _sorted_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
@@ -180,7 +187,7 @@ class ForecasterSettings(
 
     def trajectory(self) -> dict[str, Any]:
         """All that decides the weights: how they are scored later does not."""
-        return {name: value for name, value in super().trajectory().items() if name != "scoring_stride"}
+        return {name: value for name, value in super().trajectory().items() if name not in SCORING}
 
     def resolved(self, season_lengths: tuple[int, ...], rows: int) -> Self:
         """The settings with what was left to the data in place of None: season, window, segment, batches of an epoch.
