@@ -41,7 +41,14 @@ def throughput(run: Run) -> Iterator[Row]:
         yield stage("CSV file to checked panel, rows", lambda: Panel.from_table(path), rows)
     yield stage("DataFrame to checked panel, rows", lambda: Panel.from_table(frame), rows)
     forecaster = Forecaster(
-        horizon=28, window=56, segment=7, epochs=5, batch_size=256, batches_per_epoch=batches, learning_rate=3e-3, peers=False
+        horizon=28,
+        window=56,
+        segment=7,
+        epochs=5,
+        batch_size=256,
+        batches_per_epoch=batches,
+        learning_rate=3e-3,
+        peers=False,
     )
     yield stage("fit with baselines, windows", lambda: forecaster.fit(frame, holdout=0.1), 5 * batches * 256)
     yield stage("predict, series", lambda: forecaster.predict(frame), series)

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
-
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 
 Array = npt.NDArray[np.float64]
@@ -99,7 +98,7 @@ class Adaptation:
         self._pairs = symmetric_pairs(calibration.levels)
         self._nominal = np.array(list(self._pairs))
         self._further = np.zeros_like(calibration.margin)
-        width = norm.ppf((1 + self._nominal) / 2)  # of each interval of a normal distribution
+        width = np.array([NormalDist().inv_cdf((1 + nominal) / 2) for nominal in self._nominal])  # of a normal one's
         late = np.arange(1, len(self._further) + 1)[:, None]
         self._rate = np.minimum(RATE, DAMPING / late) * width / width.max(initial=1e-9)
 
