@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 
 Array = npt.NDArray[np.float64]
