@@ -134,6 +134,16 @@ BENCHMARKS: dict[str, Benchmark] = {
         num_threads=1,
         metrics=("accuracy", "f1", "ece"),
     ),
+    "keys": Benchmark(
+        what="keys of fiddle tunes, by their notes in ABC",
+        measure="many_labels:keys",
+        minutes=4,
+        settings={},
+        data=tuple(f"folk_abc/{book}.abc.gz" for book in ("airdsAirs", "oneills1850", "ryansMammoth")),
+        parts=("test", "validation"),
+        num_threads=1,
+        metrics=("accuracy", "f1", "ece"),
+    ),
     "python_names": Benchmark(
         what="what each name in Python source is: parameter, local, method, class, ...",
         measure="tag:python_names",
