@@ -28,6 +28,7 @@ FORMS = {
         dated(frame).rename("sales"),
         frame.rename(columns={"y": "sales"}),
     ),
+    "a pyarrow.Table": lambda frame: (pytest.importorskip("pyarrow").Table.from_pandas(frame), frame),
     "an array": lambda frame: (frame["y"].to_numpy(), frame[["y"]]),
     "an array of one series": lambda frame: (frame[["y"]].to_numpy(), frame[["y"]].set_axis(["series_0"], axis=1)),
 }

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from ostinato.data.arrow import ArrowStream, framed
 from ostinato.data.file_format import refuse_halves
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labels import Label, flagged, listed_column, read_label, separated_column
@@ -16,8 +17,9 @@ from ostinato.data.table import Table, read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
-LabelledSource = str | Path | pd.DataFrame | Table | LabelledSequences | Sequence[Any]
-"""A path, a DataFrame, a list of texts or arrays, or such a list and one of labels as a tuple."""
+LabelledSource = str | Path | pd.DataFrame | ArrowStream | Table | LabelledSequences | Sequence[Any]
+"""A path, a DataFrame (or one of polars or pyarrow), a list of texts or arrays, or such a list and one of labels as a
+tuple."""
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "message", "comment", "tweet", "body", "document")
 
@@ -54,7 +56,7 @@ def read_labelled(
         >>> read_labelled(table, LabelledSpec(text="review", label="stars")).labels
         ('5', '2')
     """
-    spec = spec or LabelledSpec()
+    source, spec = framed(source), spec or LabelledSpec()
     if spec.labels and spec.label:
         raise OstinatoError(f"label={spec.label!r} and labels={','.join(spec.labels)}: give one column, or several")
     if isinstance(source, LabelledSequences):
@@ -66,7 +68,7 @@ def read_labelled(
     elif isinstance(source, str | Path | pd.DataFrame | Table):
         read = _from_table(_table(source, spec), spec, labels)
     else:
-        read = _memory(source, spec.label_separator)
+        read = _memory(cast(Sequence[Any], source), spec.label_separator)
     if labels:
         read.require_labels()
     return read

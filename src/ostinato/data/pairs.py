@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from ostinato.data.arrow import ArrowStream, framed
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
 from ostinato.data.packed import ending_of
@@ -17,7 +18,7 @@ from ostinato.data.table import read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
-PairSource = str | Path | tuple[str | Path, str | Path] | pd.DataFrame | Sequence[Sequence[str]]
+PairSource = str | Path | tuple[str | Path, str | Path] | pd.DataFrame | ArrowStream | Sequence[Sequence[str]]
 """A file of pairs; a tuple of two files, line n of one a translation of line n of the other; a DataFrame; a list of
 ``(source, target)`` or ``(source, target, language)``."""
 
@@ -90,7 +91,7 @@ class ParallelTexts(Foldable):
         if isinstance(data, ParallelTexts):
             return data
         notes: list[str] = []
-        origin, records = _records(data, columns, form, notes)
+        origin, records = _records(framed(data), columns, form, notes)
         kept: list[Record] = []
         empty: list[str] = []
         for record in records:
@@ -157,7 +158,7 @@ class ParallelTexts(Foldable):
 
 
 def read_sources(
-    data: str | Path | pd.DataFrame | Sequence[str],
+    data: str | Path | pd.DataFrame | ArrowStream | Sequence[str],
     columns: PairColumns = COLUMNS,
     form: FileFormat = USUAL,
 ) -> tuple[list[str], list[str] | None]:
@@ -175,8 +176,9 @@ def read_sources(
     Raises:
         OstinatoError: For anything wrong, with file and line.
     """
+    data = framed(data)
     if not isinstance(data, str | Path | pd.DataFrame):
-        return list(Text.of(data).texts), None
+        return list(Text.of(cast(Sequence[str], data)).texts), None
     if isinstance(data, pd.DataFrame) or ending_of(Path(data)) in (*TABLES, *JSON_LINES):
         records = list(_records(data, columns, form, [], needed=(columns.source,))[1])
     else:

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data.arrow import ArrowStream
 from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.data.table import Source, Table, read_frame, read_table
 from ostinato.errors import OstinatoError
 
-SeriesSource = Source | pd.Series | npt.NDArray[Any]
-"""A table, or series alone: a pandas Series, or an array ``(time,)`` or ``(time, series)``."""
+SeriesSource = Source | npt.NDArray[Any]
+"""A table or a Series, or an array ``(time,)`` or ``(time, series)``."""
 
 
 def series_table(source: SeriesSource, form: FileFormat = USUAL) -> Table:
@@ -27,14 +28,12 @@ def series_table(source: SeriesSource, form: FileFormat = USUAL) -> Table:
     Raises:
         OstinatoError: Anything else, or as `read_table`.
     """
-    if isinstance(source, pd.Series):
-        return read_frame(source.to_frame("y" if source.name is None else source.name), "the Series")
     if isinstance(source, np.ndarray):
         if source.ndim not in (1, 2):
             raise OstinatoError(f"an array of shape {source.shape}: give (time,), or (time, series)")
         columns = ["y"] if source.ndim == 1 else [f"series_{number}" for number in range(source.shape[1])]
         return read_frame(pd.DataFrame(source, columns=columns), "the array")
-    if not isinstance(source, str | Path | pd.DataFrame | Table):
+    if not isinstance(source, str | Path | Table | pd.DataFrame | pd.Series | ArrowStream):
         raise OstinatoError(
             f"series are read from a file, a DataFrame, a Series or an array, not from a {type(source).__name__}"
         )

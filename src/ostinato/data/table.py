@@ -1,7 +1,6 @@
 """Tables: a file or a DataFrame that knows where each of its values came from, so that every error can say it."""
 
 import difflib
-import importlib.util
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ostinato.data.arrow import ArrowStream, from_arrow, require_pyarrow, to_pandas
 from ostinato.data.delimited import parse_delimited
 from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.data.numerals import (
@@ -283,7 +283,7 @@ def canonical(name: str) -> str:
     return re.sub(r"^([+-]?\d+)\.0+$", r"\1", unicodedata.normalize("NFC", name))
 
 
-Source = str | Path | pd.DataFrame | Table
+Source = str | Path | pd.DataFrame | pd.Series | ArrowStream | Table
 
 
 def read_table(source: Source, form: FileFormat = USUAL) -> Table:
@@ -293,13 +293,14 @@ def read_table(source: Source, form: FileFormat = USUAL) -> Table:
         source: a CSV file (fields separated by comma, semicolon or tab; a header line, unless the form says that there
             is none), a Parquet file (its name ends in .parquet or .pq; needs `ostinato[parquet]`), either packed
             with gzip, too (.csv.gz), or a DataFrame. An index of a DataFrame that has a name or holds dates becomes a
-            column; any other index is left out.
+            column; any other index is left out. Frames of other libraries are read by Arrow's interface (polars,
+            pyarrow; needs `ostinato[parquet]`). A Series is a table of one column, called by its name or "y".
         form: how a CSV file is written: its encoding, whether fields are quoted, whether there is a header; and which
             mark is the decimal sign of numbers in text, and which parts thousands, where their columns do not tell.
 
     Raises:
         OstinatoError: no such file, a directory, not a table, damaged: the message names the file and the line; one
-            mark for both.
+            mark for both; something else than these.
 
     Example:
         >>> import pandas as pd
@@ -318,6 +319,12 @@ def _read(source: Source, form: FileFormat) -> Table:
         return source
     if isinstance(source, pd.DataFrame):
         return read_frame(source)
+    if isinstance(source, pd.Series):
+        return read_frame(source.to_frame("y" if source.name is None else source.name), "the Series")
+    if isinstance(source, ArrowStream):
+        return read_frame(from_arrow(source), f"the {type(source).__name__}")
+    if not isinstance(source, str | Path):
+        raise OstinatoError(f"give a CSV or Parquet file or a DataFrame, not {type(source).__name__}")
     path = Path(source)
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a CSV or Parquet file")
@@ -352,21 +359,17 @@ def read_frame(frame: pd.DataFrame, origin: str = "the DataFrame") -> Table:
 
 
 def _from_parquet(data: bytes, origin: str) -> Table:
-    if importlib.util.find_spec("pyarrow") is None:
-        raise OstinatoError(f"{origin}: Parquet files need pyarrow: pip install 'ostinato[parquet]'")
+    require_pyarrow(origin, "Parquet files")
     import pyarrow
     import pyarrow.parquet
 
     try:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
         table.validate(full=True)
-        frame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+        frame = to_pandas(table)
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OstinatoError(f"{origin}: not a readable Parquet file: {reason}") from None
-    frame = frame.rename(columns={"__index_level_0__": "index"})
-    if "index" in frame and "index" not in table.column_names and _counts_rows(frame["index"]):
-        frame = frame.drop(columns="index")
     return _checked(frame, origin)
 
 
@@ -379,11 +382,6 @@ def _checked(frame: pd.DataFrame, origin: str) -> Table:
     if not len(frame):
         raise OstinatoError(f"{origin}: no rows: give a table with rows of data")
     return Table(frame, origin)
-
-
-def _counts_rows(column: "pd.Series[Any]") -> bool:
-    whole = pd.api.types.is_integer_dtype(column.dtype)
-    return bool(whole and (column.to_numpy() == np.arange(len(column))).all())
 
 
 def _holds_numbers(column: "pd.Series[Any]") -> bool:

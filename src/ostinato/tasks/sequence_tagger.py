@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
+from ostinato.data.arrow import ArrowStream, framed
 from ostinato.data.conll import read_conll, write_conll
 from ostinato.data.packed import ending_of
 from ostinato.data.table import Table
@@ -32,7 +33,7 @@ from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.tasks.tagging.train import tagging_error, tagging_loss
 from ostinato.training import LossSum, moved
 
-TaggedSource = str | Path | pd.DataFrame | Table | TaggedSequences | Sequence[Any]
+TaggedSource = str | Path | pd.DataFrame | ArrowStream | Table | TaggedSequences | Sequence[Any]
 """A CoNLL file or a folder of them, a list of ``(words, tags)``; or for numbers a long table."""
 
 TABLES = (".csv", ".parquet", ".pq")
@@ -106,7 +107,7 @@ class SequenceTagger(Estimator[TaggerSettings, TaggedSequences, TaggerModel]):
         return records.split(share, self._given.seed)
 
     def with_targets(self, data: Any, y: Any) -> Any:
-        if isinstance(data, pd.DataFrame | Table):
+        if isinstance(framed(data), pd.DataFrame | Table):
             raise OstinatoError("the tags of a table stand in a column of it, label=...: leave y out")
         refuse_unmatched(data, y, "the tags of each sentence of a list")
         return list(zip(data, y, strict=True))
@@ -378,13 +379,14 @@ def _inputs(data: TaggedSource) -> Literal["words", "numbers"]:
     if isinstance(data, TaggedSequences):
         return "numbers" if data.features else "words"
     file = isinstance(data, str | Path) and ending_of(Path(data)) in TABLES
-    return "numbers" if file or isinstance(data, pd.DataFrame | Table) else "words"
+    return "numbers" if file or isinstance(framed(data), pd.DataFrame | Table) else "words"
 
 
 def _read(
     data: TaggedSource, settings: TaggerSettings, *, tags: bool = True, known: Sequence[str] = ()
 ) -> TaggedSequences:
     """Sequences, read as the settings say."""
+    data = framed(data)
     if isinstance(data, TaggedSequences):
         read = data
     elif settings.inputs == "numbers":
