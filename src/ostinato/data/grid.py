@@ -9,6 +9,7 @@ from ostinato.data.frequency import Frequency
 from ostinato.data.records import Records
 from ostinato.data.table import Table
 from ostinato.data.times import Moments, spell
+from ostinato.data.words import column_of, places_of
 
 _MOST_GAPS = 10  # a grid this many times longer than its data comes from a wrong date or frequency
 
@@ -129,7 +130,7 @@ def _check_future(
     if not gaps.size:
         return
     at, column = gaps[0]
-    name = records.names.future[column]
+    name = column_of(int(column), records.names.future, records.names.categories)
     if given[at] >= 0:
         what = "a covariate that is known into the future has no value here: fill it in, or name it a past covariate"
         raise table.error(what, row=int(given[at]), column=name)
@@ -161,7 +162,8 @@ def _notes(records: Records, grid: Grid, given: npt.NDArray[np.int64], ahead: in
         series = str(records.ids[np.searchsorted(grid.offsets, inserted[0], side="right") - 1])
         notes.append(f"{inserted.size} times are absent (first: {first} of series {series!r}): inserted as missing")
     flags = {records.names.target: grid.observed}
-    flags |= {name: grid.past_observed[:, i] for i, name in enumerate(records.names.past)}
+    places = places_of(records.names.past, records.names.categories)
+    flags |= {name: grid.past_observed[:, place.start] for name, place in places.items()}
     for name, observed in flags.items():
         missing = int((~observed).sum())
         if missing:

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.panel import Panel
+from ostinato.data.words import input_names
 from ostinato.errors import OstinatoError
 
 _ROWS = 20_000  # enough evidence; more rows only cost time
@@ -51,12 +52,12 @@ def check_leakage(panel: Panel, horizon: int) -> None:
 
     if same(panel.target, panel.observed, 1):
         return
-    for i, name in enumerate(panel.names.future):
+    for i, name in enumerate(input_names(panel.names.future, panel.names.categories)):
         column, known = panel.future[:, i], np.ones(len(codes), np.bool_)
         for shift in sorted(range(1 - horizon, horizon + 1), key=abs):
             if same(column, known, shift):
                 raise _leak(panel, name, shift, "known into the future", f"lag it by {horizon} steps or more")
-    for i, name in enumerate(panel.names.past):
+    for i, name in enumerate(input_names(panel.names.past, panel.names.categories)):
         for shift in range(1, horizon + 1):
             if same(panel.past[:, i], panel.past_observed[:, i], shift):
                 raise _leak(panel, name, shift, "known in the past", "lag it")

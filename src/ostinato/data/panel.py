@@ -14,6 +14,7 @@ from ostinato.data.series_rows import holds_series_rows, read_series_rows
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Source, read_table
 from ostinato.data.times import Moments, spell
+from ostinato.data.words import places_of, words_of
 from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
 
@@ -28,9 +29,10 @@ class Panel:
         times: (rows,) datetime64[ns] without a zone (see `clock`), or int64 for integer time.
         target: (rows,) float64, finite; imputed where not observed.
         observed: (rows,) False where the target was missing.
-        past: (rows, P) covariates known up to now only; finite, imputed where not observed.
+        past: (rows, P) covariates known up to now only; finite, imputed where not observed. One of words has a column
+            of 0 and 1 for each of its categories.
         past_observed: (rows, P) False where a past covariate was missing.
-        future: (rows, F) covariates known into the future; complete.
+        future: (rows, F) covariates known into the future, words likewise; complete.
         static: (series, S) numbers, or codes of the categories in `names.categories`.
         frequency: the step between rows.
         names: the columns' names.
@@ -230,13 +232,15 @@ class Panel:
             names.target: np.where(self.observed, self.target, np.nan),
         }
         past = np.where(self.past_observed, self.past, np.nan)
-        columns |= {name: past[:, i] for i, name in enumerate(names.past)}
-        columns |= {name: self.future[:, i] for i, name in enumerate(names.future)}
+        for part, values in ((names.past, past), (names.future, self.future)):
+            for name, place in places_of(part, names.categories).items():
+                known = names.categories.get(name)
+                columns[name] = values[:, place.start] if known is None else words_of(values[:, place], known)
         for i, name in enumerate(names.static):
-            values: npt.NDArray[Any] = self.static[:, i]
+            static: npt.NDArray[Any] = self.static[:, i]
             if name in names.categories:
-                values = np.array(names.categories[name], object)[values.astype(np.int64)]
-            columns[name] = values[self.codes]
+                static = np.array(names.categories[name], object)[static.astype(np.int64)]
+            columns[name] = static[self.codes]
         return pd.DataFrame(columns)
 
     def _moment(self, at: Any) -> Any:

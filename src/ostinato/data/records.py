@@ -11,6 +11,7 @@ from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table
 from ostinato.data.time_column import find_time, is_part_of_time, tells_apart
 from ostinato.data.times import Moments, Times, read_times, spell
+from ostinato.data.words import category_codes, column_of, find_words, read_covariates
 from ostinato.data.zones import Clock, is_short
 
 
@@ -79,6 +80,9 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
     times = Times(np.arange(len(rows), dtype=np.int64) - firsts[codes])
     if time:
         times = read_times(table, time, format=spec.time_format, zone=spec.zone)
+    covariates = [*spec.past, *spec.future]
+    words = find_words(table, covariates) if spec.categories is None else spec.categories
+    words = {name: found for name, found in words.items() if name in covariates}
     statics = [read_static(table, name, spec, ids, codes, rows) for name in spec.static]
     names = PanelColumns(
         time=time,
@@ -87,7 +91,7 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         past=spec.past,
         future=spec.future,
         static=spec.static,
-        categories={name: found for name, (_, found) in zip(spec.static, statics, strict=True) if found is not None},
+        categories=words | {name: found for name, (_, found) in zip(spec.static, statics, strict=True) if found},
         time_format=times.format,
         zone=times.zone,
     )
@@ -98,8 +102,8 @@ def read_records(table: Table, spec: PanelSpec) -> Records:
         times=times.order[rows] if time else times.order,
         local=None if times.instants is None else times.values[rows],
         target=target,
-        past=table.numbers(spec.past)[rows],
-        future=table.numbers(spec.future)[rows],
+        past=read_covariates(table, spec.past, words)[rows],
+        future=read_covariates(table, spec.future, words)[rows],
         static=np.stack([values for values, _ in statics], axis=1) if statics else np.zeros((len(ids), 0)),
         names=names,
         notes=(*notes, *times.notes, *table.notes_on_numbers([*targets, *spec.past, *spec.future])),
@@ -119,7 +123,7 @@ def read_future(
         frequency: their step.
 
     Returns:
-        float64 of shape (series * horizon, future covariates).
+        float64 of shape (series * horizon, inputs), see `ostinato.data.words`.
 
     Raises:
         OstinatoError: a time that has no row or two rows, or a value that is missing.
@@ -151,12 +155,12 @@ def read_future(
             f"{', '.join(names.future)} must be given for the {times.shape[1]} steps after the end of the target"
         )
     rows = known[place]
-    values = table.numbers(names.future)[rows]
+    values = read_covariates(table, names.future, names.categories)[rows]
     gaps = np.argwhere(np.isnan(values))
     if gaps.size:
         at, column = gaps[0]
         what = "a covariate that is known into the future has no value here: fill it in"
-        raise table.error(what, row=int(rows[at]), column=names.future[column])
+        raise table.error(what, row=int(rows[at]), column=column_of(int(column), names.future, names.categories))
     return values
 
 
@@ -204,7 +208,7 @@ def read_static(
     categories = None if spec.categories is None else spec.categories.get(column)
     if spec.categories is None and not table.is_numeric(column):
         categories = tuple(sorted(filter(None, table.identities(column)[1])))
-    values = table.numbers([column])[:, 0] if categories is None else _category_codes(table, column, categories)
+    values = table.numbers([column])[:, 0] if categories is None else category_codes(table, column, categories)
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
         raise table.error("a static value is missing: fill it in", row=row, column=column)
@@ -216,18 +220,6 @@ def read_static(
         what = f"a static column changes within series {str(ids[codes[at]])!r}: make it constant, or a past covariate"
         raise table.error(what, row=int(rows[at]), column=column)
     return values[firsts], categories
-
-
-def _category_codes(table: Table, column: str, categories: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    """The position of each row's text among the categories, NaN where it has none."""
-    codes, texts = table.identities(column)
-    found = pd.Index(categories).get_indexer(pd.Index(texts)).astype(np.float64)
-    found[texts == ""] = np.nan
-    if (found < 0).any():
-        unseen, known = texts[found < 0][0], ", ".join(categories[:20])
-        row = int(np.argmax(found[codes] < 0))
-        raise table.error(f"{unseen!r} was not there in training (known: {known})", row=row, column=column)
-    return found[codes]
 
 
 def on_clock(records: Records, frequency: Frequency) -> Records:

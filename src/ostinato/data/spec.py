@@ -25,8 +25,8 @@ class PanelSpec(BaseModel):
         id: the column that names the series of each row (long), or None.
         target: the column to forecast, or for a wide table several. None: y if there is one; else in a wide table all
             columns of numbers without another part, in a long table the only such column.
-        past: covariates known up to now only (measured beside the target).
-        future: covariates known ahead of time (holidays, prices, plans).
+        past: covariates known up to now only (measured beside the target): numbers, or words (categories, 20 at most).
+        future: covariates known ahead of time (holidays, prices, plans), likewise.
         static: what never changes in a series: numbers, or text (categories).
         frequency: a pandas alias ("h", "D", "W", "MS", ...) or a whole number for integer time. None: inferred.
         time_format: how whole numbers in the time column are written: "counter" (they only count), "months" (202012),
@@ -36,7 +36,7 @@ class PanelSpec(BaseModel):
             "+02:00". None: the one they have, if any.
         layout: "rows" for one series a row, "columns" for a long or wide table. None: rows where a different text
             stands first in each row, and names of columns that are dates or count up (V2, V3, ...) come last.
-        categories: for each static column of text its categories in the order of their codes. `Panel.spec` fills it, so
+        categories: for each covariate of text its categories in the order of their codes. `Panel.spec` fills it, so
             that new data get the same codes; None there means they are found in the data.
 
     Example:
@@ -69,10 +69,11 @@ class PanelColumns:
         time: the time column, or None when rows are steps 0, 1, 2, ...
         id: the id column of a long table, or None for a wide one.
         target: the target column; "y" for a wide table of several.
-        past: names of the columns of `Panel.past`.
-        future: names of the columns of `Panel.future`.
+        past: names of the columns that `Panel.past` was made of.
+        future: names of the columns that `Panel.future` was made of.
         static: names of the columns of `Panel.static`.
-        categories: the categories of each static column of text; `Panel.static` holds their positions in it.
+        categories: the categories of each column of text. `Panel.static` holds their positions in it, `Panel.past` and
+            `Panel.future` a column of 0 and 1 for each.
         time_format: how whole numbers in the time column are written; None for dates.
         zone: the zone of the times, None where none is known.
         layout: "rows" where each row was a series.

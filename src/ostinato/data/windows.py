@@ -9,6 +9,7 @@ import torch
 
 from ostinato.data.calendar import calendar_features
 from ostinato.data.panel import Panel
+from ostinato.data.words import input_names
 
 Places = int | npt.NDArray[np.int64]
 
@@ -178,8 +179,8 @@ class Windows:
     @property
     def numbers(self) -> int:
         """How many numbers one window holds, to tell how many windows fit into memory."""
-        known = len(self.known_names)
-        return self.window * (2 + 2 * len(self.panel.names.past) + known) + self.horizon * (2 + known)
+        known, past = len(self.known_names), int(self.panel.past.shape[1])
+        return self.window * (2 + 2 * past + known) + self.horizon * (2 + known)
 
     def gather(self, indices: npt.NDArray[np.int64] | torch.Tensor) -> WindowBatch:
         """The windows at `indices` (B,) as tensors on the CPU."""
@@ -225,7 +226,7 @@ class Windows:
         features, names = calendar_features(panel.clock.local(panel.times), panel.frequency)
         if not self.calendar:
             features, names = features[:, :0], ()
-        self.known_names = (*panel.names.future, *names)
+        self.known_names = (*input_names(panel.names.future, panel.names.categories), *names)
         self._target, self._past = panel.target.astype(np.float32), panel.past.astype(np.float32)
         self._known = np.concatenate([panel.future.astype(np.float32), features], axis=1)
         self._static = panel.static.astype(np.float32)

@@ -10,6 +10,7 @@ import torch
 
 from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, Windows
 from ostinato.data.series import SeriesSource, series_table
+from ostinato.data.words import input_names
 from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.backtest import baseline_batch, batches
@@ -57,7 +58,9 @@ class ForecasterModel(Model[ForecasterSettings]):
     def __post_init__(self) -> None:
         """Makes sure that the parts are of the same series, covariates, window and horizon."""
         columns = {name: each.shape[1] for name, each in self.standardiser.covariates._asdict().items()}
-        if columns != {name: len(getattr(self.spec, name)) for name in columns}:
+        categories = self.spec.categories or {}
+        inputs = {name: len(input_names(getattr(self.spec, name), categories)) for name in ("past", "future")}
+        if columns != inputs | {"static": len(self.spec.static)}:
             raise ValueError(f"moments of covariates {columns}, which are not those of {self.spec}")
         series = (len(self.standardiser.ids),)
         if self.last_seen.shape != series or self.sizes.series != series[0]:

@@ -65,8 +65,7 @@ def prepared(
     if "batch_size" not in settings.model_fields_set:
         fewer = max(len(learned) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
         settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
-    names = panel.names
-    sizes = Sizes(len(names.past), len(learned.known_names), len(names.static), len(panel))
+    sizes = Sizes(panel.past.shape[1], len(learned.known_names), panel.static.shape[1], len(panel))
     network = ForecasterModel.build(settings, {"sizes": sizes})
     some = np.random.default_rng(settings.seed).permutation(len(learned))[:CALIBRATION_WINDOWS]
     network.calibrate(learned.gather(some))

@@ -49,7 +49,9 @@ class ForecasterSettings(
     id: Annotated[str | None, Option("COLUMN", DATA)] = Field(
         None, description="Column that names the series in a long file; unique_id unless given, if there is one."
     )
-    past: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known in the past only.")
+    past: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field(
+        (), description="Covariate known in the past only: numbers or words."
+    )
     future: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate known into the future.")
     static: Annotated[ColumnNames, Option("COLUMN", DATA)] = Field((), description="Covariate constant in each series.")
     layout: Annotated[Layout | None, Option("NAME", DATA)] = Field(

@@ -49,7 +49,7 @@ class Stream:
     """
 
     def __init__(self, model: ForecasterModel, series: int, static: Array) -> None:
-        settings, spec = model.settings, model.spec
+        settings = model.settings
         assert settings.window is not None
         self._model = model
         self._frequency, self._clock = model.frequency, model.clock
@@ -62,8 +62,8 @@ class Stream:
         window = settings.window
         self._target = np.zeros(window)
         self._observed = np.zeros(window, np.bool_)
-        self._past = np.zeros((window, len(spec.past)))
-        self._past_observed = np.zeros((window, len(spec.past)), np.bool_)
+        self._past = np.zeros((window, model.sizes.past))
+        self._past_observed = np.zeros((window, model.sizes.past), np.bool_)
         self._known = np.zeros((window, model.sizes.known))
         self._adaptation = None if model.calibration is None else Adaptation(model.calibration)
         self._pending: deque[Array] = deque(maxlen=settings.horizon)
@@ -73,9 +73,9 @@ class Stream:
         y: float | None,
         *,
         time: Any = None,
-        past: Mapping[str, float | None] | None = None,
-        known: Mapping[str, float] | None = None,
-        ahead: Mapping[str, Sequence[float]] | None = None,
+        past: Mapping[str, float | str | None] | None = None,
+        known: Mapping[str, float | str] | None = None,
+        ahead: Mapping[str, Sequence[float | str]] | None = None,
     ) -> StreamForecast | None:
         """Takes the next observation.
 
@@ -102,7 +102,7 @@ class Stream:
         times = self._frequency.at(np.asarray(moment), np.arange(1, horizon + 1))
         if missed and self._model.spec.future:
             raise OstinatoError(f"steps before {spell(moment)} were left out: give each with its known covariates")
-        nothing = np.full(len(self._model.spec.past), np.nan)
+        nothing = np.full(self._model.sizes.past, np.nan)
         for skipped in missed:
             self._push(skipped, None, nothing, now[0])
         self._push(moment, value, covariates, now[0])
@@ -217,22 +217,33 @@ class Stream:
             number = math.log(number)
         return float((number - self._scales.location[0]) / self._scales.scale[0])
 
-    def _past_row(self, given: Mapping[str, float | None]) -> Array:
+    def _past_row(self, given: Mapping[str, float | str | None]) -> Array:
         names = self._model.spec.past
         _refuse_unknown(given, names, "past")
-        row = [math.nan if given.get(name) is None else _number(given[name], name) for name in names]
+        row = [number for name in names for number in self._inputs(given.get(name), name, missing=True)]
         return standard(np.array(row, dtype=np.float64), self._model.standardiser.covariates.past)
 
-    def _future_rows(self, where: str, given: Mapping[str, Sequence[float]], rows: int) -> Array:
+    def _future_rows(self, where: str, given: Mapping[str, Sequence[float | str]], rows: int) -> Array:
         names = self._model.spec.future
         _refuse_unknown(given, names, where)
-        table = np.empty((rows, len(names)))
-        for column, name in enumerate(names):
+        columns = []
+        for name in names:
             values = given.get(name, ())
             if not isinstance(values, Iterable) or len(listed := list(values)) != rows:
                 raise OstinatoError(f"{where} needs {rows} value{'s' * (rows > 1)} of the covariate {name!r}")
-            table[:, column] = [_number(value, name) for value in listed]
+            columns.append(np.array([self._inputs(value, name) for value in listed], np.float64))
+        table = np.concatenate(columns, axis=1) if columns else np.empty((rows, 0))
         return standard(table, self._model.standardiser.covariates.future)
+
+    def _inputs(self, value: Any, name: str, *, missing: bool = False) -> list[float]:
+        """A covariate's value as inputs: a number is itself, a word 1 among the 0 of all others."""
+        known = (self._model.spec.categories or {}).get(name)
+        if value is None and missing:
+            return [math.nan] * len(known or [name])
+        if known is None:
+            return [_number(value, name)]
+        code = _code(value, name, known)
+        return [float(place == code) for place in range(len(known))]
 
 
 def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:
@@ -248,10 +259,15 @@ def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:
     row = []
     for name in spec.static:
         known = (spec.categories or {}).get(name)
-        if known is not None and given[name] not in known:
-            raise OstinatoError(f"static {name}={given[name]!r} was not there in training (known: {', '.join(known)})")
-        row.append(_number(given[name], name) if known is None else float(known.index(given[name])))
+        row.append(_number(given[name], name) if known is None else _code(given[name], f"static {name}", known))
     return np.array(row, dtype=np.float64)
+
+
+def _code(word: Any, name: str, known: tuple[str, ...]) -> int:
+    """The position of a word among those of training."""
+    if word not in known:
+        raise OstinatoError(f"{name}={word!r} was not there in training (known: {', '.join(known)})")
+    return known.index(word)
 
 
 def _number(value: Any, name: str) -> float:
