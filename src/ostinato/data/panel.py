@@ -132,6 +132,11 @@ class Panel:
         offsets = np.array([0, self.lengths[i]])
         return replace(self._rows(rows, offsets), ids=self.ids[i : i + 1], static=self.static[i : i + 1], notes=())
 
+    def take(self, which: npt.NDArray[np.bool_]) -> Self:
+        """Some of the series, ``(series,)``."""
+        part = self._between(self.offsets[:-1][which], self.offsets[1:][which])
+        return replace(part, ids=self.ids[which], static=self.static[which])
+
     def require(self, length: int, why: str) -> None:
         """Raise OstinatoError, naming the shortest series, unless every series has at least `length` rows.
 

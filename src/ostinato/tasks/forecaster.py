@@ -190,7 +190,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     def prepare(
         self, training: PanelPart, validation: PanelPart, *, folder: Path | None, start: ForecasterModel | None
     ) -> Prepared[WindowBatch, ForecasterModel]:
-        training.require(self._given.horizon)
+        enough = training.long_enough(self._given.horizon, all_of_them=self._given.series_embedding > 0)
+        training, validation = training.without_short(enough), validation.without_short(enough)
         panel = validation.panel  # with the rows of validation data, where they were given
         check_leakage(panel, self._given.horizon)
         settings = self._given.resolved(panel.frequency.season_lengths, int(np.median(training.end)))
@@ -217,6 +218,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if wanting := before.settings.steered_by_scores:
             raise OstinatoError(f"refit: {wanting[0]} needs scores of rows kept from training, and refit trains on all")
         everything = self._fitted_on if data is None else self.read(data)
+        everything = everything.without_short(everything.long_enough(before.settings.horizon))
         settings = before.settings.model_copy(update={"patience": None})
         with random_numbers_kept(), settings.on_threads():
             seed_everything(settings.seed)

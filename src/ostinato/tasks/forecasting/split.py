@@ -46,15 +46,20 @@ class PanelPart:
         rows = np.maximum(np.ceil(share * (self.end - self.start)), horizon).astype(np.int64)
         return replace(self, end=self.end - rows), replace(self, start=self.end - rows)
 
-    def require(self, horizon: int) -> None:
-        """Makes sure that there are windows to train on.
+    def long_enough(self, horizon: int, *, all_of_them: bool = False) -> npt.NDArray[np.bool_]:
+        """Which series have windows to train on, ``(series,)``.
+
+        Args:
+            horizon: Steps to forecast.
+            all_of_them: Whether each must have some.
 
         Raises:
-            OstinatoError: A series has too few rows in this part.
+            OstinatoError: None has, or not each as it must.
         """
         needed = horizon + 2
         rows = self.end - self.start
-        if (rows < needed).any():
+        enough = rows >= needed
+        if not enough.any() or (all_of_them and not enough.all()):
             number = int(np.argmin(rows))
             raise OstinatoError(
                 f"series {str(self.panel.ids[number])!r} has {self.panel.lengths[number]} rows, of which "
@@ -62,6 +67,22 @@ class PanelPart:
                 "give more rows, ask for a shorter horizon, a smaller holdout or validation_share, or leave the series "
                 "out"
             )
+        return np.asarray(enough)
+
+    def without_short(self, enough: npt.NDArray[np.bool_]) -> Self:
+        """The part without the series that are too short to train on, which a note tells of."""
+        if enough.all():
+            return self
+        short = self.panel.ids[~enough]
+        named = f"{', '.join(short[:3])}{', ...' * (len(short) > 3)}"
+        note = f"{len(short)} of {len(enough)} series are too short to train on ({named}): left out, and still forecast"
+        panel = self.panel.take(enough)
+        return replace(
+            self,
+            panel=replace(panel, notes=(*panel.notes, note)),
+            start=self.start[enough],
+            end=self.end[enough],
+        )
 
     def windows(
         self, panel: Panel, settings: ForecasterSettings, *, minimum_context: int = 1, stride: int = 1
