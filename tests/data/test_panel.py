@@ -332,6 +332,49 @@ class TestMissingValues:
         np.testing.assert_array_equal(panel.observed, frame["y"].notna())
 
 
+class TestHolidays:
+    """Weekdays without a row in any series."""
+
+    DAYS = pd.bdate_range("2024-01-01", periods=120)
+    OFF = (20, 41, 42, 100)
+
+    def prices(self, *names, off=OFF):
+        frames = [pd.DataFrame({"unique_id": name, "ds": self.DAYS, "y": np.arange(120.0) ** 2}) for name in names]
+        return pd.concat([frame.drop(index=list(off)) for frame in frames], ignore_index=True)
+
+    @pytest.mark.parametrize("names", [["a"], ["a", "b"]])
+    def test_are_flagged_and_a_note_of_their_own_counts_them(self, names):
+        panel = Panel.from_table(self.prices(*names))
+        assert panel.frequency.alias == "B"
+        assert np.flatnonzero(~panel.observed[:120]).tolist() == list(self.OFF)
+        assert panel.notes == (
+            "4 weekdays have no row (holidays? first: 2024-01-29): they are flagged, and neither learned from nor "
+            "scored",
+        )
+
+    def test_are_told_from_days_that_one_series_lacks_and_from_values_that_are_missing(self):
+        frame = self.prices("a", "b").drop(index=7)
+        frame.loc[[50, 60], "y"] = np.nan
+        assert [note.split(" (")[0] for note in Panel.from_table(frame).notes] == [
+            "4 weekdays have no row",
+            "1 times are absent",
+            "3 of 240 values of y are missing: imputed and flagged",
+        ]
+
+    def test_are_few(self):
+        notes = Panel.from_table(self.prices("a", off=range(10, 100, 11))).notes
+        assert notes[0].startswith("9 times are absent")
+
+    def test_need_no_covariates_that_are_known_into_the_future(self):
+        frame = self.prices("a").assign(price=lambda table: np.arange(len(table)) // 7)
+        panel = Panel.from_table(frame, PanelSpec(target="y", future=("price",)))
+        assert (panel.future[list(self.OFF)] == panel.future[[19, 40, 40, 99]]).all()
+        gap = pd.concat([frame, frame.assign(unique_id="b").drop(index=50)])
+        refused(
+            gap, PanelSpec(target="y", future=("price",)), "no row for 2024-03-", "'b'", "must be known at every step"
+        )
+
+
 class TestStaticColumns:
     def test_text_becomes_codes_of_sorted_categories_and_numbers_stay_numbers(self):
         frame = long(kind=["shop"] * 6 + ["kiosk"] * 4, area=[3.5] * 6 + [7.0] * 4)

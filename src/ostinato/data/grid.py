@@ -11,6 +11,7 @@ from ostinato.data.table import Table
 from ostinato.data.times import Moments, spell
 from ostinato.data.words import column_of, places_of
 
+_MOST_HOLIDAYS = 0.06  # of all weekdays; an exchange has 2 to 5 % of them
 _MOST_GAPS = 10  # a grid this many times longer than its data comes from a wrong date or frequency
 
 
@@ -33,6 +34,7 @@ def place_on_grid(records: Records, frequency: Frequency, table: Table) -> Grid:
     Times that the table lacks become missing rows. Rows after a series' last target (in a wide table, after the last
     of any) are those to come and set aside: spreadsheets hold them for their covariates. Missing targets and past
     covariates take the last value before them (leading ones the first after them) and are flagged as not observed.
+    Weekdays that no series has, where they are few, are taken for holidays: future covariates need not be known there.
 
     Raises:
         OstinatoError: a time off the grid, a series without any target, a future covariate without a value.
@@ -57,6 +59,9 @@ def place_on_grid(records: Records, frequency: Frequency, table: Table) -> Grid:
     _check_targets(records, observed, offsets, table)
     given = np.full(rows, -1)
     given[position] = records.rows[inside]
+    holiday = _holidays(frequency, times, given)
+    for place in range(future.shape[1] if holiday.any() else 0):
+        future[:, place] = _carry(future[:, place], ~(np.isnan(future[:, place]) & holiday), offsets)
     _check_future(records, future, given, offsets, times, table)
     filled = [_carry(past[:, i], past_observed[:, i], offsets) for i in range(past.shape[1])]
     grid = Grid(
@@ -69,7 +74,16 @@ def place_on_grid(records: Records, frequency: Frequency, table: Table) -> Grid:
         future=future,
         notes=(),
     )
-    return grid._replace(notes=_notes(records, grid, given, int((~inside).sum())))
+    return grid._replace(notes=_notes(records, grid, given, holiday, int((~inside).sum())))
+
+
+def _holidays(frequency: Frequency, times: Moments, given: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are of weekdays that have no row in any series, where these are few, ``(rows,)``."""
+    if frequency.alias != "B" or (given >= 0).all():
+        return np.zeros(len(times), np.bool_)
+    days, day = np.unique(times, return_inverse=True)
+    without = np.bincount(day, weights=given >= 0) == 0
+    return np.asarray(without[day] & (without.sum() <= _MOST_HOLIDAYS * len(days)))
 
 
 def _steps(records: Records, frequency: Frequency, table: Table) -> npt.NDArray[np.int64]:
@@ -152,11 +166,17 @@ def _carry(
     return np.where(source < np.repeat(offsets[1:], lengths), values[np.minimum(source, len(values) - 1)], 0.0)
 
 
-def _notes(records: Records, grid: Grid, given: npt.NDArray[np.int64], ahead: int) -> tuple[str, ...]:
+def _notes(
+    records: Records, grid: Grid, given: npt.NDArray[np.int64], holiday: npt.NDArray[np.bool_], ahead: int
+) -> tuple[str, ...]:
     notes = list(records.notes)
     if ahead:
         notes.append(f"{ahead} rows after the end of {records.names.target} are the future: set aside")
-    inserted = np.flatnonzero(given < 0)
+    if holiday.any():
+        days = np.unique(grid.times[holiday])
+        what = f"{len(days)} weekdays have no row (holidays? first: {spell(days[0])})"
+        notes.append(f"{what}: they are flagged, and neither learned from nor scored")
+    inserted = np.flatnonzero((given < 0) & ~holiday)
     if inserted.size:
         first = spell(grid.times[inserted[0]])
         series = str(records.ids[np.searchsorted(grid.offsets, inserted[0], side="right") - 1])
@@ -165,7 +185,7 @@ def _notes(records: Records, grid: Grid, given: npt.NDArray[np.int64], ahead: in
     places = places_of(records.names.past, records.names.categories)
     flags |= {name: grid.past_observed[:, place.start] for name, place in places.items()}
     for name, observed in flags.items():
-        missing = int((~observed).sum())
+        missing = int((~(observed | holiday)).sum())
         if missing:
             notes.append(f"{missing} of {len(observed)} values of {name} are missing: imputed and flagged")
     lows, highs = (extreme.reduceat(grid.target, grid.offsets[:-1]) for extreme in (np.minimum, np.maximum))
