@@ -102,6 +102,8 @@ def test_what_may_be_something_else_is_read_in_columns_unless_told():
     days = pd.date_range("2024-01-01", periods=20)
     wide = pd.DataFrame({"day": days.astype(str), **{f"s{number}": np.arange(20.0) for number in range(8)}})
     assert len(Panel.from_table(wide)) == 8
+    clock = wide.assign(day=[f"{hour:02}:00" for hour in range(20)]).rename(columns={"day": "time"})
+    refused(clock, None, "column 'time'")
     few = of_m4([4, 4])
     assert len(Panel.from_table(few)) == 4
     assert Panel.from_table(few, PanelSpec(layout="rows")).lengths.tolist() == [4, 4]

@@ -70,6 +70,34 @@ def test_a_series_streams_is_examined_and_drawn(tmp_path):
     assert forecaster.examine(series).verdict
 
 
+def in_rows(frame, first=0):
+    """The columns of a wide table as rows, as M4's files have them; the second of them begins later."""
+    values = frame.drop(columns="ds").T.to_numpy().copy()
+    values[1, :first] = np.nan
+    rows = pd.DataFrame(values, columns=[f"V{number + 2}" for number in range(values.shape[1])])
+    rows.insert(0, "V1", frame.columns[1:])
+    return rows
+
+
+def test_a_file_of_one_series_a_row_is_fitted_saved_and_forecast(tmp_path):
+    frame = wide(60, "a", "b", "c")
+    in_rows(frame).to_csv(tmp_path / "rows.csv", index=False)
+    forecaster = Forecaster(**TINY).fit(tmp_path / "rows.csv", holdout=0.2)
+    forecaster.save(tmp_path / "model")
+    forecast = Forecaster.load(tmp_path / "model").predict(tmp_path / "rows.csv")
+    other = Forecaster(**TINY).fit(frame.drop(columns="ds"), holdout=0.2).predict(frame.drop(columns="ds"))
+    np.testing.assert_allclose(numbers_of(forecast.rename(columns={"V1": "unique_id"})), numbers_of(other), rtol=1e-5)
+    assert forecast["V1"].unique().tolist() == ["a", "b", "c"]
+    assert forecast["step"][:2].tolist() == [61, 62]
+
+
+def test_validation_data_of_one_series_a_row_are_counted_on():
+    frame = wide(60, "a", "b")
+    training, later = in_rows(frame[:50], first=4), in_rows(frame[50:])
+    forecaster = Forecaster(**TINY, layout="rows").fit(training, validation=later)
+    assert forecaster.model.last_seen.tolist() == [60, 60]
+
+
 def test_a_series_of_another_name_is_refused():
     forecaster = Forecaster(**TINY).fit(dated(wide()).rename("sales"))
     with pytest.raises(OstinatoError, match=r"the Series: no column 'sales' \(columns: ds, orders\)"):

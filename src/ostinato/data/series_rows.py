@@ -10,6 +10,7 @@ import pandas as pd
 from ostinato.data.records import Records, read_static
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table
+from ostinato.data.time_column import is_part_of_time
 from ostinato.data.times import Times, looks_like_dates, read_times
 
 _FEWEST = 5  # columns of values that make such a table unmistakable
@@ -29,7 +30,7 @@ def holds_series_rows(table: Table, spec: PanelSpec) -> bool:
     columns = table.columns
     identity = spec.id or columns[0]
     values = _value_columns([name for name in columns if name not in (identity, *spec.static)])
-    if len(values) < _FEWEST or identity not in columns:
+    if len(values) < _FEWEST or identity not in columns or is_part_of_time(identity):
         return False
     names = table.identities(identity)[1]
     if len(names) < len(table) or "" in names:
@@ -83,6 +84,7 @@ def read_series_rows(table: Table, spec: PanelSpec) -> Records:
     )
     left = [name for name in free if name not in set(columns)]
     further = [f"columns that are left out: {', '.join(left)} (static= takes them)"] if left else []
+    marks = table.notes_on_numbers(columns)
     nothing = np.zeros((len(series), 0))
     return Records(
         ids=ids,
@@ -95,7 +97,7 @@ def read_series_rows(table: Table, spec: PanelSpec) -> Records:
         future=nothing,
         static=np.stack([found for found, _ in statics], axis=1) if statics else np.zeros((len(ids), 0)),
         names=names,
-        notes=(*([] if spec.layout else [note]), *further, *(times.notes if times else ())),
+        notes=(*([] if spec.layout else [note]), *further, *(times.notes if times else ()), *marks),
     )
 
 

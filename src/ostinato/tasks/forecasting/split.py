@@ -120,7 +120,9 @@ def continued(panel: Panel, later: Panel) -> Panel:
             f"{len(later)} ({', '.join(later.ids[:5])}{', ...' * (len(later) > 5)})"
         )
     if panel.names.time is None:  # rows are counted, and the count goes on
-        later = replace(later, times=later.times + np.repeat(panel.lengths, later.lengths))
+        first = 1 if panel.names.layout == "rows" else 0
+        ends = panel.times[panel.offsets[1:] - 1] + 1 - first
+        later = replace(later, times=later.times + np.repeat(ends, later.lengths))
     wanted = panel.frequency.after(panel.times[panel.offsets[1:] - 1], 1)[:, 0]
     found = later.times[later.offsets[:-1]]
     if (found != wanted).any():
