@@ -151,6 +151,13 @@ class TestTimes:
         np.testing.assert_array_equal(panel.target, Panel.from_table(wide).target)
         assert "rows stand newest first: they are read in the order of ds" in panel.notes
 
+    def test_the_two_hours_of_a_clock_set_back_stay_in_their_order(self):
+        hours = pd.date_range("2024-10-26 12:00", periods=40, freq="h", tz="Europe/Berlin").tz_localize(None)
+        frame, spec = pd.DataFrame({"ds": hours, "y": np.arange(40.0)}), PanelSpec(zone="Europe/Berlin")
+        panel = Panel.from_table(frame.iloc[::-1], spec)
+        np.testing.assert_array_equal(panel.target, np.arange(40.0))
+        assert panel.notes == ("rows stand newest first: they are read in the order of ds",)
+
     def test_repeated_times_are_refused_with_both_rows(self):
         frame = long()
         twice = pd.concat([frame.iloc[:3], frame.iloc[2:]])

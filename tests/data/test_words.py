@@ -75,6 +75,7 @@ def test_the_steps_to_come_are_read_with_the_words_of_training():
 
 def test_a_slip_among_numbers_and_too_many_words_are_refused():
     refused(rides(wind=["1", "2", "calm", *"12345"]), SPEC, "row 2, column 'wind': 'calm' is not a number")
+    refused(rides(wind=pd.date_range("2024-01-01", periods=8)), SPEC, "row 0, column 'wind'", "is not a number")
     days = pd.date_range("2024-01-01", periods=30)
     names = pd.DataFrame({"ds": days, "y": np.arange(30.0), "note": [f"day {day}" for day in range(30)]})
     told = "column 'note': 30 different words (day 0, day 1, ...), and a covariate may have 20: put them into groups"

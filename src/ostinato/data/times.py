@@ -186,7 +186,12 @@ def _naive(table: Table, column: str, local: "pd.Series[Any]", zone: str | None)
 
 
 def _localized(table: Table, column: str, index: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
-    """Times of a zone. An hour that is given twice is first the one before the change, given once the one before it."""
+    """Times of a zone. An hour that is given twice is first the one before the change, given once the one before it.
+
+    Where rows stand newest first, so do the two.
+    """
+    if index.has_duplicates and (np.diff(index.asi8) < 0).sum() > len(index) / 2:
+        return _localized(table, column, index[::-1], zone)[::-1]
     first = np.ones(len(index), np.bool_)
     try:
         once = index.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")

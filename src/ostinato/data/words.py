@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ostinato.data.table import Table
+from ostinato.data.times import looks_like_dates
 
 MOST_WORDS = 20
 """Different words that a covariate may have: each becomes an input of its own."""
@@ -33,7 +34,7 @@ def column_of(place: int, columns: Sequence[str], categories: Categories) -> str
 
 
 def find_words(table: Table, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The different words of each column that holds no numbers.
+    """The different words of each column that holds no numbers and no dates.
 
     Raises:
         OstinatoError: They are more than an input each could be given.
@@ -41,7 +42,7 @@ def find_words(table: Table, columns: Sequence[str]) -> dict[str, tuple[str, ...
     found = {}
     for column in columns:
         words = sorted(filter(None, table.identities(column)[1]))
-        if not words or table.number_columns([column]):
+        if not words or table.number_columns([column]) or looks_like_dates(table, column):
             continue
         if len(words) > MOST_WORDS:
             what = f"{len(words)} different words ({words[0]}, {words[1]}, ...), and a covariate may have {MOST_WORDS}"
