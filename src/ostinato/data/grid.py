@@ -159,6 +159,8 @@ def _carry(
     values: npt.NDArray[np.float64], observed: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """The last observed value of the same series; before the first one that first one; 0 in a series without any."""
+    if observed.all():
+        return values
     rows, lengths = np.arange(len(values)), np.diff(offsets)
     before = np.maximum.accumulate(np.where(observed, rows, -1))
     after = np.minimum.accumulate(np.where(observed, rows, len(values))[::-1])[::-1]
