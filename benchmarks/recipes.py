@@ -21,6 +21,7 @@ CLASSIFY: dict[str, dict[str, Any]] = {
 
 CHAT: dict[str, dict[str, Any]] = {
     "self_dialogue": {
+        "attention": "multiplicative",
         "tokenizer": "word",
         "vocabulary_size": 10_000,
         "lowercase": True,
@@ -143,6 +144,7 @@ TAG: dict[str, dict[str, Any]] = {
 
 TRANSLATE: dict[str, dict[str, Any]] = {
     "multi30k": {
+        "attention": "multiplicative",
         "lowercase": True,
         "tokenizer": "word",
         "min_count": 2,

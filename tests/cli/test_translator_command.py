@@ -56,7 +56,7 @@ def test_the_help_lists_every_setting():
 def test_it_scores_on_held_out_pairs_saves_and_says_how_to_translate(files, tmp_path):
     ended = fit(files / "pairs.tsv", "--out", tmp_path / "model")
     assert (ended.code, ended.err) == (0, "")
-    assert "Translator: gru, 1 x 8 units, multiplicative attention" in ended.out
+    assert "Translator: gru, 1 x 8 units, scaled multiplicative attention" in ended.out
     assert "Scores on the held-out 10% of the pairs, 4 translations:" in ended.out
     assert all(f"\n{row} " in ended.out for row in ("ostinato", "nearest source", "copy"))
     line = ended.out.splitlines()[-1].removeprefix("Translate with: ")

@@ -145,3 +145,10 @@ def test_the_dot_product_needs_one_size():
 def test_an_unknown_score_is_refused():
     with pytest.raises(ValueError, match="one of general, dot"):
         MultiplicativeAttention(3, 3, score="cosine")
+
+
+def test_scaled_dot_products_are_those_of_torch():
+    query, keys = torch.randn(3, 2, 8).double(), torch.randn(3, 5, 8).double()
+    attention = MultiplicativeAttention(8, 8, "dot", scaled=True)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, keys, keys)
+    torch.testing.assert_close(attention(query, keys)[0], expected)

@@ -10,7 +10,7 @@ from ostinato.nn import Recurrent
 from ostinato.topologies import EncoderDecoder, EncoderOutput, select_rows
 
 law = settings(deadline=None, derandomize=True, max_examples=12)
-every_attention = pytest.mark.parametrize("attention", [None, "additive", "multiplicative"])
+every_attention = pytest.mark.parametrize("attention", [None, "additive", "multiplicative", "scaled_multiplicative"])
 
 
 def translator(
@@ -134,7 +134,7 @@ def test_what_is_fed_back_can_be_made_of_the_output():
     torch.testing.assert_close(net(x, inputs), written)
 
 
-@pytest.mark.parametrize("attention", ["additive", "multiplicative"])
+@pytest.mark.parametrize("attention", ["additive", "multiplicative", "scaled_multiplicative"])
 def test_attention_reads_valid_steps_only_and_is_fed_to_the_next_step(attention):
     net, lengths = translator(attention), torch.tensor([5, 2, 0])
     x, y = torch.randn(3, 5, 3).double(), torch.randn(3, 2).double()
@@ -152,7 +152,7 @@ def test_attention_reads_valid_steps_only_and_is_fed_to_the_next_step(attention)
     torch.testing.assert_close(second, net.output(torch.cat([h[:, 0], later.context], 1)))
 
 
-@pytest.mark.parametrize("attention", ["additive", "multiplicative"])
+@pytest.mark.parametrize("attention", ["additive", "multiplicative", "scaled_multiplicative"])
 @law
 @given(rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), min_size=1, max_size=4))
 def test_without_input_feeding_all_steps_at_once_are_the_steps_one_by_one_gradients_too(attention, rows):
@@ -317,7 +317,7 @@ def test_it_learns_to_write_backwards_what_it_read(attention):
         (lambda: EncoderDecoder(Recurrent(GRU, 3, 4), Recurrent(GRU, 2, 4), 0), "output_size must be at least 1"),
         (
             lambda: EncoderDecoder(Recurrent(GRU, 3, 4), Recurrent(GRU, 2, 4), 2, attention="dot"),
-            "attention must be None or one of additive, multiplicative, got 'dot'",
+            "attention must be None or one of additive, multiplicative, scaled_multiplicative, got 'dot'",
         ),
         (
             lambda: EncoderDecoder(Recurrent(GRU, 3, 4), Recurrent(GRU, 4, 4), 2, attention="additive"),

@@ -148,10 +148,14 @@ class AdditiveAttention(_Attention):
 class MultiplicativeAttention(_Attention):
     """Multiplicative attention (Luong et al. 2015, eq. 8): ``score(s, h) = s . W h``, or ``s . h`` without a weight.
 
+    Scores of many features are large, and the softmax of large scores picks one key and lets hardly a gradient through
+    to the others; divided by the root of the number of features they are not (Vaswani et al. 2017, section 3.2.1).
+
     Args:
         query_size: Features of a query, s.
         key_size: Features of a key, h.
         score: "general" (default) with the weight W, or "dot" without.
+        scaled: Whether scores are divided by the square root of `key_size`.
 
     Raises:
         ValueError: For an unknown score, or "dot" with sizes that differ.
@@ -165,7 +169,7 @@ class MultiplicativeAttention(_Attention):
         True
     """
 
-    def __init__(self, query_size: int, key_size: int, score: Score = "general") -> None:
+    def __init__(self, query_size: int, key_size: int, score: Score = "general", *, scaled: bool = False) -> None:
         if score not in get_args(Score):
             raise ValueError(f"score must be one of {', '.join(get_args(Score))}, got {score!r}")
         if score == "dot" and query_size != key_size:
@@ -175,12 +179,13 @@ class MultiplicativeAttention(_Attention):
         super().__init__(query_size, key_size)
         # s . W h = (W' s) . h: there are fewer queries than keys, so they are what is multiplied.
         self.query = nn.Linear(query_size, key_size, bias=False) if score == "general" else None
+        self.scale = key_size**-0.5 if scaled else 1.0
 
     def _project(self, keys: Tensor) -> Tensor:
         return keys
 
     def _score(self, query: Tensor, projected: Tensor) -> Tensor:
-        return (query if self.query is None else self.query(query)) @ projected.mT
+        return (self.scale * (query if self.query is None else self.query(query))) @ projected.mT
 
 
 def _softmax(scores: Tensor, mask: Tensor | None) -> Tensor:

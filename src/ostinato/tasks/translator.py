@@ -355,7 +355,7 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         to = f", into {', '.join(self.languages)}" if self.languages else ""
         return (
             f"Translator: {several}{cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units, "
-            f"{settings.attention or 'no'} attention, {model.num_weights:,} weights; {units} "
+            f"{(settings.attention or 'no').replace('_', ' ')} attention, {model.num_weights:,} weights; {units} "
             f"({settings.tokenizer}){to}."
         )
 

@@ -13,7 +13,7 @@ from ostinato.topologies.encoder_output import DecoderState, EncoderOutput
 from ostinato.topologies.initial_state import StateFromVector
 from ostinato.topologies.output import output_layer
 
-AttentionKind = Literal["additive", "multiplicative"]
+AttentionKind = Literal["additive", "multiplicative", "scaled_multiplicative"]
 """How a decoder looks at what the encoder has read; see `ostinato.nn` for the two."""
 
 
@@ -46,7 +46,8 @@ class EncoderDecoder(nn.Module):
             feeding, behind it the context of ``encoder.output_size`` features. May be the encoder itself where the
             sizes agree.
         output_size: Features of one output.
-        attention: None (default), "additive" (Bahdanau et al. 2015) or "multiplicative" (Luong et al. 2015, "general").
+        attention: None (default), "additive" (Bahdanau et al. 2015), "multiplicative" (Luong et al. 2015, "general") or
+            "scaled_multiplicative", the same over the root of the number of features (Vaswani et al. 2017).
         input_feeding: Whether what a step has read is fed to the next one; says nothing without attention.
         dropout: Probability of a zero in what the output layer reads, in training.
 
@@ -63,7 +64,7 @@ class EncoderDecoder(nn.Module):
         >>> from ostinato.topologies import EncoderDecoder
         >>> encoder = Recurrent(GRU, 8, 16, bidirectional=True)
         >>> decoder = Recurrent(GRU, 4 + encoder.output_size, 16)
-        >>> net = EncoderDecoder(encoder, decoder, output_size=10, attention="multiplicative")
+        >>> net = EncoderDecoder(encoder, decoder, output_size=10, attention="scaled_multiplicative")
         >>> net(torch.randn(2, 7, 8), torch.randn(2, 5, 4), lengths=torch.tensor([7, 3])).shape
         torch.Size([2, 5, 10])
     """
@@ -100,8 +101,9 @@ class EncoderDecoder(nn.Module):
         self.attention: AdditiveAttention | MultiplicativeAttention | None = None
         if attention == "additive":
             self.attention = AdditiveAttention(decoder.output_size, encoder.output_size, decoder.output_size)
-        elif attention == "multiplicative":
-            self.attention = MultiplicativeAttention(decoder.output_size, encoder.output_size)
+        elif attention is not None:
+            scaled = attention == "scaled_multiplicative"
+            self.attention = MultiplicativeAttention(decoder.output_size, encoder.output_size, scaled=scaled)
         self.dropout = nn.Dropout(dropout)
         self.output = output_layer(decoder.output_size + self.context_size, output_size)
 

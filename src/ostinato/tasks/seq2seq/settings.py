@@ -40,9 +40,9 @@ class Seq2SeqSettings(
         False, description="Whether both sides have one vocabulary, and its units one vector each."
     )
     attention: AttentionKind | None = Field(
-        "multiplicative",
-        description="How the decoder looks back at what was read: multiplicative (Luong), additive (Bahdanau, slower) "
-        "or None.",
+        "scaled_multiplicative",
+        description="How the decoder looks back at what was read: scaled_multiplicative (Luong, over the root of the "
+        "number of features), multiplicative (not so), additive (Bahdanau, slower) or None.",
     )
     input_feeding: bool = Field(
         False, description="Whether what a step has read is fed to the next one (Luong); half as long again to train."
