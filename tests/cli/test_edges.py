@@ -140,6 +140,13 @@ def test_predict_reads_standard_input_where_a_dash_stands_for_the_file(models, m
     assert ended.err.startswith("error: standard input, line 2: 1 fields")
 
 
+def test_a_dash_in_place_of_texts_is_standard_input_too(models, monkeypatch):
+    lines = b"good film\n\nold song\n"
+    told = [piped(monkeypatch, lines, "translate", models / "translator", *dash) for dash in ((), ("-",))]
+    assert told[0] == told[1]
+    assert told[0].out.count("\n") == 3
+
+
 def test_only_taggers_write_tagged_words(models, tmp_path):
     told = error_of("predict", models / "classifier", models / "t.csv", "--out", tmp_path / "told.conll")
     assert "a .conll file holds tagged words" in told

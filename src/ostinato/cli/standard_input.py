@@ -51,10 +51,10 @@ def texts_or_lines(texts: list[str] | None, encoding: str | None) -> Iterator[li
     """The texts given, or without any the lines of standard input as they come, at most `CHUNK` at a time.
 
     Args:
-        texts: None for none.
+        texts: None for none, and so is the one text ``-``, which stands for standard input in every command.
         encoding: As for `input_lines`.
     """
-    if texts is not None:
+    if texts is not None and texts != [str(DASH)]:
         yield texts
         return
     lines = input_lines(encoding)

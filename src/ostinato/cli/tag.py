@@ -18,7 +18,9 @@ def tag(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved tagger of words.")],
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts, each in quotation marks; without any, lines of standard input."),
+        typer.Argument(
+            metavar="TEXT", help="Texts, each in quotation marks; without any, or with -, lines of standard input."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object a text: what is marked, from which character to which.")

@@ -16,7 +16,7 @@ def translate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved translator.")],
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts to translate; without any, the lines of standard input."),
+        typer.Argument(metavar="TEXT", help="Texts to translate; without any, or with -, the lines of standard input."),
     ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="LANGUAGE", help="Language to write, where the model knows several.")
