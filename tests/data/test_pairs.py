@@ -152,3 +152,11 @@ def test_texts_to_translate_come_from_lists_lines_and_columns(tmp_path):
     for data in (texts, lines, json_lines, pd.DataFrame({"source": texts})):
         assert read_sources(data) == (texts, None)
     assert read_sources(named) == (texts, ["fr", "fr"])
+
+
+def test_of_pairs_without_a_header_the_sources_are_read_line_by_line(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a dog\tein Hund\n\na cat\teine Katze\n")
+    assert read_sources(path) == (["a dog", "", "a cat"], None)
+    path.write_text("a dog\tein Hund\nno tab here\n")
+    assert read_sources(path)[0] == ["a dog\tein Hund", "no tab here"]

@@ -178,7 +178,11 @@ def test_what_was_left_out_or_is_not_as_it_should_be_is_noted():
         (lambda: Translator().fit([("one", "1")]), "fewer than two different sources"),
         (lambda: Translator(**TINY | {"max_length": 1}).fit([("a b", "c d")] * 9 + [("e f", "g h")]), "larger max_len"),
         (lambda: Translator().translate("one"), "this Translator is not fitted"),
-        (lambda: trained().translate("one", beam_size=0), "beam_size and n_best must be at least 1, got 0 and 1"),
+        (
+            lambda: trained().translate("one", beam_size=0),
+            "beam_size and n_best must be between 1 and 1000, got 0 and 1",
+        ),
+        (lambda: trained().translate("one", beam_size=10**6), "must be between 1 and 1000, got 1000000 and 1"),
         (lambda: trained().evaluate([]), "holds no pair of texts"),
     ],
 )

@@ -165,8 +165,8 @@ def read_sources(
     """Texts to translate; blank ones too, so that each stands where it stood.
 
     Args:
-        data: A list of texts; a table or JSON lines with the source's column; a tab-separated file with named columns;
-            any other file, one text per line.
+        data: A list of texts; a table or JSON lines with the source's column; a tab-separated file with named columns,
+            or where each line has a tab, without, its first column; any other file, one text per line.
         columns: The names.
         form: How files are written.
 
@@ -186,7 +186,8 @@ def read_sources(
         first = lines[0].split("\t") if lines else []
         numbered = form.header is False and len(first) > 1
         if columns.source not in first and not numbered:
-            return lines, None
+            pairs = all("\t" in line for line in lines if line.strip())  # as training reads them, source first
+            return [line.split("\t")[0] if pairs else line for line in lines], None
         wanted = (columns.source,)
         if numbered:
             records = list(_table(Path(data), columns, form, wanted))

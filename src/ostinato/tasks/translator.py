@@ -15,6 +15,7 @@ from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.seq2seq.batches import Pair, PairBatch, pair_batch
+from ostinato.tasks.seq2seq.settings import MOST_BEAMS
 from ostinato.tasks.seq2seq.train import pair_loss, prepared
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.translation.attention import Attention
@@ -223,8 +224,8 @@ class Translator(Estimator[TranslatorSettings, ParallelTexts, TranslatorModel]):
         model = self.model
         languages = model.vocabularies.checked(to, len(texts))
         beam = self.settings.beam_size if beam_size is None else beam_size
-        if n_best < 1 or beam < 1:
-            raise OstinatoError(f"beam_size and n_best must be at least 1, got {beam} and {n_best}")
+        if not 1 <= n_best <= MOST_BEAMS or not 1 <= beam <= MOST_BEAMS:
+            raise OstinatoError(f"beam_size and n_best must be between 1 and {MOST_BEAMS}, got {beam} and {n_best}")
         return model.translations(texts, languages, max(beam, n_best), n_best)
 
     def predict(

@@ -14,6 +14,9 @@ from ostinato.tasks.settings import (
 )
 from ostinato.topologies import AttentionKind
 
+MOST_BEAMS = 1000
+"""Beginnings that a search may keep: far more than help, and few enough for the memory of a computer."""
+
 FEWEST = 8
 """A vocabulary has room for the special units and some others."""
 
@@ -68,7 +71,7 @@ class Seq2SeqSettings(
     max_length: int = Field(
         100, ge=1, description="Units of a text: longer pairs are left out of training, and no more are written."
     )
-    beam_size: int = Field(5, ge=1, description="Beginnings that the search keeps; 1 is greedy.")
+    beam_size: int = Field(5, ge=1, le=MOST_BEAMS, description="Beginnings that the search keeps; 1 is greedy.")
     length_penalty: float = Field(
         1.0, ge=0, description="Exponent that favours longer texts in the search (Wu et al. 2016); 0: none."
     )
