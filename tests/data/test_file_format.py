@@ -102,6 +102,25 @@ def test_another_encoding_is_named_with_the_byte_its_line_and_what_to_say(name, 
         assert "encoding='latin-1'" in message
 
 
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (gzip.compress(b"a,b\nx,y\n"), "a gzip file, and no text as it is: give its name the ending .gz"),
+        (b"PK\x03\x04\x14\0\x06\0", "a zip file, as spreadsheets are, and no text as it is: unpack it, or save"),
+        (b"PAR1\x15\x04", "a Parquet file, and no text as it is: give its name the ending .parquet"),
+        (b"BZh91AY&SY", "a bzip2 file"),
+        (b"\xfd7zXZ\0", "an xz file"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_file_that_is_no_text_is_called_what_it_is(start, said, encoding, tmp_path):
+    path, form = tmp_path / "t.csv", FileFormat(encoding)
+    path.write_bytes(start)
+    if "Parquet" not in said:  # a table is read as what it is
+        assert refused(read_table, path, form).startswith(f"{path}: {said}")
+    assert refused(lambda: list(Text.of(path, form=form).lines())).startswith(f"{path}: {said}")
+
+
 def test_an_unknown_encoding_is_refused_as_a_setting():
     assert FileSettings(encoding="windows-1252").form.encoding == "windows-1252"
     for name in ("latin-12", "base64", "rot13", ""):

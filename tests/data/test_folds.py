@@ -46,6 +46,23 @@ def test_every_label_is_spread_over_all_folds(counts, count):
 
 
 @pytest.mark.parametrize(
+    ("texts", "labels"),
+    [
+        (["a", "b", "c", "d", "e"], ["x", "y", "x", "y", "rare"]),
+        (["a", "b", "c", "d", "e", "e"], ["x", "y", "x", "y", "rare", "rare"]),  # a copy is in the same fold
+    ],
+)
+def test_a_label_that_only_one_fold_would_hold_is_told_before_any_training(texts, labels):
+    with pytest.raises(OstinatoError, match=r"the texts, item 4: label 'rare' has one example"):
+        LabelledSequences.of_texts(texts, labels).folds(2)
+
+
+def test_of_several_labels_one_may_be_rare_since_all_are_known():
+    records = LabelledSequences.of_texts(["a", "b", "c", "d"], [["x"], ["x"], ["x", "rare"], []])
+    assert all(part.kinds == ("rare", "x") for both in records.folds(2) for part in both)
+
+
+@pytest.mark.parametrize(
     "records",
     [
         LabelledSequences.of_arrays([[1.0], [2.0], [3.0], [4.0]], ["a", "b", "a", "b"]),

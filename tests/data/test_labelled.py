@@ -144,7 +144,10 @@ def test_folders_are_checked(tmp_path):
     write(tmp_path / "pos" / "1.txt", "good")
     write(tmp_path / "readme.txt", "about")
     assert refused(tmp_path).startswith(f"{tmp_path / 'readme.txt'}: a file beside the folders of the classes")
-    assert refused(tmp_path, LINES) == f"{tmp_path}: a folder, where layout='lines' needs a file"
+    assert (
+        refused(tmp_path, LINES)
+        == f"{tmp_path}: a folder, where a file of lines should be, as layout='lines' says: give a file"
+    )
 
 
 def test_sequences_are_checked():
@@ -239,5 +242,40 @@ def test_a_share_out_of_range_is_refused(share):
 
 
 def test_too_few_to_split_are_refused():
-    with pytest.raises(OstinatoError, match="2 labelled sequences are too few"):
+    with pytest.raises(OstinatoError, match="2 texts with labels are too few"):
         LabelledSequences.of_texts(["a", "b"], ["x", "y"]).split(0.5)
+    with pytest.raises(OstinatoError, match="60 texts with labels, of which 2 differ, are too few to part 10%"):
+        LabelledSequences.of_texts(["a", "b"] * 30, ["x", "y"] * 30).split(0.1)
+
+
+def test_lines_are_suggested_only_where_a_table_may_be_none(tmp_path):
+    for content in (b"", b"text,label\na\0b,c\n", "text,label\né,c\n".encode("latin-1"), b"\x1f\x8b\x08"):
+        assert "layout=lines" not in refused(write(tmp_path / "t.csv", content))
+    for content in ("good a film, nice\nbad b\n", "text,text\na,b\n", 'good "a" film\nbad "b"\n'):
+        assert "layout=lines" in refused(write(tmp_path / "t.csv", content))
+
+
+def test_lines_where_a_table_with_a_header_was_learned_say_what_is_missing(tmp_path):
+    lines = write(tmp_path / "t.csv", "a great film\nan awful plot\n")
+    message = refused(lines, LabelledSpec(layout="table", text="review", label="stars"), labels=False)
+    assert message == f"{lines}: the first line, 'a great film', is no column 'review': write review above the texts"
+
+
+def test_a_folder_where_a_table_was_learned_is_refused_in_words(tmp_path):
+    assert "a folder, where a table should be" in refused(tmp_path, LabelledSpec(layout="table"))
+    assert "a folder, where a file of lines should be" in refused(tmp_path, LabelledSpec(layout="lines"))
+
+
+@pytest.mark.parametrize("flag", ["yes", "x", "2", ""])
+def test_a_column_of_one_label_holds_0_and_1(flag, tmp_path):
+    path = write(tmp_path / "t.csv", f"text,a,b\nhi there,1,0\nbye,{flag},1\n")
+    message = refused(path, LabelledSpec(labels=("a", "b")))
+    assert message.startswith(f"{path}, line 3, column 'a': ")
+    assert "whe" in message
+    assert "the row has this label" in message
+
+
+def test_a_column_of_one_label_is_named_once():
+    table = pd.DataFrame({"text": ["hi", "bye"], "a": [0, 1], "b": [1, 0]})
+    message = refused(table, LabelledSpec(labels=("a", "b", "a")))
+    assert message == "labels=a,b,a: 'a' is named twice: name each column once"

@@ -21,6 +21,10 @@ _DELIMITERS = b"\t;,"  # in order of preference: a comma may also be a decimal s
 _NEWLINE, _QUOTE, _SPACE, _TAB = b'\n" \t'
 
 
+class NotATableError(OstinatoError):
+    """Text that does not lie as a table's does: perhaps it is none."""
+
+
 class Delimited(NamedTuple):
     """The records of a delimited file.
 
@@ -65,8 +69,9 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
         Last columns that have no name are left out where they hold nothing, and else called "column 3".
 
     Raises:
-        OstinatoError: empty, of another encoding, a header that looks like data, header only, ragged lines, stray
-            quotation marks, columns without a name before others or with the same one.
+        OstinatoError: empty, or of another encoding.
+        NotATableError: a header that looks like data, a header only, ragged lines, stray quotation marks, columns
+            without a name before others or with the same one.
     """
     data = _checked_text(data, origin, form)
     raw = np.frombuffer(data, np.uint8)
@@ -76,12 +81,12 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
     if scan.ragged.size:
         row = scan.ragged[0]
         told = " or quote the field that holds a" if quoted else ", which must not hold a"
-        raise OstinatoError(
+        raise NotATableError(
             f"{origin}, line {lines[row]}: {fields[row]} fields where {first} has {fields[0]} "
             f"(fields are separated by {delimiter!r}): mend the line{told} {delimiter!r}"
         )
     if len(starts) < 2 and form.header is not False:
-        raise OstinatoError(f"{origin}: a header and no rows below it: add rows of data")
+        raise NotATableError(f"{origin}: a header and no rows below it: add rows of data")
     cells = pd.read_csv(
         io.BytesIO(data[int(starts[0]) :]),
         sep=delimiter,
@@ -108,14 +113,14 @@ def _named(cells: pd.DataFrame, where: str, *, certain: bool) -> tuple[pd.DataFr
     """The records below the header, and the columns' names.
 
     Raises:
-        OstinatoError: Names are missing, or twice there, or all look like data and it is not certain that they are
+        NotATableError: Names are missing, or twice there, or all look like data and it is not certain that they are
             names.
     """
     names = [str(name).strip() for name in cells.iloc[0]]
     cells = cells.iloc[1:].reset_index(drop=True)
     if not certain and _look_like_data(names, cells):
         told = ", ".join(shorten(name, 30, placeholder="...") for name in names[:5])
-        raise OstinatoError(
+        raise NotATableError(
             f"{where}: {told} look like data: the first line must name the columns; without such a line say "
             "header=False (--no-header), and they are called 1, 2, 3, ...; if these are names, header=True (--header)"
         )
@@ -173,7 +178,7 @@ def _scan_as_told(raw: npt.NDArray[np.uint8], origin: str, form: FileFormat) -> 
             return plain
     if stray is not None:
         line = int(np.count_nonzero(raw[:stray] == _NEWLINE)) + 1
-        raise OstinatoError(
+        raise NotATableError(
             f"{origin}, line {line}: a quotation mark that neither opens nor closes a whole field: "
             "quote the field and double the marks inside it (\"\"), or say quoting='none' where marks are text"
         )
@@ -263,7 +268,7 @@ def _check_names(names: list[str], where: str) -> None:
     for number, name in enumerate(names, start=1):
         if not name:
             mend = "name it in the header, or say header=False (--no-header) where there is none"
-            raise OstinatoError(f"{where}: column {number} has no name: {mend}")
+            raise NotATableError(f"{where}: column {number} has no name: {mend}")
         if name in seen:
-            raise OstinatoError(f"{where}: two columns are named {name!r}: rename one")
+            raise NotATableError(f"{where}: two columns are named {name!r}: rename one")
         seen.add(name)

@@ -10,6 +10,14 @@ Quoting = Literal["csv", "none"]
 UTF8 = "utf-8"
 _LINE_END = re.compile("\r\n?|\n")
 _HALF = re.compile("[\ud800-\udfff]")
+_PACKED = (
+    (b"\x1f\x8b", "a gzip file", "give its name the ending .gz, or unpack it first (gunzip)"),
+    (b"PK\x03\x04", "a zip file, as spreadsheets are", "unpack it, or save the spreadsheet as CSV"),
+    (b"PAR1", "a Parquet file", "give its name the ending .parquet"),
+    (b"BZh", "a bzip2 file", "unpack it first (bunzip2)"),
+    (b"\xfd7zXZ", "an xz file", "unpack it first (unxz)"),
+)
+"""How files begin that are no text, what they are, and what to do with them."""
 
 
 class FileFormat(NamedTuple):
@@ -49,6 +57,7 @@ class FileFormat(NamedTuple):
         Raises:
             OstinatoError: With the line, where the bytes are not of this encoding.
         """
+        refuse_packed(data, origin)
         try:
             text = data.decode(self.codec).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
@@ -70,6 +79,17 @@ class FileFormat(NamedTuple):
 
 USUAL = FileFormat()
 """UTF-8, and quoting as the file shows."""
+
+
+def refuse_packed(start: bytes, origin: str) -> None:
+    """Makes sure that a file is not one of those that are told by their first bytes, and hold no text as they are.
+
+    Raises:
+        OstinatoError: It is one, with what to do.
+    """
+    for begin, kind, mended in _PACKED:
+        if start.startswith(begin):
+            raise OstinatoError(f"{origin}: {kind}, and no text as it is: {mended}")
 
 
 def refuse_halves(text: str, where: str) -> None:

@@ -1,7 +1,7 @@
 """Labelled sequences: texts, or numbers over time, each of one class."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -231,6 +231,23 @@ class LabelledSequences(Foldable):
             for own in labels
         ]
 
+    def folds(self, count: int, seed: int = 0) -> Iterator[tuple[Self, Self]]:
+        """As `Foldable.folds`.
+
+        Raises:
+            OstinatoError: Besides, where a label stands in one fold only, so that its model would not know it.
+        """
+        texts: dict[Label, set[Hashable]] = {}
+        for key, label in zip(self.fold_keys(), self.require_labels(), strict=True):
+            texts.setdefault(label, set()).add(key)
+        if not self.several and (lone := [label for label, own in texts.items() if len(own) < 2]):
+            place = self.places[self.require_labels().index(lone[0])]
+            raise OstinatoError(
+                f"{self.origin}, {place}: label {lone[0]!r} has one example, which cannot be in one fold and in the "
+                "others: give more of it, or leave it out"
+            )
+        return super().folds(count, seed)
+
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
         """Splits them at random: the rest, and about `share` of each label (of several, of their rarest).
 
@@ -263,8 +280,15 @@ class LabelledSequences(Foldable):
         second = np.sort(np.array(taken, np.int64))
         first = np.setdiff1d(np.arange(len(self)), second)
         if not len(first) or not len(second):
-            raise self.error(f"{len(self)} labelled sequences are too few to part {share:.0%} from: give more")
+            raise self.error(f"{self._too_few()} to part {share:.0%} from: give more")
         return self.take(first), self.take(second)
+
+    def _too_few(self) -> str:
+        """That there are too few, and how many of how many kinds; copies are told, since they stay together."""
+        different = len(set(self.fold_keys()))
+        what = f"{len(self)} {'sequences of numbers' if self.features else 'texts'} with labels"
+        copies = "" if different == len(self) else f", of which {different} differ,"
+        return f"{what}{copies} are too few"
 
 
 def _counted(values: Sequence[Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ostinato.data.arrow import ArrowStream, framed
+from ostinato.data.delimited import NotATableError
 from ostinato.data.file_format import refuse_halves
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labels import Label, flagged, listed_column, read_label, separated_column
@@ -59,6 +60,8 @@ def read_labelled(
     source, spec = framed(source), spec or LabelledSpec()
     if spec.labels and spec.label:
         raise OstinatoError(f"label={spec.label!r} and labels={','.join(spec.labels)}: give one column, or several")
+    if twice := [name for place, name in enumerate(spec.labels) if name in spec.labels[:place]]:
+        raise OstinatoError(f"labels={','.join(spec.labels)}: {twice[0]!r} is named twice: name each column once")
     if isinstance(source, LabelledSequences):
         read = source
     elif isinstance(source, str | Path) and (Path(source).is_dir() or spec.layout == "folders"):
@@ -87,8 +90,8 @@ def _memory(source: Sequence[Any], separator: str | None) -> LabelledSequences:
 def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
     try:
         return read_table(source, spec.form)
-    except OstinatoError as error:
-        if spec.layout is None and isinstance(source, str | Path) and Path(source).is_file():
+    except NotATableError as error:
+        if spec.layout is None:
             raise OstinatoError(f"{error} {_PERHAPS_LINES}") from None
         raise
 
@@ -121,6 +124,9 @@ def _texts(table: Table, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     text = spec.text or named(table, TEXT_NAMES) or (others[0] if len(others) == 1 else None)
     if text is None:
         raise table.error(f"no column is named as texts are ({', '.join(TEXT_NAMES)}): say which, text=...")
+    if spec.text not in (None, *table.columns) and len(table.columns) == 1 and table.lines is not None:
+        what = f"the first line, {table.columns[0]!r}, is no column {spec.text!r}: write {spec.text} above the texts"
+        raise table.error(what)
     if text in columns:
         raise table.error("the column is to be both text and label: name two columns", column=text)
     texts = [str(value) for value in table.texts(text)]
@@ -237,7 +243,8 @@ def _refuse_columns(path: Path, spec: LabelledSpec) -> None:
 
 def _folders(path: Path, spec: LabelledSpec, needed: bool) -> LabelledSequences:
     if spec.layout not in (None, "folders"):
-        raise OstinatoError(f"{path}: a folder, where layout={spec.layout!r} needs a file")
+        what = "a file of lines" if spec.layout == "lines" else "a table"
+        raise OstinatoError(f"{path}: a folder, where {what} should be, as layout={spec.layout!r} says: give a file")
     _refuse_columns(path, spec)
     files = [(file, file.relative_to(path)) for file in Text.of(path).paths]
     stray = [file for file, inside in files if len(inside.parts) == 1]

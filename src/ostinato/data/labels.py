@@ -117,7 +117,10 @@ def flagged(table: Table, columns: Sequence[str]) -> tuple[Label, ...]:
     Raises:
         OstinatoError: With row and column, for a cell that holds anything else.
     """
-    flags = table.numbers(columns)
+    try:
+        flags = table.numbers(columns)
+    except OstinatoError as error:
+        raise OstinatoError(f"{error}: write 1 where the row has this label, and else 0") from None
     wrong = np.argwhere((flags != 0) & (flags != 1))  # a missing one, too
     if wrong.size:
         row, place = map(int, wrong[0])

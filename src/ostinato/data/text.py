@@ -7,7 +7,7 @@ from io import IncrementalNewlineDecoder
 from pathlib import Path
 from typing import Protocol
 
-from ostinato.data.file_format import USUAL, FileFormat, mend, refuse_halves
+from ostinato.data.file_format import USUAL, FileFormat, mend, refuse_halves, refuse_packed
 from ostinato.data.packed import opened
 from ostinato.errors import OstinatoError
 
@@ -165,9 +165,12 @@ def decoded_pieces(file: Readable, origin: str, form: FileFormat = USUAL) -> Ite
 def _decoded(file: Readable, origin: str, form: FileFormat) -> Iterator[str]:
     decoder, newlines = codecs.getincrementaldecoder(form.codec)(), IncrementalNewlineDecoder(None, translate=True)
     ended, split = 0, False  # lines so far, and whether the last line end may be the first half of one
-    block = b"more"
+    block, first = b"more", True
     while block:
         block = file.read(PIECE)
+        if first:
+            refuse_packed(block, origin)
+            first = False
         try:
             read = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:

@@ -105,7 +105,12 @@ def found_in(training: LabelledSequences, modality: Modality) -> list[str]:
         notes.append(f"label {rare[0]!r} has {examples}: it cannot be learned")
     if bare := sum(label == () for label in labels):
         notes.append(f"{bare:,} of {len(training):,} training sequences have no label")
-    if hint := perhaps_several(labels):
+    mark = training.spec.label_separator
+    if mark is not None and all(len(own) < 2 for own in labels if not isinstance(own, str)):
+        notes.append(
+            f"no text has two labels with {mark!r} between them: see whether label_separator is the right mark"
+        )
+    if hint := perhaps_several(all_in(labels)):
         notes.append(hint)
     if training.features:
         return notes
