@@ -5,7 +5,7 @@ import torch
 from language_scenario import TOKENIZERS, model, untrained, verses
 
 from ostinato import LanguageModel, OstinatoError
-from ostinato.tasks.language.generate import context
+from ostinato.tasks.language.generate import context, random_of
 
 
 def write(trained, prompt="the sea ", **options):
@@ -153,3 +153,9 @@ def test_what_is_out_of_range_is_refused_at_once(options, message):
         model().generate("the sea", **options)
     with pytest.raises(OstinatoError, match=message):
         model().generate_many(["the sea"], **options)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_out_of_range_is_refused(seed):
+    with pytest.raises(OstinatoError, match="seed must be at least 0 and below"):
+        random_of(seed)

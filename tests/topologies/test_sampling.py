@@ -87,6 +87,8 @@ def test_units_that_are_forbidden_stay_so():
     [
         ({"temperature": 0}, "temperature must be above 0, got 0"),
         ({"temperature": float("nan")}, "temperature must be above 0"),
+        ({"temperature": 1e-300}, "temperature must be between 1e-06 and"),
+        ({"temperature": float("inf")}, "temperature must be between 1e-06 and"),
         ({"top_k": 0}, "top_k must be at least 1"),
         ({"top_p": 0}, "top_p must be above 0 and at most 1"),
         ({"top_p": 1.1}, "top_p must be above 0 and at most 1"),
@@ -154,3 +156,9 @@ def test_one_seed_draws_the_same():
     logs = scores(6, 0).log_softmax(-1)
     first, again = (sample(logs, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e6])
+def test_the_outermost_temperatures_still_draw(temperature):
+    logits = torch.tensor([[300.0, -300.0, -torch.inf]])
+    assert sample(top_k_top_p_filter(logits, temperature=temperature)).item() in (0, 1)

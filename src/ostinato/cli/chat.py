@@ -25,7 +25,7 @@ def chat(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a saved chatbot.")],
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Seed: with the same one it replies alike again."),
+        typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed: with the same one it replies alike again."),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(metavar="X", help="Below 1 the likely becomes likelier; as trained unless given.")

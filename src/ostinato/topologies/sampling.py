@@ -31,6 +31,8 @@ def top_k_top_p_filter(
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
+    if not 1e-6 <= temperature <= 1e6:  # beyond these, scores divided by it are no longer numbers of 32 bits
+        raise ValueError(f"temperature must be between 1e-06 and 1e+06, got {temperature}")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k must be at least 1, got {top_k}")
     if not 0 < top_p <= 1:

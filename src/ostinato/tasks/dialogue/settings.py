@@ -53,7 +53,7 @@ class ChatbotSettings(
     decoding: Literal["sampling", "beam"] = Field(
         "sampling", description="Whether candidates are drawn at random, or are the best of a search with beam_size."
     )
-    temperature: float = Field(0.8, gt=0, description="Below 1 the likely becomes likelier.")
+    temperature: float = Field(0.8, gt=0, ge=1e-6, le=1e6, description="Below 1 the likely becomes likelier.")
     top_k: int | None = Field(None, ge=1, description="Units are drawn from the so many likeliest; None: from all.")
     top_p: float = Field(
         0.9, gt=0, le=1, description="Units are drawn from the likeliest that hold this share of the probability."

@@ -58,7 +58,13 @@ def stops_of(stop: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def random_of(seed: int | None) -> torch.Generator:
-    """A generator of random numbers; without a seed each is another."""
+    """A generator of random numbers; without a seed each is another.
+
+    Raises:
+        OstinatoError: The seed is not a whole number of 63 bits.
+    """
+    if seed is not None and not 0 <= seed < 2**63:
+        raise OstinatoError(f"seed must be at least 0 and below 2^63, got {seed}")
     random = torch.Generator()
     if seed is None:
         random.seed()
