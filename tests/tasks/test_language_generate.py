@@ -17,7 +17,7 @@ def test_the_same_seed_writes_the_same_text_and_another_another(tokenizer):
     trained = model(tokenizer)
     assert write(trained) == write(trained)
     assert write(trained) != write(trained, seed=6)
-    assert write(trained, seed=None) != write(trained, seed=None)
+    assert len({write(trained, seed=None, temperature=1.5) for _ in range(5)}) > 1
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
