@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from benchmark import Row, Run
 
 from ostinato import SequenceTagger
+from ostinato.tasks.tagging.hand_made import HandMade
 
 LONGEST = 150
 OTHER = "O"
@@ -129,6 +131,14 @@ def majority(training: list[Sentence], test: list[Sentence]) -> list[str]:
     return [most.get(word, name if word.isidentifier() else OTHER) for words, _ in test for word in words]
 
 
+def by_hand(training: list[Sentence], test: list[Sentence]) -> list[str]:
+    """What the conditional random field tells that a tagger is compared with."""
+    tags = sorted({tag for _, tags in training for tag in tags})
+    numbers = [np.array([tags.index(tag) for tag in own], np.int64) for _, own in training]
+    field = HandMade.fit([words for words, _ in training], numbers, len(tags))
+    return [tags[number] for path in field.predict([words for words, _ in test]) for number in path]
+
+
 def row(name: str, truth: list[str], given: list[str], **own: float) -> Row:
     right = [a == b for a, b in zip(truth, given, strict=True)]
     names = [hit for hit, tag in zip(right, truth, strict=True) if tag != OTHER]
@@ -156,6 +166,7 @@ def python_names(run: Run) -> Iterator[Row]:
     truth = [tag for _, tags in scored for tag in tags]
     if run.first:
         yield row("each word's tag", truth, majority(training, scored))
+        yield row("CRF, features by hand", truth, by_hand(training, scored))
     for name, changes in VARIANTS.items():
         tagger, seconds = run.train(SequenceTagger, training, validation, **changes)
         yield row(name, truth, tagger.predict(scored)["tag"].tolist(), train_seconds=seconds)
