@@ -41,7 +41,6 @@ S = TypeVar("S", bound=NetworkSettings)
 R = TypeVar("R")
 M = TypeVar("M", bound=Model[Any])
 
-
 CONLL = ".conll"
 """How the name of a file of tagged words ends, which taggers of words write."""
 

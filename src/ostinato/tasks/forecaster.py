@@ -19,6 +19,7 @@ from ostinato.data.table import Source, canonical
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import backtest
+from ostinato.tasks.forecasting.cutoffs import forecasts_from_cutoffs
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
@@ -339,6 +340,45 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         settings = self.model.settings
         levels = settings.quantiles if settings.output == "quantiles" else ()
         return Peers(panel, ends, settings.season_length or 1, settings.horizon, levels)
+
+    def cross_validation(
+        self, data: SeriesSource | PanelPart, *, n_windows: int = 1, step: int | None = None, refit: bool = False
+    ) -> pd.DataFrame:
+        """Forecasts the ends of all series from several cutoffs, by models that knew nothing after them.
+
+        This forecaster itself is not fitted.
+
+        Args:
+            data: As for `fit`.
+            n_windows: Cutoffs; the last one leaves a horizon of rows.
+            step: Steps from one cutoff to the next; the horizon unless given.
+            refit: Whether a model is trained at each cutoff; else one, on the rows before the first.
+
+        Returns:
+            One row per series, cutoff and step: the id, the time, "cutoff" (the last time that was known), "y" (missing
+            where it was), "forecast", and "q0.1" and so on for each quantile level.
+
+        Raises:
+            OstinatoError: As `fit`; a number below 1.
+        """
+        records, horizon = self.read(data), self._given.horizon
+        step = horizon if step is None else step
+        for name, number in (("n_windows", n_windows), ("step", step)):
+            if number < 1:
+                raise OstinatoError(f"{name} must be at least 1, got {number}")
+
+        def forecasts(cutoffs: int, last: int) -> pd.DataFrame:
+            """From so many cutoffs, by a model of the rows before the first; after the last one come `last` rows."""
+            end = records.end - last + horizon
+            start = end - horizon - step * (cutoffs - 1)
+            model = self.__sklearn_clone__().fit(replace(records, end=start)).model
+            return forecasts_from_cutoffs(model, PanelPart(records.panel, start, end), step)
+
+        if not refit:
+            return forecasts(n_windows, horizon)
+        each = [forecasts(1, horizon + step * (n_windows - 1 - number)) for number in range(n_windows)]
+        keys = [str(each[0].columns[0]), "cutoff"]
+        return pd.concat(each).sort_values(keys, kind="stable", ignore_index=True)
 
     def plot(
         self,
