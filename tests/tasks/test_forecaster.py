@@ -591,3 +591,11 @@ def test_an_interrupted_training_leaves_the_best_model_so_far(tmp_path):
         forecaster.fit(wide(60), logger=Interrupting(progress=False), folder=tmp_path)
     assert caught.value.usable
     assert len(forecaster.predict(wide(60))) == TINY["horizon"]
+
+
+def test_series_that_grow_many_times_over_are_said_to_suit_returns():
+    frame = wide(120)
+    frame["y"] = np.exp(np.arange(120) / 40)
+    assert any("grew" in note and "returns='log'" in note for note in Forecaster(**TINY).fit(frame).notes)
+    assert not any("grew" in note for note in Forecaster(**TINY, returns="log").fit(frame).notes)
+    assert not any("grew" in note for note in Forecaster(**TINY).fit(wide(120)).notes)

@@ -27,6 +27,9 @@ CALIBRATION_WINDOWS = 2048
 JUDGED_WINDOWS = 20_000
 """Validation windows that choose when to stop, at most."""
 
+GROWTH = 3.0
+"""Times that a series must have grown in training for a hint to model its returns."""
+
 BASELINE_WORK = 5e10
 """Multiplications that a ridge regression of training windows may take, about; fewer windows are taken beyond."""
 
@@ -96,7 +99,7 @@ def prepared(
         loss=loss,
         score=None if judged is None else mean_loss(settings, judged, settings.on_device),
         model=model,
-        notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales)),
+        notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales), *_note_on_growth(settings, training)),
     )
 
 
@@ -113,6 +116,22 @@ def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardis
             "the same series, or from a model without series_embedding"
         )
     return replace(standardiser, covariates=before.covariates)
+
+
+def _note_on_growth(settings: ForecasterSettings, training: PanelPart) -> list[str]:
+    """A hint to model returns where most series are positive and grow many times over."""
+    panel, tenth = training.panel, (training.end - training.start) // 10
+    first = panel.offsets[:-1] + training.start
+    total = np.concatenate([[0.0], np.cumsum(panel.target)])
+    begin = (total[first + tenth] - total[first]) / np.maximum(tenth, 1)
+    last = panel.offsets[:-1] + training.end
+    end = (total[last] - total[last - tenth]) / np.maximum(tenth, 1)
+    positive = np.minimum.reduceat(panel.target, panel.offsets[:-1]) > 0
+    growth = np.where(positive & (tenth > 0), np.divide(end, begin, out=np.ones_like(end), where=begin > 0), 1.0)
+    if settings.scaling != "level" or np.median(growth) < GROWTH:
+        return []
+    which = f"{panel.names.target} grew" if len(panel) == 1 else "most series grew"
+    return [f"{which} {np.median(growth):.1f} times over in training: returns='log' models prices and the like better"]
 
 
 def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:
