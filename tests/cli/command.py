@@ -11,7 +11,7 @@ import pytest
 
 from ostinato.cli import main
 
-TINY = ["--horizon=7", "--set=hidden_size=8", "--set=batches_per_epoch=5", "--set=epochs=2", "--no-peers"]
+TINY = ["--horizon=7", "--no-peers", "--set=hidden_size=8", "--set=batches_per_epoch=5", "--set=epochs=2"]
 
 
 class Ended(NamedTuple):
