@@ -105,7 +105,7 @@ def test_another_encoding_is_named_with_the_byte_its_line_and_what_to_say(name, 
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        (gzip.compress(b"a,b\nx,y\n"), "a gzip file, and no text as it is: give its name the ending .gz"),
+        (gzip.compress(b"a,b\nx,y\n", mtime=0), "a gzip file, and no text as it is: give its name the ending .gz"),
         (b"PK\x03\x04\x14\0\x06\0", "a zip file, as spreadsheets are, and no text as it is: unpack it, or save"),
         (b"PAR1\x15\x04", "a Parquet file, and no text as it is: give its name the ending .parquet"),
         (b"BZh91AY&SY", "a bzip2 file"),
