@@ -124,9 +124,13 @@ def test_a_stream_is_calibrated_as_the_backtest_is():
         assert np.allclose(streamed[number].quantiles, expected, rtol=1e-5), number
 
 
-def test_forecasts_of_points_have_nothing_to_calibrate():
-    forecaster = Forecaster(**TINY, output="mae").fit(wide(60))
+@pytest.mark.parametrize("given", [{"output": "mae"}, {"quantiles": (0.5,)}, {"quantiles": (0.5, 0.9)}])
+def test_forecasts_without_an_interval_have_nothing_to_calibrate(given):
+    frame = wide(80)
+    forecaster = Forecaster(**TINY | given).fit(frame[:60])
     assert forecaster.model.calibration is None
+    assert forecaster.evaluate(frame).count > 0
+    assert forecaster.stream(frame[:60]).update(100.0) is not None
 
 
 def test_a_loaded_model_has_the_same_intervals(tmp_path):

@@ -552,8 +552,13 @@ def test_hours_see_the_week_where_there_are_enough_of_them():
 
 
 def test_all_epochs_together_take_no_more_steps_than_the_budget():
-    forecaster = Forecaster(**TINY | {"batches_per_epoch": None, "epochs": 3, "max_steps": 7}).fit(wide(120))
-    assert forecaster.settings.batches_per_epoch == 2
+    short = TINY | {"batches_per_epoch": None, "epochs": 3, "max_steps": 7}
+    first = Forecaster(**short).fit(wide(120))
+    assert first._history.epochs[-1].step == 3 * 2
+    onwards = Forecaster(max_steps=12).fit(
+        wide(120), warm_start=first
+    )  # no limit is handed on but the one that was set
+    assert onwards._history.epochs[-1].step == 3 * 4
 
 
 def test_refit_trains_on_all_rows_and_keeps_scores_and_calibration():

@@ -65,6 +65,13 @@ def test_of_many_series_some_are_forecast_in_a_table_of_their_own(monkeypatch):
     assert "AutoTheta" in text
 
 
+def test_where_no_series_is_long_enough_the_table_says_so(monkeypatch):
+    monkeypatch.setattr(peers, "LEAST", 1000)
+    forecaster = Forecaster(**WITH_PEERS).fit(wide(80), holdout=0.2)
+    assert "AutoETS" not in forecaster.evaluate(wide(80)).rows
+    assert "No series is long enough for AutoETS and AutoTheta" in shown(forecaster.details(wide(80)))
+
+
 def test_short_series_are_left_to_others(fitted):
     panel = fitted.read(wide(120)).panel
     windows = module.PanelPart.whole(panel).windows(panel, fitted.settings)

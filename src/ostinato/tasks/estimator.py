@@ -331,18 +331,17 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
                 history = self._train(prepared, place, resume, logger)
             except Interrupted as interrupted:
                 if interrupted.usable:
-                    self._keep(prepared, overlap)
+                    self._keep(prepared, None, overlap)
                 raise
             to_be_continued = cut_short(history, prepared.settings, place)
-            self._keep(prepared, (*overlap, *to_be_continued))
-            self._history = history
+            self._keep(prepared, history, (*overlap, *to_be_continued))
             if place is not None and not to_be_continued and DistributedContext.from_environment().main:
                 clear_checkpoints(checkpoints_of(place))
         return self
 
-    def _keep(self, prepared: Prepared[Any, M], further_notes: tuple[str, ...]) -> None:
-        """Makes the model of a network that was trained."""
-        self._model = prepared.model()
+    def _keep(self, prepared: Prepared[Any, M], history: History | None, further_notes: tuple[str, ...]) -> None:
+        """Makes the model of a network that was trained; None: not to the end."""
+        self._model, self._history = prepared.model(), history
         self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
         self.notes = (*prepared.notes, *further_notes)
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 from rich.console import Group, RenderableType
 from rich.text import Text
 from torch import Tensor
@@ -21,7 +20,7 @@ from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import backtest
 from ostinato.tasks.forecasting.cutoffs import forecasts_from_cutoffs
 from ostinato.tasks.forecasting.model import ForecasterModel
-from ostinato.tasks.forecasting.peers import Peers, installed, sampled
+from ostinato.tasks.forecasting.peers import PEERS, Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
@@ -90,6 +89,10 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     evaluated_on: ClassVar = "after the rows the model was fitted on"
 
     _beside: ScoreTable | None = None  # of the last evaluation, with peers, where these forecast a part of it only
+
+    _fitted_on: PanelPart  # what `refit` trains on unless told otherwise
+
+    _start: ForecasterModel | None  # what training went on from
 
     _categories: dict[str, tuple[str, ...]] | None = None  # of static columns, as weights to go on from know them
 
@@ -252,11 +255,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
             panel.names.time or "step": later.clock.written(later.times),
-            "forecast": point.ravel(),
         }
-        if quantiles is not None:
-            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(model.settings.quantiles)}
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns | model.columns(point, quantiles))
 
     def _later(self, panel: Panel, data: SeriesSource, future: Source | None) -> Panel:
         """The steps to forecast, with their known covariates."""
@@ -332,9 +332,11 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if self._beside is not None:
             title = f"Beside automatic statistical models, on {self._beside.count:,} of these forecasts:\n"
             return Group(title, self._beside.rich(), Text(f"\n{self._beside.verdict()}"))
-        if self.settings.peers and not installed():
-            return Text("pip install 'ostinato[forecast]' adds AutoETS and AutoTheta to this table")
-        return None
+        if not self.settings.peers or self.metrics is None or PEERS[0] in self.metrics.rows:
+            return None
+        if installed():
+            return Text(f"No series is long enough for {' and '.join(PEERS)}, which stand beside others")
+        return Text(f"pip install 'ostinato[forecast]' adds {' and '.join(PEERS)} to this table")
 
     def _peers(self, panel: Panel, ends: npt.NDArray[np.int64]) -> Peers:
         settings = self.model.settings
@@ -460,8 +462,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
                 f"no series is longer than the horizon of {model.settings.horizon} steps: give more rows"
             )
         batch = windows.gather(evenly(len(windows)))
-        index = torch.from_numpy(model.standardiser.index(panel)).clamp(min=0)
-        batch = moved(batch._replace(series=index[batch.series]), model.settings.on_device)
+        batch = moved(batch._replace(series=model.numbers_of(panel)[batch.series]), model.settings.on_device)
         return lambda: forecast_loss(model.settings, model.network(batch), batch).mean
 
     def summary(self) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines
-from ostinato.tasks.forecasting.peers import Peers
+from ostinato.tasks.forecasting.peers import PEERS, Peers
 from ostinato.tasks.forecasting.scores import ScoreSum
 from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
 from ostinato.tasks.score_table import ScoreTable
@@ -75,7 +75,7 @@ def backtest(
         scales: Of the panel's series.
         peers: What else to score; None for no others.
     """
-    others = () if peers is None else peers.names
+    others = () if peers is None else PEERS
     sums = {name: ScoreSum(name, baselines.levels) for name in (model, *baselines.names, *others)}
     taken = dict.fromkeys(sums, 0.0)
     for batch in batches(windows):
@@ -100,10 +100,10 @@ def backtest(
                 rows.season_error,
                 panel.target[origin],
             )
-    left_out = set() if standardiser.log else {"direction"}  # up or down is what is asked of prices
-    scores = {
-        name: {metric: score for metric, score in total.scores().items() if metric not in left_out}
-        | ({"seconds": taken[name]} if name in others or (others and name == model) else {})
-        for name, total in sums.items()
-    }
+    scores = {name: total.scores() for name, total in sums.items()}
+    if not standardiser.log:  # up or down is what is asked of prices
+        for row in scores.values():
+            del row["direction"]
+    for name in (model, *others) if others else ():
+        scores[name]["seconds"] = taken[name]
     return ScoreTable(model, scores, len(windows))

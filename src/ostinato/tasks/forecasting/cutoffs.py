@@ -35,10 +35,8 @@ def forecasts_from_cutoffs(model: ForecasterModel, part: PanelPart, stride: int)
             panel.names.time or "step": panel.clock.written(panel.times[rows]),
             "cutoff": panel.clock.written(panel.times[np.repeat(origin, horizon)]),
             "y": np.where(panel.observed[rows], panel.target[rows], np.nan),
-            "forecast": model.standardiser.back(point, units).ravel(),
         }
-        if quantiles is not None:
-            quantiles = model.standardiser.back(quantiles, units)
-            columns |= {f"q{level:g}": quantiles[..., i].ravel() for i, level in enumerate(model.settings.quantiles)}
+        back = model.standardiser.back
+        columns |= model.columns(back(point, units), None if quantiles is None else back(quantiles, units))
         frames.append(pd.DataFrame(columns | {"row": rows, "origin": np.repeat(origin, horizon)}))
     return pd.concat(frames).sort_values(["origin", "row"], ignore_index=True).drop(columns=["row", "origin"])

@@ -17,6 +17,7 @@ from ostinato.tasks.forecasting.backtest import baseline_batch, batches
 from ostinato.tasks.forecasting.baselines import Baselines
 from ostinato.tasks.forecasting.conformal import BacktestAdaptation, Calibration
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
+from ostinato.tasks.forecasting.scores import symmetric_pairs
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart
 from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
@@ -43,7 +44,7 @@ class ForecasterModel(Model[ForecasterSettings]):
         standardiser: Units of each series.
         baselines: Fitted on the training part.
         last_seen: ``(series,)``, the last time of each series that fitting saw (nanoseconds for dates).
-        calibration: What makes the network's quantiles hold what they promise; None where it gives points.
+        calibration: What makes the network's intervals hold what they promise; None where it gives none.
     """
 
     settings: ForecasterSettings
@@ -162,14 +163,18 @@ class ForecasterModel(Model[ForecasterSettings]):
 
     def network_on(self, panel: Panel) -> ForecastWindows:
         """`forecast` for windows of a panel, whose series have other numbers there than in training."""
-        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)  # the number of a new one is not read
+        index = self.numbers_of(panel)
         return lambda batch: self.forecast(batch._replace(series=index[batch.series]))
+
+    def numbers_of(self, panel: Panel) -> torch.Tensor:
+        """The number that each series of a panel had in training, ``(series,)``; 0 for a new one, whose is not read."""
+        return torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)
 
     def adapting_on(self, panel: Panel) -> ForecastWindows:
         """The same for windows that come in the order of time: quantiles go on being moved by what comes true."""
         if self.calibration is None:
             return self.network_on(panel)
-        index = torch.from_numpy(self.standardiser.index(panel)).clamp(min=0)
+        index = self.numbers_of(panel)
         positions = self.frequency.steps(panel.times.min(), panel.times)
         adaptation = BacktestAdaptation(self.calibration)
 
@@ -188,7 +193,7 @@ class ForecasterModel(Model[ForecasterSettings]):
 
     def calibrated(self, windows: Windows) -> Self:
         """The same model, its quantiles calibrated on windows of its own series that training has not seen."""
-        if self.settings.output != "quantiles":
+        if self.settings.output != "quantiles" or not symmetric_pairs(self.settings.quantiles):
             return self
         some = windows.spread(max(CALIBRATION_NUMBERS // (windows.horizon * self.settings.outputs), 1))
         parts = [
@@ -202,6 +207,13 @@ class ForecasterModel(Model[ForecasterSettings]):
         """What forecasts like one of the baselines, for windows of a panel."""
         scales: SeriesScales = self.standardiser.scales_of(panel, panel.offsets[1:])
         return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
+
+    def columns(self, point: Array, quantiles: Array | None) -> dict[str, Array]:
+        """Forecasts as columns of a table, a row for each window and step."""
+        levels = (
+            {} if quantiles is None else dict(zip(self.settings.quantiles, np.moveaxis(quantiles, -1, 0), strict=True))
+        )
+        return {"forecast": point.ravel(), **{f"q{level:g}": each.ravel() for level, each in levels.items()}}
 
     def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
         """Points and quantiles of windows whose series have their numbers of the training, see `ForecastWindows`."""

@@ -8,8 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel, WindowBatch, Windows
+from ostinato.tasks.sample import evenly
 
 Array = npt.NDArray[np.float64]
+
+PEERS = ("AutoETS", "AutoTheta")
+"""What they are called."""
 
 SERIES = 20
 """Of which peers forecast, at most: each is fitted by itself, in up to some seconds."""
@@ -49,14 +53,9 @@ class Peers:
         from statsforecast.models import AutoETS, AutoTheta
 
         short = season_length if season_length <= LONGEST_SEASON else 1
-        self._kinds = {"AutoETS": (AutoETS, short), "AutoTheta": (AutoTheta, season_length)}
+        self._kinds = dict(zip(PEERS, ((AutoETS, short), (AutoTheta, season_length)), strict=True))
         self._panel, self._ends, self._horizon, self._levels = panel, ends, horizon, levels
         self._fitted: dict[tuple[str, int], Any] = {}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What they are called."""
-        return tuple(self._kinds)
 
     def forecast(self, name: str, batch: WindowBatch) -> tuple[Array, Array | None]:
         """Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)`` of one peer, in the target's units.
@@ -96,5 +95,4 @@ def sampled(windows: Windows, ends: npt.NDArray[np.int64]) -> Windows:
     """
     long = np.flatnonzero(ends - windows.panel.offsets[:-1] >= LEAST)
     known = np.intersect1d(long, windows.series)
-    some = known[np.linspace(0, len(known) - 1, min(len(known), SERIES)).round().astype(np.int64)]
-    return windows.of_series(some).spread(WINDOWS)
+    return windows.of_series(known[evenly(len(known), SERIES)]).spread(WINDOWS)

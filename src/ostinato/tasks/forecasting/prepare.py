@@ -120,18 +120,18 @@ def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardis
 
 def _note_on_growth(settings: ForecasterSettings, training: PanelPart) -> list[str]:
     """A hint to model returns where most series are positive and grow many times over."""
-    panel, tenth = training.panel, (training.end - training.start) // 10
-    first = panel.offsets[:-1] + training.start
+    if settings.scaling != "level":
+        return []
+    panel, tenth = training.panel, np.maximum((training.end - training.start) // 10, 1)
     total = np.concatenate([[0.0], np.cumsum(panel.target)])
-    begin = (total[first + tenth] - total[first]) / np.maximum(tenth, 1)
-    last = panel.offsets[:-1] + training.end
-    end = (total[last] - total[last - tenth]) / np.maximum(tenth, 1)
+    first, last = panel.offsets[:-1] + training.start, panel.offsets[:-1] + training.end
+    begin, end = total[first + tenth] - total[first], total[last] - total[last - tenth]
     positive = np.minimum.reduceat(panel.target, panel.offsets[:-1]) > 0
-    growth = np.where(positive & (tenth > 0), np.divide(end, begin, out=np.ones_like(end), where=begin > 0), 1.0)
-    if settings.scaling != "level" or np.median(growth) < GROWTH:
+    growth = np.median(np.divide(end, begin, out=np.ones_like(end), where=positive))
+    if growth < GROWTH:
         return []
     which = f"{panel.names.target} grew" if len(panel) == 1 else "most series grew"
-    return [f"{which} {np.median(growth):.1f} times over in training: returns='log' models prices and the like better"]
+    return [f"{which} {growth:.1f} times over in training: returns='log' models prices and the like better"]
 
 
 def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:

@@ -172,6 +172,11 @@ class ForecasterSettings(
         return len(self.quantiles) if self.output == "quantiles" else 1
 
     @property
+    def most_batches(self) -> int:
+        """Batches of an epoch, at most."""
+        return self.batches_per_epoch or max(self.max_steps * self.accumulation_steps // self.epochs, 1)
+
+    @property
     def spec(self) -> PanelSpec:
         """How to read data."""
         return PanelSpec(
@@ -192,7 +197,7 @@ class ForecasterSettings(
         return {name: value for name, value in super().trajectory().items() if name not in SCORING}
 
     def resolved(self, season_lengths: tuple[int, ...], rows: int) -> Self:
-        """The settings with what was left to the data in place of None: season, window, segment, batches of an epoch.
+        """The settings with what was left to the data in place of None: the season, the window and the segment.
 
         Args:
             season_lengths: Steps of a season, and of longer ones, as the data's frequency has them.
@@ -209,12 +214,4 @@ class ForecasterSettings(
             window = max(window // unit, 1) * unit
         longest = max(window // 12, 1)
         segment = self.segment or max(size for size in range(1, longest + 1) if window % size == 0)
-        batches = self.batches_per_epoch or max(self.max_steps * self.accumulation_steps // self.epochs, 1)
-        return self.model_copy(
-            update={
-                "season_length": season_lengths[0],
-                "window": window,
-                "segment": segment,
-                "batches_per_epoch": batches,
-            }
-        )
+        return self.model_copy(update={"season_length": season_lengths[0], "window": window, "segment": segment})

@@ -139,11 +139,9 @@ class Stream:
         if self._adaptation is None:
             return
         if value is not None and self._pending:
-            forecasts = np.stack(self._pending)[::-1]
-            steps = np.arange(len(forecasts))
-            own = forecasts[steps, steps]
-            made = ~np.isnan(own[:, 0])
-            self._adaptation.judge(steps[made], self._adaptation.inside(own, np.array(value))[made].astype(np.float64))
+            own = np.stack([forecast[step] for step, forecast in enumerate(reversed(self._pending))])
+            steps = np.flatnonzero(~np.isnan(own[:, 0]))
+            self._adaptation.judge(steps, self._adaptation.inside(own[steps], np.array(value)).astype(np.float64))
         settings = self._model.settings
         self._pending.append(np.full((settings.horizon, settings.outputs), np.nan))
 

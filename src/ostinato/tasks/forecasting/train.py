@@ -21,7 +21,7 @@ def training_batches(windows: Windows, settings: ForecasterSettings) -> IndexBat
         seed=settings.seed,
         rank=context.rank,
         world_size=context.world_size,
-        limit=settings.batches_per_epoch,
+        limit=settings.most_batches,
     )
 
 
