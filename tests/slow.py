@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-SHARE = 0.06
+SHARE = 0.03
 """Of the time of the whole suite that the others may take together."""
 
 
