@@ -14,7 +14,7 @@ from ostinato import SequenceClassifier
 from ostinato.cli import main
 from ostinato.tasks import Forecaster
 
-COMMANDS = ["demo", "fit", "predict", "evaluate", "info"]
+COMMANDS = ["demo", "fit", "predict", "detect", "evaluate", "info"]
 
 
 def python(*arguments):
@@ -28,7 +28,7 @@ def test_the_help_lists_the_commands_in_the_order_a_newcomer_meets_them():
     assert [word for word in listed if word in COMMANDS] == COMMANDS
 
 
-@pytest.mark.parametrize("command", [["fit", "forecaster"], ["predict"], ["evaluate"], ["demo"], ["info"]])
+@pytest.mark.parametrize("command", [["fit", "forecaster"], ["predict"], ["detect"], ["evaluate"], ["demo"], ["info"]])
 @pytest.mark.parametrize("columns", [80, 120])
 def test_every_command_explains_itself_with_an_example(command, columns):
     ended = run(*command, "--help", columns=columns)
@@ -92,7 +92,7 @@ def test_a_saved_model_is_told_of_without_them_too(verb, tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        *(("predict", __file__), ("evaluate", __file__)),
+        *((name, __file__) for name in ("predict", "detect", "evaluate")),
         *((name,) for name in ("info", "chat", "generate")),
         *((name, "a text") for name in ("tag", "translate", "suggest", "explain")),
     ],

@@ -16,6 +16,7 @@ from ostinato.cli import (
     bench,
     chat,
     demo,
+    detect,
     doctor,
     evaluate,
     explain,
@@ -39,6 +40,7 @@ class Commands(TyperGroup):
             "demo",
             "fit",
             "predict",
+            "detect",
             "tag",
             "translate",
             "chat",
@@ -62,6 +64,7 @@ app = typer.Typer(
 )
 app.add_typer(fit.app, name="fit")
 app.command("predict", cls=Command, no_args_is_help=True)(predict.predict)
+app.command("detect", cls=Command, no_args_is_help=True)(detect.detect)
 app.command("tag", cls=Command, no_args_is_help=True)(tag.tag)
 app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
 app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)

@@ -19,7 +19,7 @@ def rounded_csv(table: pd.DataFrame) -> str:
     floats = table.select_dtypes("float").columns
     if floats.empty:
         return table.to_csv(index=False)
-    block = table[floats]
+    block = table[floats].replace([np.inf, -np.inf], np.nan)
     groups = table.iloc[:, 0].astype(str)
     low, high = (getattr(block.groupby(groups), name)().reindex(groups) for name in ("min", "max"))
     low, high = low.min(axis=1).to_numpy(), high.max(axis=1).to_numpy()

@@ -14,23 +14,23 @@ from torch import Tensor
 
 from ostinato.data import Panel, WindowBatch, Windows, check_leakage
 from ostinato.data.series import SeriesSource, series_table
-from ostinato.data.table import Source, canonical
+from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import backtest
 from ostinato.tasks.forecasting.cutoffs import forecasts_from_cutoffs
+from ostinato.tasks.forecasting.detect import Interval, detected
+from ostinato.tasks.forecasting.examine import sample_loss
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import PEERS, Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
-from ostinato.tasks.forecasting.stream import Stream, static_row
-from ostinato.tasks.forecasting.train import forecast_loss
+from ostinato.tasks.forecasting.stream import Stream
 from ostinato.tasks.prepared import Prepared
-from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.training import TrainingLogger, moved, random_numbers_kept, seed_everything
+from ostinato.training import TrainingLogger, random_numbers_kept, seed_everything
 
 SCORED_WINDOWS = 100_000
 """Windows that a backtest scores, unless a stride is given."""
@@ -382,6 +382,46 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         keys = [str(each[0].columns[0]), "cutoff"]
         return pd.concat(each).sort_values(keys, kind="stable", ignore_index=True)
 
+    def detect(
+        self,
+        data: SeriesSource,
+        *,
+        level: float | None = None,
+        threshold: float = 1.0,
+        new_series: bool = False,
+        future: Source | None = None,
+        plot: str | Path | None = None,
+    ) -> pd.DataFrame:
+        """Judges each observation that fitting has not seen by the interval forecast for it one step before.
+
+        Forecasts see what was observed before, anomalies too; intervals go on learning from it (see `Adaptation`).
+
+        Args:
+            data: The past that fitting saw, and rows after it, as for `evaluate`.
+            level: Of the interval, such as 0.95: one that the model's quantiles enclose; the widest unless given.
+            threshold: The score above which an observation is an anomaly.
+            new_series: As for `evaluate`.
+            future: As for `predict`: the covariates known into the future after the end of `data`.
+            plot: Also draw the series, the intervals and the anomalies into this PNG file.
+
+        Returns:
+            One row per observation: the id, the time, "y", "forecast", "low" and "high" (the interval's ends), "score"
+            (how far it lies from the median, where 1 is the end of the interval) and "anomaly".
+
+        Raises:
+            OstinatoError: For anything wrong with the data, nothing unseen in them, or a model without that interval.
+        """
+        model, interval = self.model, Interval.of(self.settings, level)
+        if not threshold > 0:
+            raise OstinatoError(f"threshold must be above 0, got {threshold:g}")
+        unseen = model.unseen(data, new_series=new_series)
+        table = detected(model, unseen, self._later(unseen.panel, data, future), interval, threshold)
+        if plot is not None:
+            from ostinato.tasks.forecasting.detection_plot import draw_detection  # not before: matplotlib is slow
+
+            draw_detection(table, interval.level, plot, column=unseen.panel.names.target)
+        return table
+
     def plot(
         self,
         data: SeriesSource,
@@ -403,67 +443,41 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         Raises:
             OstinatoError: For anything wrong with the data, or a file that cannot be written.
         """
-        from ostinato.tasks.forecasting.plot import forecasts_to_draw, plot_forecast  # not before: matplotlib is slow
-        from ostinato.tasks.plot import save_plot
+        from ostinato.tasks.forecasting.plot import draw_forecasts  # not before: matplotlib is slow
 
-        model = self.model
-        panel = model.read(data)
+        panel = self.model.read(data)
         if actual and future is not None:
             raise OstinatoError("plot: with actual=True the known covariates stand in data; leave future out")
-        if actual:
-            panel, later = panel.split(rows=model.settings.horizon)
-        else:
-            later = self._later(panel, data, future)
-        drawn = forecasts_to_draw(model, panel, later, actual=actual)
-        save_plot(plot_forecast(drawn, column=panel.names.target, unit=unit), path)
+        later = None if actual else self._later(panel, data, future)
+        draw_forecasts(self.model, panel, later, path, unit=unit)
 
     def stream(
-        self, history: SeriesSource | None = None, *, id: str | None = None, static: dict[str, Any] | None = None
+        self,
+        history: SeriesSource | None = None,
+        *,
+        id: str | None = None,
+        static: dict[str, Any] | None = None,
+        level: float | None = None,
     ) -> Stream:
-        """Forecasts one series as its observations come in, one at a time.
+        """Forecasts one series as its observations come in, one at a time, and judges each as `detect` does.
 
         Args:
             history: Its past so far, as for `predict`; None starts with nothing.
             id: The series' name in training; needed where there was more than one.
             static: Its static covariates by name; needed without `history`.
+            level: Of the interval that observations are held against; the widest unless given.
 
         Returns:
             A `Stream`; feed it with `update`.
 
         Raises:
-            OstinatoError: For a series that was not in the training data, or anything wrong with `history`.
+            OstinatoError: For a series that was not in the training data, anything wrong with `history`, or a model
+                without that interval.
         """
-        model = self.model
-        ids = model.standardiser.ids
-        if id is None and len(ids) > 1:
-            raise OstinatoError(f"the model knows {len(ids)} series: say which one streams, id={ids[0]!r} for example")
-        name = ids[0] if id is None else canonical(str(id))
-        if name not in ids:
-            raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
-        if history is None:
-            return Stream(model, ids.index(name), static_row(model.spec, static or {}))
-        panel = model.read(history)
-        found = np.flatnonzero(panel.ids == name)
-        if not found.size:
-            raise OstinatoError(f"the history has no series {name!r} (it has: {', '.join(panel.ids[:10])})")
-        one = panel.series(int(found[0]))
-        stream = Stream(model, ids.index(name), one.static[0])
-        stream.prime(model.standardiser.transform(one, model.standardiser.scales_of(one, one.offsets[1:])))
-        return stream
+        return Stream.after(self.model, history, id, static or {}, level)
 
     def sample_loss(self, data: SeriesSource) -> Callable[[], Tensor]:
-        model = self.model
-        panel = model.read(data)
-        scales = model.standardiser.scales_of(panel, panel.offsets[1:])
-        part = PanelPart(panel, model.first_window(panel), panel.lengths)
-        windows = part.windows(model.standardiser.transform(panel, scales), model.settings)
-        if not len(windows):
-            raise OstinatoError(
-                f"no series is longer than the horizon of {model.settings.horizon} steps: give more rows"
-            )
-        batch = windows.gather(evenly(len(windows)))
-        batch = moved(batch._replace(series=model.numbers_of(panel)[batch.series]), model.settings.on_device)
-        return lambda: forecast_loss(model.settings, model.network(batch), batch).mean
+        return sample_loss(self.model, data)
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

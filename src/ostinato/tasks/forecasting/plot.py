@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ostinato.errors import OstinatoError
 from ostinato.palette import BLUE, GREY, LINES
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.scores import symmetric_pairs
+from ostinato.tasks.plot import save_plot
 
 Array = npt.NDArray[np.float64]
 
@@ -63,6 +65,23 @@ class SeriesForecast:
     levels: Sequence[float] = ()
     actual: Array | None = None
     baselines: Mapping[str, Array] = field(default_factory=dict)
+
+
+def draw_forecasts(model: ForecasterModel, panel: Panel, later: Panel | None, path: str | Path, *, unit: str) -> None:
+    """Writes the picture of `Forecaster.plot`.
+
+    Args:
+        model: What forecasts.
+        panel: The past.
+        later: The steps to forecast; None: the last `horizon` steps of the panel, which are drawn, too.
+        path: The file to write.
+        unit: The target's unit, if any.
+    """
+    actual = later is None
+    if later is None:
+        panel, later = panel.split(rows=model.settings.horizon)
+    drawn = forecasts_to_draw(model, panel, later, actual=actual)
+    save_plot(plot_forecast(drawn, column=panel.names.target, unit=unit), path)
 
 
 def forecasts_to_draw(model: ForecasterModel, panel: Panel, later: Panel, *, actual: bool) -> list[SeriesForecast]:
@@ -124,15 +143,15 @@ def plot_forecast(series: Sequence[SeriesForecast], *, column: str, unit: str = 
     for number, one in enumerate(series, start=1):
         axes = figure.add_subplot(rows, columns, number)
         _draw(axes, one)
-        _dress(axes, one, label)
+        dress(axes, one.name, one.times, label)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", parse_math=False)
     figure.align_ylabels()
-    _legend(figure)
+    legend_below(figure)
     return figure
 
 
-def _legend(figure: Figure) -> None:
+def legend_below(figure: Figure) -> None:
     """One for all panels, below them."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
@@ -165,22 +184,22 @@ def _draw(axes: Axes, one: SeriesForecast) -> None:
         pairs = dict(list(symmetric_pairs(one.levels).items())[:MOST_INTERVALS])
         for depth, (nominal, (low, high)) in enumerate(pairs.items()):
             bounds = ahead(one.quantiles[:, low]), ahead(one.quantiles[:, high])
-            tint = _tint(FORECAST, 0.16 + 0.36 * depth / len(pairs))
-            axes.fill_between(times, *bounds, color=tint, linewidth=0, label=f"{100 * nominal:g} % interval")
+            shade = tint(FORECAST, 0.16 + 0.36 * depth / len(pairs))
+            axes.fill_between(times, *bounds, color=shade, linewidth=0, label=f"{100 * nominal:g} % interval")
     for (name, values), (color, dashes) in zip(one.baselines.items(), cycle(BASELINES), strict=False):
         axes.plot(times, ahead(values), color=color, linestyle=dashes, linewidth=1.2, zorder=2.5, label=name)
     axes.axvline(past_times[-1], color=GREY, linewidth=0.8, linestyle=":", zorder=0)
 
 
-def _dress(axes: Axes, one: SeriesForecast, label: str) -> None:
-    """Title, labels, grid and ticks."""
-    axes.set_title(one.name, loc="left", fontsize=12, parse_math=False)
+def dress(axes: Axes, name: str, times: npt.NDArray[Any], label: str) -> None:
+    """Title, labels, grid and ticks of one series over time."""
+    axes.set_title(name, loc="left", fontsize=12, parse_math=False)
     axes.set_ylabel(label, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.margins(x=0.01)
-    if np.issubdtype(one.times.dtype, np.datetime64):
+    if np.issubdtype(times.dtype, np.datetime64):
         locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         dates = ConciseDateFormatter(  # type: ignore[no-untyped-call]
             locator,
@@ -195,6 +214,6 @@ def _dress(axes: Axes, one: SeriesForecast, label: str) -> None:
         axes.set_xlabel("time step")
 
 
-def _tint(color: str, strength: float) -> tuple[float, ...]:
+def tint(color: str, strength: float) -> tuple[float, ...]:
     """The colour mixed with white: opaque, so that the legend shows what the picture shows."""
     return tuple(1 - strength * (1 - part) for part in to_rgb(color))

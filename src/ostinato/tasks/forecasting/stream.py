@@ -3,16 +3,19 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ostinato.data import Panel, PanelSpec, WindowBatch, calendar_features
+from ostinato.data.series import SeriesSource
+from ostinato.data.table import canonical
 from ostinato.data.times import Moments, spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.conformal import Adaptation
+from ostinato.tasks.forecasting.detect import Interval, has_interval
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.standardise import standard
 
@@ -26,11 +29,20 @@ class StreamForecast(NamedTuple):
         times: ``(horizon,)``, datetime64[ns] or int64; a `pandas.DatetimeIndex` where the zone is known.
         point: ``(horizon,)``: the median, or what the network was trained to give.
         quantiles: ``(horizon, levels)``, None for a model that gives points.
+        score: How far the newest observation itself lies from the median forecast for it one step before, where 1 is
+            the end of the interval, as `Forecaster.detect` has it; None where it is missing or nothing was forecast for
+            it (the first one; with covariates known ahead also the first after a history), or without an interval.
     """
 
     times: Any
     point: Array
     quantiles: Array | None
+    score: float | None = None
+
+    @property
+    def anomaly(self) -> bool:
+        """Whether the newest observation lies outside its interval."""
+        return self.score is not None and self.score > 1
 
 
 class Stream:
@@ -46,9 +58,10 @@ class Stream:
         model: The trained model.
         series: Position of the series in training.
         static: Its static covariates, ``(static,)``.
+        interval: What observations are held against; None for none.
     """
 
-    def __init__(self, model: ForecasterModel, series: int, static: Array) -> None:
+    def __init__(self, model: ForecasterModel, series: int, static: Array, interval: Interval | None = None) -> None:
         settings = model.settings
         assert settings.window is not None
         self._model = model
@@ -67,6 +80,32 @@ class Stream:
         self._known = np.zeros((window, model.sizes.known))
         self._adaptation = None if model.calibration is None else Adaptation(model.calibration)
         self._pending: deque[Array] = deque(maxlen=settings.horizon)
+        self._interval = interval
+        self._expected: Array | None = None  # quantiles (1, levels) of the step to come
+
+    @classmethod
+    def after(
+        cls,
+        model: ForecasterModel,
+        history: SeriesSource | None,
+        id: str | None,
+        static: Mapping[str, Any],
+        level: float | None,
+    ) -> Self:
+        """The stream of one series that goes on where its history ends: see `Forecaster.stream`."""
+        interval = Interval.of(model.settings, level) if level is not None or has_interval(model.settings) else None
+        ids = model.standardiser.ids
+        if id is None and len(ids) > 1:
+            raise OstinatoError(f"the model knows {len(ids)} series: say which one streams, id={ids[0]!r} for example")
+        name = ids[0] if id is None else canonical(str(id))
+        if name not in ids:
+            raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
+        if history is None:
+            return cls(model, ids.index(name), static_row(model.spec, static), interval)
+        one = series_named(model.read(history), name)
+        stream = cls(model, ids.index(name), one.static[0], interval)
+        stream.prime(model.standardiser.transform(one, model.standardiser.scales_of(one, one.offsets[1:])))
+        return stream
 
     def update(
         self,
@@ -105,8 +144,11 @@ class Stream:
         nothing = np.full(self._model.sizes.past, np.nan)
         for skipped in missed:
             self._push(skipped, None, nothing, now[0])
+        if missed:
+            self._expect()
+        score = None if y is None else self._score(float(y))
         self._push(moment, value, covariates, now[0])
-        return self._forecast(times, later) if self._started else None
+        return self._forecast(times, later)._replace(score=score) if self._started else None
 
     def prime(self, panel: Panel) -> None:
         """Puts the end of this series' past, a standardised panel of it alone, into the window."""
@@ -115,6 +157,21 @@ class Stream:
             past = np.where(tail.past_observed[row], tail.past[row], np.nan)
             self._push(moment, float(tail.target[row]), past, tail.future[row])
             self._observed[-1] = tail.observed[row]
+        if not self._model.spec.future:
+            self._expect()
+
+    def _expect(self) -> None:
+        """Forecasts from here without a covariate that is known ahead, so that what comes next can be judged by it."""
+        if self._started:
+            horizon = self._model.settings.horizon
+            times = self._frequency.at(self._time, np.arange(1, horizon + 1))
+            self._forecast(times, np.zeros((horizon, 0)))
+
+    def _score(self, y: float) -> float | None:
+        """How far an observation lies from what was expected of it."""
+        if self._interval is None or self._expected is None:
+            return None
+        return float(self._interval.scores(np.array([y]), self._expected)[0])
 
     def _push(self, moment: Any, value: float | None, past: Array, future: Array) -> None:
         """Moves the window on by one step; what is missing keeps the last value and is flagged."""
@@ -166,10 +223,13 @@ class Stream:
             quantiles = self._adaptation.moved(quantiles)
             self._pending[-1][:] = quantiles[0]
         back = self._model.standardiser.back
+        if quantiles is not None:
+            quantiles = back(quantiles, self._scales)
+            self._expected = quantiles[:, 0]
         return StreamForecast(
             self._clock.written(times),
             back(point, self._scales)[0],
-            None if quantiles is None else back(quantiles, self._scales)[0],
+            None if quantiles is None else quantiles[0],
         )
 
     def _calendar(self, times: Moments) -> Array:
@@ -242,6 +302,18 @@ class Stream:
             return [_number(value, name)]
         code = _code(value, name, known)
         return [float(place == code) for place in range(len(known))]
+
+
+def series_named(panel: Panel, name: str) -> Panel:
+    """One series of a panel alone.
+
+    Raises:
+        OstinatoError: It is not there.
+    """
+    found = np.flatnonzero(panel.ids == name)
+    if not found.size:
+        raise OstinatoError(f"the history has no series {name!r} (it has: {', '.join(panel.ids[:10])})")
+    return panel.series(int(found[0]))
 
 
 def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:
