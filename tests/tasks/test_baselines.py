@@ -52,11 +52,12 @@ SEASONAL = np.tile([3.0, -1.0, 4.0, 1.0], 30)
         ("drift", 5 - 0.3 * TIME),
         ("seasonal naive", SEASONAL),
         ("seasonal drift", SEASONAL + 0.25 * TIME),
+        ("seasonal naive 8", np.repeat(SEASONAL[:60], 2)),
         ("ridge", 10 * 0.9 ** TIME[:40] + 2),
     ],
 )
 def test_each_baseline_is_exact_on_the_series_it_describes(name, values):
-    fitted = fit(values, window=10, horizon=6, season_length=4)
+    fitted = fit(values, window=10, horizon=6, season_length=4, longer_seasons=(8,))
     batch = windows(values, 10, 6)
     forecast = fitted.forecast(name, batch)
     np.testing.assert_allclose(forecast.point, batch.target, atol=1e-4)
@@ -68,6 +69,8 @@ def test_seasonal_baselines_are_offered_only_when_the_window_holds_the_seasons()
     assert fit(SEASONAL, window=4, horizon=2, season_length=4).names == ("naive", "drift", "seasonal naive", "ridge")
     every = ("naive", "drift", "seasonal naive", "seasonal drift", "ridge")
     assert fit(SEASONAL, window=8, horizon=2, season_length=4).names == every
+    several = fit(SEASONAL, window=8, horizon=2, season_length=4, longer_seasons=(6, 8, 12))
+    assert several.names == (*every[:-1], "seasonal naive 6", "seasonal naive 8", "ridge")
     assert fit(SEASONAL, window=8, horizon=2, season_length=1).names == ("naive", "drift", "ridge")
 
 

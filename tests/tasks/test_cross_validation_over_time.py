@@ -60,3 +60,27 @@ def test_numbers_below_one_are_refused(wrong):
 def test_too_few_rows_are_said():
     with pytest.raises(OstinatoError, match="rows"):
         Forecaster(**TINY).cross_validation(pd.Series(np.arange(20.0), name="y"), n_windows=9)
+
+
+def test_evaluate_scores_the_same_forecasts():
+    frame = wide(100, "a", "b", missing=0.1)
+    table = Forecaster(**TINY).cross_validation(frame, n_windows=4, step=3)
+    forecaster = Forecaster(**TINY).fit(frame[: 100 - 5 - 3 * 3])
+    scores = forecaster.evaluate(frame, stride=3).rows["ostinato"]
+    seen = table[table["y"].notna()]
+    assert scores["mae"] == pytest.approx((seen["y"] - seen["forecast"]).abs().mean())
+    assert scores["coverage_80"] == pytest.approx(seen["y"].between(seen["q0.1"], seen["q0.9"]).mean())
+
+
+def test_each_series_has_scores_of_its_own():
+    frame = wide(100, "a", "b", missing=0.1)
+    table = Forecaster(**TINY).cross_validation(frame, n_windows=4, step=3)
+    forecaster = Forecaster(**TINY).fit(frame[: 100 - 5 - 3 * 3])
+    scores = forecaster.evaluate(frame, stride=3)
+    each = forecaster.scores_by_series
+    assert each["unique_id"].unique().tolist() == ["a", "b"]
+    assert each["model"].unique().tolist() == list(scores.rows)
+    own = each[each["model"] == "ostinato"].set_index("unique_id")
+    assert own["forecasts"].tolist() == [4, 4]
+    seen = table[table["y"].notna()].assign(error=lambda row: (row["y"] - row["forecast"]).abs())
+    assert own["mae"].to_dict() == pytest.approx(seen.groupby("unique_id")["error"].mean().to_dict())

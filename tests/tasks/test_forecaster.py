@@ -413,7 +413,7 @@ def test_fitting_again_begins_anew():
     assert forecaster.settings.season_length == 7
     hourly = wide(120, freq="h")
     forecaster.fit(hourly)
-    assert (forecaster.settings.season_length, forecaster.settings.window) == (24, 50)  # half of what is there
+    assert (forecaster.settings.season_length, forecaster.settings.window) == ((24, 168), 50)  # half of what is there
     assert forecaster.metrics is None
     assert_same(forecaster.predict(hourly), Forecaster(**TINY | {"window": None}).fit(hourly).predict(hourly))
 
@@ -463,10 +463,10 @@ def test_a_constant_series_among_others_does_no_harm():
 def test_prices_that_are_not_positive_are_named():
     frame = wide(60, "gold")
     frame.loc[30, "gold"] = 0.0
-    with pytest.raises(OstinatoError, match="needs positive prices, but series 'gold' is 0 at 2024-02-05"):
+    with pytest.raises(OstinatoError, match="need positive values, but series 'gold' is 0 at 2024-02-05"):
         Forecaster(**TINY, returns="log").fit(frame)
     forecaster = Forecaster(**TINY, returns="log").fit(wide(60, "gold"))
-    with pytest.raises(OstinatoError, match="needs positive prices"):
+    with pytest.raises(OstinatoError, match="need positive values"):
         forecaster.predict(frame)
     assert (numbers(forecaster.predict(wide(60, "gold"))) > 0).all(axis=None)
 

@@ -96,7 +96,6 @@ def test_the_scores_of_two_windows_worked_by_hand():
     # pinball, level by level: (0.1 + 0.5 + 0.3) + 0 + (0.9 + 1.0 + 0.3); the targets' sizes sum to 7
     assert scores["crps"] == pytest.approx(2 * (0.9 + 2.2) / 3 / 7)
     assert scores["coverage_80"] == pytest.approx(2 / 3)
-    assert total.coverage() == pytest.approx({0.8: 2 / 3})
 
 
 @settings(max_examples=40, deadline=None)
@@ -117,9 +116,21 @@ def test_pieces_score_as_the_whole(seed, cuts):
     assert scored(*pieces) == pytest.approx(scored(whole), nan_ok=True)
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), owner=st.lists(st.integers(0, 3), min_size=9, max_size=9))
+def test_each_series_has_the_scores_of_its_own_rows(seed, owner):
+    whole, owner = batch(seed, 9, 4), np.array(owner)
+    total = ScoreSum("net", LEVELS, 4)
+    total.add(*whole, owner)
+    each = total.of_series()
+    for series in range(4):
+        alone = scored(tuple(part[owner == series] for part in whole))
+        assert {name: values[series] for name, values in each.items()} == pytest.approx(alone, nan_ok=True)
+    assert total.scores() == pytest.approx(scored(whole), nan_ok=True)
+
+
 def test_every_symmetric_pair_of_levels_has_its_coverage_the_widest_first():
     total = ScoreSum("net", (0.9, 0.025, 0.3, 0.5, 0.1, 0.975))
-    assert list(total.coverage()) == [0.95, 0.8]
     assert [name for name in total.scores() if name.startswith("coverage")] == ["coverage_95", "coverage_80"]
 
 
@@ -135,7 +146,7 @@ def test_quantiles_of_the_true_distribution_have_their_nominal_coverage():
     quantiles = np.broadcast_to([-1.2815516, 0.0, 1.2815516], (4000, 3, 3))
     total = ScoreSum("truth", (0.1, 0.5, 0.9))
     total.add(np.zeros((4000, 3)), quantiles, target, np.ones((4000, 3), bool), np.ones(4000), np.zeros(4000))
-    assert total.coverage()[0.8] == pytest.approx(0.8, abs=0.015)
+    assert total.scores()["coverage_80"] == pytest.approx(0.8, abs=0.015)
 
 
 def test_a_point_model_has_neither_crps_nor_coverage():

@@ -246,7 +246,7 @@ def test_covariates_that_do_not_fit_are_refused(shops):
 
 def test_prices_that_are_not_positive_are_refused():
     stream = fitted(wide(60), returns="log").stream(wide(60))
-    assert_refused(stream, "needs positive prices, got 0", 0)
+    assert_refused(stream, "need positive values, got 0", 0)
     assert (stream.update(1e-9).quantiles > 0).all()
 
 

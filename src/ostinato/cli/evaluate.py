@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
-from ostinato.cli.outputs import check_file
+from ostinato.cli.outputs import check_file, check_report
 from ostinato.cli.screen import rows_shown, screen, show_details, show_scores, waiting
 from ostinato.cli.settings import known_by
 
@@ -38,6 +38,10 @@ def evaluate(
         int | None,
         typer.Option(metavar="N", min=1, help="Classifiers, taggers: also show the N rows with the greatest loss."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Forecasters: also write the scores of each series, as a CSV file."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --worst: write those rows as a CSV file.")
     ] = None,
@@ -60,6 +64,8 @@ def evaluate(
             raise OstinatoError("--out is where the rows of --worst are written: give --worst, too")
         check_file(out, data)
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
+    if report is not None:
+        check_report(type(estimator), report, data)
     with waiting("scoring"):
         rows = None if worst is None else estimator.worst(data, worst)
         scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
@@ -68,6 +74,8 @@ def evaluate(
 
         with written_whole(out) as temporary:
             rows.to_csv(temporary, index=False)
+    if report is not None:
+        estimator.write(estimator.scores_by_series, report)
     if as_json:
         listed = {} if rows is None else {"worst": json.loads(rows.to_json(orient="records"))}
         typer.echo(json.dumps(scores.to_dict() | listed, indent=2))
@@ -75,6 +83,8 @@ def evaluate(
     console = screen()
     show_scores(console, f"{estimator.scores_title} {estimator.evaluated_on.format(data=data)}", scores)
     show_details(console, estimator, data)
+    if report is not None:
+        console.print(f"\nScores of each series: {report}", soft_wrap=True)
     if rows is not None:
         console.print(f"\nThe rows with the greatest loss{f', in {out}' if out else ''}:\n", soft_wrap=True)
         console.print(rows_shown(rows))

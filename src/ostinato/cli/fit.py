@@ -94,9 +94,11 @@ def _fit(
     holdout: float | None,
     folds: int | None,
     refit: bool | None = None,
+    report: Path | None = None,
     **options: Any,
 ) -> None:
     """Reads, holds out, fits, saves, scores, and tells how to go on."""
+    from ostinato.cli.outputs import check_report
     from ostinato.cli.train import cross_validate, hold_out, show, train, training_in
     from ostinato.training import DistributedContext
 
@@ -112,6 +114,10 @@ def _fit(
         share = _held_out(verb, holdout, folds, validation=checked is not None, test=tested is not None)
         if share or folds or tested is not None:
             model.check_scoring()
+        if report is not None:
+            check_report(verb, report, *(path for path in (given, checked, tested) if isinstance(path, Path)))
+            if not share and tested is None:
+                raise OstinatoError("--report: nothing is scored here: give --holdout or --test")
         training = model.read(given)
         scored = None if tested is None else model.read_test(tested, training, None if start is None else start.model)
         scored_on = f"{verb.scores_title} on {_named(tested)}"
@@ -130,6 +136,7 @@ def _fit(
             resume=resume,
             tensorboard=tensorboard,
             refit=verb.refits if refit is None else refit,
+            report=report,
         )
         console = screen(quiet=not DistributedContext.from_environment().main)
         if not console.quiet:

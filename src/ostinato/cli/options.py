@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDS = "Cross-validate first, in so many parts; the model that is saved is then trained on all of DATA."
 FROM = "A saved model whose weights, vocabulary and settings training goes on from, but for those given here."
 REFIT = "Once scored, train anew on all rows, the scored ones too, for as many epochs as were best. [default: refit]"
+REPORT = "Also write the scores of each series, as a CSV file."
 SET = "Any of the settings listed below, as often as needed: --set batch_size=16 --set num_layers=2."
 
 
@@ -48,6 +49,7 @@ def parameters(verb: "type[Estimator[Any, Any, Any]]") -> list[Parameter]:
         _option("holdout", float | None, "SHARE", SCORE, kept),
         _option("folds", int | None, "N", SCORE, FOLDS),
         *([_option("refit", bool | None, None, SCORE, REFIT, "--refit/--no-refit")] if verb.refits else []),
+        *([_option("report", Path | None, "FILE", SCORE, REPORT)] if hasattr(verb, "scores_by_series") else []),
         *(_of_field(name, fields[name], option) for name, option in marked.items() if option.group == SCORE),
     ]
 

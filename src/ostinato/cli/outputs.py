@@ -37,6 +37,17 @@ def check_plot(path: Path) -> None:
     check_file(path)
 
 
+def check_report(verb: type, path: Path, *inputs: Path | None) -> None:
+    """Makes sure that scores of each series can be written.
+
+    Raises:
+        OstinatoError: They cannot, or the verb has none.
+    """
+    if not hasattr(verb, "scores_by_series"):
+        raise OstinatoError(f"--report: a {verb.__name__} has no scores of each series")
+    check_file(path, *inputs)
+
+
 def check_folder(folder: Path) -> None:
     """Makes sure that a folder can be made, or written to.
 

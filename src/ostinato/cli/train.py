@@ -61,6 +61,7 @@ def train(
     resume: bool = False,
     tensorboard: bool = False,
     refit: bool = False,
+    report: Path | None = None,
 ) -> None:
     """Fits, saves and scores, and tells what happens; under `torchrun` the first process alone tells.
 
@@ -75,6 +76,7 @@ def train(
         resume: Whether to go on with a training that was interrupted.
         tensorboard: Whether to write for TensorBoard.
         refit: Whether to train anew on all data in the end.
+        report: Where scores of each series are written; None for nowhere.
 
     Raises:
         OstinatoError: For anything wrong with the data.
@@ -96,7 +98,7 @@ def train(
             typer.echo(f"go on with: {resuming(process)}", err=True)
         raise typer.Exit(130) from None
     if process.main:
-        _score(model, out, unseen, scored_on, console, began)
+        _score(model, out, unseen, scored_on, console, began, report)
     if refit:
         _refit(model, out, unseen, console)
     console.print(f"\nSaved to {out}", soft_wrap=True)
@@ -122,7 +124,13 @@ def _refit(model: "Estimator[Any, Any, Any]", out: Path, everything: Any, consol
 
 
 def _score(
-    model: "Estimator[Any, Any, Any]", out: Path, unseen: Any, scored_on: str, console: Console, began: float
+    model: "Estimator[Any, Any, Any]",
+    out: Path,
+    unseen: Any,
+    scored_on: str,
+    console: Console,
+    began: float,
+    report: Path | None,
 ) -> None:
     """Saves a model that was just fitted, and scores it where there is something to score it on."""
     model.save(out)  # now, so that nothing that befalls the scoring can lose it
@@ -136,6 +144,9 @@ def _score(
         console.print()
         show_scores(console, scored_on, scores)
         show_details(console, model, unseen)
+        if report is not None:
+            model.write(model.scores_by_series, report)  # type: ignore[attr-defined]
+            console.print(f"\nScores of each series: {report}", soft_wrap=True)
 
 
 def cross_validate(model: "Estimator[Any, Any, Any]", data: Any, folds: int) -> None:

@@ -17,8 +17,7 @@ from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.forecasting.backtest import backtest
-from ostinato.tasks.forecasting.cutoffs import forecasts_from_cutoffs
+from ostinato.tasks.forecasting.backtest import NETWORK, Backtest, Scored
 from ostinato.tasks.forecasting.detect import Interval, detected
 from ostinato.tasks.forecasting.examine import sample_loss
 from ostinato.tasks.forecasting.model import ForecasterModel
@@ -50,6 +49,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     Attributes:
         settings: As given, or with what `fit` found out in place of None (window, segment, season_length).
         metrics: The last backtest's scores, None before.
+        scores_by_series: The same, a row for each series and model; None before.
         notes: What was found and done when the training data were read.
 
     Raises:
@@ -87,6 +87,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     scores_title: ClassVar = "Backtest"
     refits: ClassVar = True
     evaluated_on: ClassVar = "after the rows the model was fitted on"
+
+    scores_by_series: pd.DataFrame | None = None
 
     _beside: ScoreTable | None = None  # of the last evaluation, with peers, where these forecast a part of it only
 
@@ -292,39 +294,28 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if stride is not None and stride < 1:
             raise OstinatoError(f"stride must be at least 1, got {stride}")
         unseen = model.unseen(data, new_series=new_series)
-        panel = unseen.panel
-        scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + unseen.start)
-        windows = unseen.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride or 1)
-        windows = windows if stride else windows.spread(SCORED_WINDOWS)
+        everything = Backtest.of(model, unseen, stride or 1)
+        windows = everything.windows if stride else everything.windows.spread(SCORED_WINDOWS)
         if not len(windows):
             raise OstinatoError(
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "
                 "there is nothing to score: give later rows, or fit with a holdout and do not refit (--no-refit)"
             )
-        ends = panel.offsets[:-1] + unseen.start
-        peers = self._peers(panel, ends) if self.settings.peers and installed() else None
+        ends = unseen.panel.offsets[:-1] + unseen.start
+        peers = self._peers(unseen.panel, ends) if self.settings.peers and installed() else None
         some = windows if peers is None else sampled(windows, ends)
 
-        def scored(windows: Windows, peers: Peers | None) -> ScoreTable:
-            table = backtest(
-                "ostinato",
-                model.adapting_on(panel),
-                model.baselines,
-                windows.in_time_order(),
-                panel,
-                model.standardiser,
-                scales,
-                peers,
-            )
-            if peers is None or self._history is None:
-                return table
-            own = table.rows["ostinato"]
-            own = {**own, "seconds": own["seconds"] + self._history.epochs[-1].seconds}
-            return replace(table, rows={**table.rows, "ostinato": own})
+        def scored(windows: Windows, peers: Peers | None) -> Scored:
+            table, by_series = replace(everything, windows=windows, peers=peers).scored()
+            if peers is not None and self._history is not None:
+                own = {**table.rows[NETWORK]}
+                own["seconds"] += self._history.epochs[-1].seconds
+                table = replace(table, rows={**table.rows, NETWORK: own})
+            return Scored(table, by_series)
 
         whole = len(some) == len(windows)
-        self.metrics = scored(windows, peers if whole else None)
-        self._beside = None if whole or not len(some) else scored(some, peers)
+        self.metrics, self.scores_by_series = scored(windows, peers if whole else None)
+        self._beside = None if whole or not len(some) else scored(some, peers).table
         return self.metrics
 
     def details(self, data: SeriesSource | PanelPart) -> RenderableType | None:
@@ -341,7 +332,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     def _peers(self, panel: Panel, ends: npt.NDArray[np.int64]) -> Peers:
         settings = self.model.settings
         levels = settings.quantiles if settings.output == "quantiles" else ()
-        return Peers(panel, ends, settings.season_length or 1, settings.horizon, levels)
+        return Peers(panel, ends, settings.seasons[0], settings.horizon, levels)
 
     def cross_validation(
         self, data: SeriesSource | PanelPart, *, n_windows: int = 1, step: int | None = None, refit: bool = False
@@ -374,7 +365,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             end = records.end - last + horizon
             start = end - horizon - step * (cutoffs - 1)
             model = self.__sklearn_clone__().fit(replace(records, end=start)).model
-            return forecasts_from_cutoffs(model, PanelPart(records.panel, start, end), step)
+            return Backtest.of(model, PanelPart(records.panel, start, end), step).table()
 
         if not refit:
             return forecasts(n_windows, horizon)

@@ -1,109 +1,169 @@
-"""The rolling-origin backtest: the network and every baseline on the same windows."""
+"""The rolling-origin backtest: the network, the baselines and peers forecast the same windows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ostinato.data import Panel, WindowBatch, Windows
-from ostinato.tasks.forecasting.baselines import BaselineBatch, Baselines
+from ostinato.tasks.forecasting.batches import baseline_batch, batches
+from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import PEERS, Peers
 from ostinato.tasks.forecasting.scores import ScoreSum
-from ostinato.tasks.forecasting.standardise import SeriesScales, Standardiser
+from ostinato.tasks.forecasting.split import PanelPart
+from ostinato.tasks.forecasting.standardise import SeriesScales
 from ostinato.tasks.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
 
-NUMBERS = 2**22
-"""That the windows forecast at once outside training hold, about: 16 MB."""
-
-BATCH = 1024
-"""Windows forecast at once outside training, at most."""
+NETWORK = "ostinato"
+"""What the network is called in tables."""
 
 
-def batches(windows: Windows) -> Iterator[WindowBatch]:
-    """All windows in order."""
-    size = min(max(NUMBERS // windows.numbers, 1), BATCH)
-    for start in range(0, len(windows), size):
-        yield windows.gather(np.arange(start, min(start + size, len(windows))))
+class Forecasts(NamedTuple):
+    """What was forecast of a batch of windows, in the target's own units.
 
-
-@dataclass(frozen=True)
-class BaselineBatches:
-    """The windows as the baselines read them; can be gone through more than once."""
-
-    windows: Windows
-    scales: SeriesScales
-
-    def __iter__(self) -> Iterator[BaselineBatch]:
-        for batch in batches(self.windows):
-            yield baseline_batch(batch, self.scales, self.windows.context(batch))
-
-
-def baseline_batch(batch: WindowBatch, scales: SeriesScales, context: Array | None = None) -> BaselineBatch:
-    """One batch of windows as the baselines read it; `context` in place of the batch's own, which is of float32."""
-    return BaselineBatch(
-        context=batch.past_target.double().numpy() if context is None else context,
-        lengths=batch.lengths.numpy(),
-        scale=scales.change[batch.series.numpy()],
-        target=batch.target.double().numpy(),
-        observed=batch.target_observed.numpy(),
-    )
-
-
-def backtest(
-    model: str,
-    forecast: Callable[[WindowBatch], tuple[Array, Array | None]],
-    baselines: Baselines,
-    windows: Windows,
-    panel: Panel,
-    standardiser: Standardiser,
-    scales: SeriesScales,
-    peers: Peers | None = None,
-) -> ScoreTable:
-    """Scores a network, the baselines and peers in the target's own units.
-
-    Args:
-        model: The network's name in the table.
-        forecast: Points ``(n, horizon)`` and quantiles ``(n, horizon, levels)`` of a batch, at unit scale.
-        baselines: Fitted on the training part.
-        windows: Of the standardised panel, whose targets neither has seen.
-        panel: The panel in its own units.
-        standardiser: The way back to them.
-        scales: Of the panel's series.
-        peers: What else to score; None for no others.
+    Attributes:
+        batch: The windows, at unit scale.
+        scales: Of each window's series.
+        target: ``(n, horizon)``, what came; where it was not observed, anything.
+        told: By each model, points ``(n, horizon)`` and quantiles ``(n, horizon, levels)``, None for no levels.
+        seconds: That each took.
     """
-    others = () if peers is None else PEERS
-    sums = {name: ScoreSum(name, baselines.levels) for name in (model, *baselines.names, *others)}
-    taken = dict.fromkeys(sums, 0.0)
-    for batch in batches(windows):
-        rows = scales.rows(batch.series.numpy())
-        origin = batch.origin.numpy()
-        target = panel.target[origin[:, None] + np.arange(1, windows.horizon + 1)]
-        plain = baseline_batch(batch, scales, windows.context(batch))
-        for name, total in sums.items():
-            began = perf_counter()
-            if peers is not None and name in others:
-                point, quantiles = peers.forecast(name, batch)
-            else:
-                point, quantiles = forecast(batch) if name == model else baselines.forecast(name, plain)
-                point = standardiser.back(point, rows)
-                quantiles = None if quantiles is None else standardiser.back(quantiles, rows)
-            taken[name] += perf_counter() - began
-            total.add(
-                point,
-                quantiles if total.levels.size else None,
-                target,
-                plain.observed,
-                rows.season_error,
-                panel.target[origin],
-            )
-    scores = {name: total.scores() for name, total in sums.items()}
-    if not standardiser.log:  # up or down is what is asked of prices
-        for row in scores.values():
-            del row["direction"]
-    for name in (model, *others) if others else ():
-        scores[name]["seconds"] = taken[name]
-    return ScoreTable(model, scores, len(windows))
+
+    batch: WindowBatch
+    scales: SeriesScales
+    target: Array
+    told: dict[str, tuple[Array, Array | None]]
+    seconds: dict[str, float]
+
+
+class Scored(NamedTuple):
+    """The scores of all models.
+
+    Attributes:
+        table: Over all series.
+        by_series: A row for each series and model, in that order.
+    """
+
+    table: ScoreTable
+    by_series: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """A model, and windows of which it has not seen what they have to forecast.
+
+    Attributes:
+        model: Fitted on earlier rows of the same series, or on other series.
+        panel: The series in their own units.
+        scales: Theirs.
+        windows: Of the panel at unit scale, in any order: they are forecast in that of time.
+        peers: What else forecasts; None for no others.
+    """
+
+    model: ForecasterModel
+    panel: Panel
+    scales: SeriesScales
+    windows: Windows
+    peers: Peers | None = None
+
+    @classmethod
+    def of(cls, model: ForecasterModel, part: PanelPart, stride: int = 1) -> Self:
+        """All windows of some rows.
+
+        Args:
+            model: Fitted on none of them.
+            part: The rows to forecast; those before them are the past.
+            stride: Steps from one window to the next, counted back from the last.
+        """
+        panel = part.panel
+        scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + part.start)
+        windows = part.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride)
+        return cls(model, panel, scales, windows)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All models: the network, the baselines, the peers."""
+        return (NETWORK, *self.model.baselines.names, *(() if self.peers is None else PEERS))
+
+    def forecasts(self, *names: str) -> Iterator[Forecasts]:
+        """What some models forecast, batch by batch in the order of time; all of them unless named."""
+        network, steps = self.model.adapting_on(self.panel), np.arange(1, self.windows.horizon + 1)
+        back = self.model.standardiser.back
+        for batch in batches(self.windows.in_time_order()):
+            rows = self.scales.rows(batch.series.numpy())
+            plain = baseline_batch(batch, self.scales, self.windows.context(batch))
+            told, seconds = {}, {}
+            for name in names or self.names:
+                began = perf_counter()
+                if self.peers is not None and name in PEERS:
+                    told[name] = self.peers.forecast(name, batch)
+                else:
+                    point, quantiles = network(batch) if name == NETWORK else self.model.baselines.forecast(name, plain)
+                    told[name] = back(point, rows), None if quantiles is None else back(quantiles, rows)
+                seconds[name] = perf_counter() - began
+            target = self.panel.target[batch.origin.numpy()[:, None] + steps]
+            yield Forecasts(batch, rows, target, told, seconds)
+
+    def scored(self) -> Scored:
+        """How good all of them are; where there are peers, with the seconds that they and the network took."""
+        levels = self.model.baselines.levels
+        sums = {name: ScoreSum(name, levels, len(self.panel)) for name in self.names}
+        seconds = dict.fromkeys(self.names, 0.0)
+        for each in self.forecasts():
+            batch = each.batch
+            for name, total in sums.items():
+                point, quantiles = each.told[name]
+                total.add(
+                    point,
+                    quantiles if levels else None,
+                    each.target,
+                    batch.target_observed.numpy(),
+                    each.scales.season_error,
+                    self.panel.target[batch.origin.numpy()],
+                    batch.series.numpy(),
+                )
+                seconds[name] += each.seconds[name]
+        scores = {name: total.scores() for name, total in sums.items()}
+        if self.peers is not None:
+            for name in (NETWORK, *PEERS):
+                scores[name]["seconds"] = seconds[name]
+        by_series = self._by_series({name: total.of_series() for name, total in sums.items()})
+        if self.model.settings.returns == "none":  # up or down is what is asked of prices
+            by_series = by_series.drop(columns="direction")
+            for row in scores.values():
+                del row["direction"]
+        return Scored(ScoreTable(NETWORK, scores, len(self.windows)), by_series)
+
+    def table(self) -> pd.DataFrame:
+        """Every forecast of the network, and what came: see `Forecaster.cross_validation`."""
+        panel, steps, frames = self.panel, np.arange(1, self.windows.horizon + 1), []
+        for each in self.forecasts(NETWORK):
+            origin = each.batch.origin.numpy()
+            rows = (origin[:, None] + steps).ravel()
+            columns: dict[str, Any] = {
+                panel.names.id or "unique_id": panel.ids[panel.codes[rows]].astype(object),
+                panel.names.time or "step": panel.clock.written(panel.times[rows]),
+                "cutoff": panel.clock.written(panel.times[np.repeat(origin, len(steps))]),
+                "y": np.where(panel.observed[rows], panel.target[rows], np.nan),
+            }
+            columns |= self.model.columns(*each.told[NETWORK])
+            frames.append(pd.DataFrame(columns | {"row": rows, "origin": np.repeat(origin, len(steps))}))
+        return pd.concat(frames).sort_values(["origin", "row"], ignore_index=True).drop(columns=["row", "origin"])
+
+    def _by_series(self, scores: dict[str, dict[str, Array]]) -> pd.DataFrame:
+        windows = np.bincount(self.windows.series, minlength=len(self.panel))
+        scored = np.flatnonzero(windows)
+        columns = {
+            self.panel.names.id or "unique_id": np.repeat(self.panel.ids[scored].astype(object), len(scores)),
+            "model": np.tile(np.array(list(scores), object), len(scored)),
+            "forecasts": np.repeat(windows[scored], len(scores)),
+        }
+        names = next(iter(scores.values()))
+        each = {name: np.stack([own[name][scored] for own in scores.values()], axis=1).ravel() for name in names}
+        return pd.DataFrame(columns | each)

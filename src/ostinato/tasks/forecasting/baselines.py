@@ -1,7 +1,7 @@
 """The simple forecasts a network has to beat, with quantiles from their own errors on the training windows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,10 @@ Array = npt.NDArray[np.float64]
 
 RESIDUAL_WINDOWS = 20_000
 """Residual quantiles are exact up to so many training windows; beyond, they come from a seeded uniform sample."""
+
+
+SEASONAL = "seasonal naive "
+"""What the seasonal naive forecast of a further season is called, before its steps."""
 
 
 class BaselineBatch(NamedTuple):
@@ -54,6 +58,7 @@ class Baselines:
         levels: Quantile levels between 0 and 1.
         ridge: The fitted regression, or None when no training window had all its targets observed.
         residuals: For each name the quantiles ``(horizon, levels)`` of (target - point) / scale.
+        longer_seasons: Steps of further seasons, rising.
     """
 
     window: int
@@ -62,6 +67,7 @@ class Baselines:
     levels: tuple[float, ...]
     ridge: Ridge | None
     residuals: Mapping[str, Array]
+    longer_seasons: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Makes sure that all arrays are of one window, horizon and number of levels."""
@@ -79,6 +85,7 @@ class Baselines:
             names.append("seasonal naive")
         if self.window >= 2 * self.season_length > 2:
             names.append("seasonal drift")
+        names += [f"{SEASONAL}{steps}" for steps in self.longer_seasons if self.window >= steps]
         if self.ridge is not None:
             names.append("ridge")
         return tuple(names)
@@ -114,6 +121,8 @@ class Baselines:
                 return context[:, -1:] + ((context[:, -1] - context[:, 0]) / steps)[:, None] * ahead
             case "seasonal naive":
                 return _repeat_season(context, self.season_length, ahead)
+            case _ if name.startswith(SEASONAL):
+                return _repeat_season(context, int(name.removeprefix(SEASONAL)), ahead)
             case "seasonal drift":
                 seasons_ahead = (ahead - 1) // self.season_length + 1
                 rise = _seasonal_rise(context, batch.lengths, self.season_length)
@@ -131,6 +140,7 @@ def fit_baselines(
     window: int,
     horizon: int,
     season_length: int,
+    longer_seasons: Sequence[int] = (),
     levels: Sequence[float],
     seed: int = 0,
 ) -> Baselines:
@@ -138,7 +148,8 @@ def fit_baselines(
 
     - naive: the last value.
     - drift: the line from the first valid to the last value of the context.
-    - seasonal naive: the value a season ago, the season repeated over the horizon.
+    - seasonal naive: the value a season ago, the season repeated over the horizon; with further seasons, such as
+      the week of hours, one of each.
     - seasonal drift: seasonal naive, plus the mean seasonal difference of the context for every season ahead.
     - ridge: `Ridge`, from normal equations summed in float64 over the windows with all targets observed. The penalty
       has the least squared error on `validation`, or the least generalised cross-validation (Golub, Heath & Wahba
@@ -156,6 +167,7 @@ def fit_baselines(
         window: Context steps.
         horizon: Steps ahead.
         season_length: Steps in a season; 1 for none.
+        longer_seasons: Steps of further seasons, rising.
         levels: Quantile levels between 0 and 1.
         seed: Of the sample of windows whose residuals are kept.
 
@@ -182,7 +194,7 @@ def fit_baselines(
 
     regression = Regression(fitted_on, window - 1)
     ridge = regression.best(judged) if regression.rows > 1 else None
-    points = Baselines(window, horizon, season_length, tuple(levels), ridge, {})
+    points = Baselines(window, horizon, season_length, tuple(levels), ridge, {}, tuple(longer_seasons))
     residuals = {}
     for name in points.names:
         errors = (windows.target - points.point(name, windows)) / windows.scale[:, None]
@@ -190,7 +202,7 @@ def fit_baselines(
             leverage = regression.leverage(_lags(windows.context, windows.scale), ridge)
             errors /= 1 - np.where(windows.observed.all(axis=1), leverage, 0.0)[:, None]
         residuals[name] = _quantiles(errors, levels)
-    return Baselines(window, horizon, season_length, tuple(levels), ridge, residuals)
+    return replace(points, residuals=residuals)
 
 
 def _filled(batch: BaselineBatch, window: int) -> Array:

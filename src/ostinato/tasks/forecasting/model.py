@@ -13,8 +13,8 @@ from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.words import input_names
 from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
-from ostinato.tasks.forecasting.backtest import baseline_batch, batches
 from ostinato.tasks.forecasting.baselines import Baselines
+from ostinato.tasks.forecasting.batches import baseline_batch, batches
 from ostinato.tasks.forecasting.conformal import BacktestAdaptation, Calibration
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.scores import symmetric_pairs

@@ -7,8 +7,8 @@ from torch import nn
 
 from ostinato.data import Panel, WindowBatch
 from ostinato.errors import OstinatoError
-from ostinato.tasks.forecasting.backtest import BaselineBatches
 from ostinato.tasks.forecasting.baselines import fit_baselines
+from ostinato.tasks.forecasting.batches import BaselineBatches
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.network import Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -49,12 +49,16 @@ def prepared(
         OstinatoError: A part has nothing to forecast, or the weights to go on from do not fit these series.
     """
     newest = training if validation is None else validation
-    panel, window, season_length = newest.panel, settings.window, settings.season_length
+    panel, window, (season_length, *longer) = newest.panel, settings.window, settings.seasons
     assert window is not None
-    assert season_length is not None
     ends = panel.offsets[:-1] + training.end
     standardiser = Standardiser.fit(
-        panel, ends, log=settings.returns == "log", season_length=season_length, counts=settings.counts
+        panel,
+        ends,
+        log=settings.log,
+        season_length=season_length,
+        counts=settings.counts,
+        power=settings.transform == "box_cox",
     )
     if start is not None:
         standardiser = _as_before(standardiser, start)
@@ -86,6 +90,7 @@ def prepared(
             window=window,
             horizon=settings.horizon,
             season_length=season_length,
+            longer_seasons=longer,
             levels=settings.quantiles if settings.output == "quantiles" else (),
         )
         last_seen = panel.times[panel.offsets[:-1] + newest.end - 1].astype(np.int64)
@@ -120,7 +125,7 @@ def _as_before(standardiser: Standardiser, start: ForecasterModel) -> Standardis
 
 def _note_on_growth(settings: ForecasterSettings, training: PanelPart) -> list[str]:
     """A hint to model returns where most series are positive and grow many times over."""
-    if settings.scaling != "level":
+    if settings.scaling != "level" or settings.log:
         return []
     panel, tenth = training.panel, np.maximum((training.end - training.start) // 10, 1)
     total = np.concatenate([[0.0], np.cumsum(panel.target)])

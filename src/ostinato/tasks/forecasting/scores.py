@@ -1,6 +1,7 @@
 """How good forecasts are, summed over any number of batches."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,23 +14,22 @@ ROUNDING = 1e-9
 
 
 class ScoreSum:
-    """Scores of one model, summed batch by batch: `add` every batch, then read `scores`.
+    """Scores of one model, summed batch by batch: `add` every batch, then read `scores`, or `of_series`.
 
     Args:
         model: The model's name, for messages.
         levels: Quantile levels of its forecasts; none for a model that only gives points.
+        series: How many series there are.
     """
 
-    def __init__(self, model: str, levels: Sequence[float] = ()) -> None:
+    def __init__(self, model: str, levels: Sequence[float] = (), series: int = 1) -> None:
         if not all(0 < level < 1 for level in levels):
             raise ValueError(f"levels must lie between 0 and 1, got {list(levels)}")
         self.model = model
         self.levels = np.asarray(levels, np.float64)
         self.pairs = symmetric_pairs(levels)
-        self._count = self._scaled_count = self._moved_count = 0
-        self._absolute = self._squared = self._relative = self._scaled = self._magnitude = self._pinball = 0.0
-        self._right_direction = 0
-        self._covered, self._width = np.zeros(len(self.pairs)), np.zeros(len(self.pairs))
+        self._series = series
+        self._sums: dict[str, Array] = defaultdict(lambda: np.zeros(series))
 
     def add(
         self,
@@ -39,6 +39,7 @@ class ScoreSum:
         observed: npt.NDArray[np.bool_],
         mase_scale: Array,
         last: Array,
+        series: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Adds the forecasts of a batch of windows.
 
@@ -50,6 +51,7 @@ class ScoreSum:
             mase_scale: ``(n,)``: the in-sample mean absolute error of the seasonal naive forecast of each row's
                 series. Rows where it is not positive and finite (a constant series) stay out of MASE.
             last: ``(n,)``: the last value before the forecast.
+            series: ``(n,)``: the number of each row's series; None where there is one.
 
         Raises:
             ValueError: A forecast or an observed target is not finite, or quantiles and levels do not go together.
@@ -62,35 +64,40 @@ class ScoreSum:
             raise ValueError("an observed target is not finite")
         actual, forecast = np.asarray(target[observed], np.float64), np.asarray(point[observed], np.float64)
         window = np.nonzero(observed)[0]
-        self._add_errors(actual, forecast, np.asarray(mase_scale, np.float64)[window])
-        self._add_direction(actual, forecast, np.asarray(last, np.float64)[window])
+        owner = np.zeros_like(window) if series is None else series[window]
+        parts = self._errors(actual, forecast, np.asarray(mase_scale, np.float64)[window])
+        parts |= self._direction(actual, forecast, np.asarray(last, np.float64)[window])
         if quantiles is not None:
-            self._add_quantiles(actual, np.asarray(quantiles[observed], np.float64))
+            parts |= self._quantiles(actual, np.asarray(quantiles[observed], np.float64))
+        for name, each in parts.items():
+            self._sums[name] += np.bincount(owner, each, self._series)
 
-    def _add_errors(self, actual: Array, forecast: Array, mase_scale: Array) -> None:
+    def _errors(self, actual: Array, forecast: Array, mase_scale: Array) -> dict[str, Array]:
         error = np.abs(actual - forecast)
         size = np.abs(actual) + np.abs(forecast)
         scaled = np.isfinite(mase_scale) & (mase_scale > 0)
-        self._count += error.size
-        self._absolute += float(error.sum())
-        self._squared += float((error**2).sum())
-        self._relative += float((error[size > 0] / size[size > 0]).sum())
-        self._scaled += float((error[scaled] / mase_scale[scaled]).sum())
-        self._scaled_count += int(scaled.sum())
-        self._magnitude += float(np.abs(actual).sum())
+        return {
+            "count": np.ones_like(error),
+            "absolute": error,
+            "squared": error**2,
+            "relative": np.divide(error, size, out=np.zeros_like(error), where=size > 0),
+            "scaled": np.divide(error, mase_scale, out=np.zeros_like(error), where=scaled),
+            "scaled count": scaled,
+            "magnitude": np.abs(actual),
+        }
 
-    def _add_direction(self, actual: Array, forecast: Array, last: Array) -> None:
+    def _direction(self, actual: Array, forecast: Array, last: Array) -> dict[str, Array]:
         still = np.abs(forecast - last) <= ROUNDING * np.maximum(np.abs(last), np.abs(forecast))
         signs = np.sign(actual - last) * np.where(still, 0, np.sign(forecast - last))
-        self._moved_count += int((signs != 0).sum())
-        self._right_direction += int((signs > 0).sum())
+        return {"moved": signs != 0, "right direction": signs > 0}
 
-    def _add_quantiles(self, actual: Array, quantiles: Array) -> None:
+    def _quantiles(self, actual: Array, quantiles: Array) -> dict[str, Array]:
         under = actual[:, None] - quantiles
-        self._pinball += float(np.maximum(self.levels * under, (self.levels - 1) * under).sum())
-        for number, (low, high) in enumerate(self.pairs.values()):
-            self._covered[number] += ((quantiles[:, low] <= actual) & (actual <= quantiles[:, high])).sum()
-            self._width[number] += (quantiles[:, high] - quantiles[:, low]).sum()
+        parts = {"pinball": np.maximum(self.levels * under, (self.levels - 1) * under).sum(axis=1)}
+        for nominal, (low, high) in self.pairs.items():
+            parts[f"inside {nominal}"] = (quantiles[:, low] <= actual) & (actual <= quantiles[:, high])
+            parts[f"width {nominal}"] = quantiles[:, high] - quantiles[:, low]
+        return parts
 
     def scores(self) -> dict[str, float]:
         """The scores so far; NaN where there was nothing that the score is defined on.
@@ -111,28 +118,33 @@ class ScoreSum:
             - ``coverage_80`` and so on: the share of y inside the interval between the levels 0.1 and 0.9, bounds
               included, for every pair of levels that is symmetric about the median; ``width_80``: its mean width.
         """
+        return {name: float(each[0]) for name, each in self._means(total=True).items()}
+
+    def of_series(self) -> dict[str, Array]:
+        """The same of each series, arrays ``(series,)``."""
+        return self._means(total=False)
+
+    def _means(self, *, total: bool) -> dict[str, Array]:
+        def part(name: str) -> Array:
+            return self._sums[name].sum(keepdims=True) if total else self._sums[name]
+
+        def mean(name: str, over: str = "count") -> Array:
+            count = part(over)
+            return np.divide(part(name), count, out=np.full_like(count, math.nan), where=count > 0)
+
         scores = {
-            "mae": _ratio(self._absolute, self._count),
-            "rmse": math.sqrt(_ratio(self._squared, self._count)),
-            "mse": _ratio(self._squared, self._count),
-            "smape": 200 * _ratio(self._relative, self._count),
-            "mase": _ratio(self._scaled, self._scaled_count),
-            "direction": _ratio(self._right_direction, self._moved_count),
+            "mae": mean("absolute"),
+            "rmse": np.sqrt(mean("squared")),
+            "mse": mean("squared"),
+            "smape": 200 * mean("relative"),
+            "mase": mean("scaled", "scaled count"),
+            "direction": mean("right direction", "moved"),
         }
         if self.levels.size:
-            scores["crps"] = 2 * _ratio(self._pinball, self._magnitude) / self.levels.size
-            scores |= {f"coverage_{100 * nominal:g}": actual for nominal, actual in self.coverage().items()}
-            scores |= {
-                f"width_{100 * nominal:g}": _ratio(float(width), self._count)
-                for nominal, width in zip(self.pairs, self._width, strict=True)
-            }
+            scores["crps"] = 2 * mean("pinball", "magnitude") / self.levels.size
+            scores |= {f"coverage_{100 * nominal:g}": mean(f"inside {nominal}") for nominal in self.pairs}
+            scores |= {f"width_{100 * nominal:g}": mean(f"width {nominal}") for nominal in self.pairs}
         return scores
-
-    def coverage(self) -> dict[float, float]:
-        """Nominal to actual coverage of every symmetric pair of levels, the widest first."""
-        return {
-            nominal: _ratio(float(hits), self._count) for nominal, hits in zip(self.pairs, self._covered, strict=True)
-        }
 
 
 def symmetric_pairs(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
@@ -144,7 +156,3 @@ def symmetric_pairs(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
         if lower < upper and math.isclose(lower + upper, 1.0, abs_tol=1e-9)
     }
     return dict(sorted(pairs.items(), reverse=True))
-
-
-def _ratio(total: float, count: float) -> float:
-    return total / count if count else math.nan

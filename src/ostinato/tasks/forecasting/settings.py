@@ -78,8 +78,8 @@ class ForecasterSettings(
         description="Time zone that times are wanted in, and that those without one are of: Europe/Berlin; None: the "
         "one they have.",
     )
-    season_length: int | None = Field(
-        None, ge=1, description="Steps of a season; None takes the frequency's (weekly: 52)."
+    season_length: int | tuple[int, ...] | None = Field(
+        None, description="Steps of a season, or of several: [24, 168]; None takes the frequency's (hourly: both)."
     )
     counts: bool = Field(
         True, description="Whether forecasts of counts (whole numbers in training, none below 0) stay at 0 or above."
@@ -87,6 +87,11 @@ class ForecasterSettings(
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
     returns: Annotated[Literal["none", "log"], Option("NAME", MODEL, "log: model log returns, as suits prices.")] = (
         Field("none", description="'log' models log returns (prices) and is scored against the random walk.")
+    )
+    transform: Annotated[Literal["none", "log", "box_cox"], Option("NAME", MODEL)] = Field(
+        "none",
+        description="What of a positive target is modelled: itself (none), its logarithm (log), or a power between the "
+        "two, for each series the one that evens out its spread (box_cox).",
     )
 
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout between layers and before the output.")
@@ -151,6 +156,14 @@ class ForecasterSettings(
             raise ValueError("quantiles must rise strictly between 0 and 1 and contain 0.5, the median")
         return value
 
+    @field_validator("season_length")
+    @classmethod
+    def _whole_seasons(cls, value: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+        steps = value if isinstance(value, tuple) else () if value is None else (value,)
+        if value == () or any(each < 1 for each in steps):
+            raise ValueError("a season has at least 1 step")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _returns_are_differences(cls, values: Any) -> Any:
@@ -158,6 +171,8 @@ class ForecasterSettings(
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.returns == "log" and self.transform == "box_cox":
+            raise ValueError("returns='log' models logarithms: leave transform out")
         if self.returns == "log" and self.scaling != "difference":
             raise ValueError("returns='log' models returns: leave scaling out, or say scaling='difference'")
         if self.window is not None and self.segment is not None and self.window % self.segment:
@@ -165,6 +180,11 @@ class ForecasterSettings(
         if self.wiring == "many_to_one" and self.decoding == "recurrent":
             raise ValueError("decoding='recurrent' belongs to wiring='encoder_decoder'; many_to_one has no decoder")
         return self
+
+    @property
+    def log(self) -> bool:
+        """Whether the logarithm of the target is modelled."""
+        return self.returns == "log" or self.transform == "log"
 
     @property
     def outputs(self) -> int:
@@ -175,6 +195,12 @@ class ForecasterSettings(
     def most_batches(self) -> int:
         """Batches of an epoch, at most."""
         return self.batches_per_epoch or max(self.max_steps * self.accumulation_steps // self.epochs, 1)
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Steps of a season, the shortest first; none as long as that is left to the data."""
+        given = self.season_length
+        return tuple(sorted(set(given))) if isinstance(given, tuple) else () if given is None else (given,)
 
     @property
     def spec(self) -> PanelSpec:
@@ -203,8 +229,7 @@ class ForecasterSettings(
             season_lengths: Steps of a season, and of longer ones, as the data's frequency has them.
             rows: To train on, of a typical series.
         """
-        if self.season_length is not None:
-            season_lengths = (self.season_length,)
+        season_lengths = self.seasons or season_lengths
         window = self.window
         if window is None:
             long = [times * steps for steps in season_lengths[1:] for times in (1, 2) if times * steps <= LONG_WINDOW]
@@ -214,4 +239,5 @@ class ForecasterSettings(
             window = max(window // unit, 1) * unit
         longest = max(window // 12, 1)
         segment = self.segment or max(size for size in range(1, longest + 1) if window % size == 0)
-        return self.model_copy(update={"season_length": season_lengths[0], "window": window, "segment": segment})
+        season = season_lengths if len(season_lengths) > 1 else season_lengths[0]
+        return self.model_copy(update={"season_length": season, "window": window, "segment": segment})

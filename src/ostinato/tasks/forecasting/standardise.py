@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ostinato.data import Panel
 from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.power import box_cox, even_power, from_box_cox
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -19,12 +20,13 @@ class SeriesScales:
     """Statistics of each series, arrays ``(series,)``.
 
     Attributes:
-        location: Mean of the target (of its logarithm for log returns).
+        location: Mean of the target as it is modelled (of its logarithm, or a power).
         scale: Standard deviation of the same, 1 for a constant series.
         change: Mean absolute change from one step to the next, in units of `scale`.
         season_error: Mean absolute change over a season in the target's own units: the error of the seasonal naive
             forecast in the training part, by which MASE divides.
         floor: What no forecast is below: 0 for counts (whole numbers, none below 0), -inf where there is no such bound.
+        power: Of the power transform (`box_cox`); None where the target is modelled as it is, or by its logarithm.
     """
 
     location: Floats
@@ -32,22 +34,26 @@ class SeriesScales:
     change: Floats
     season_error: Floats
     floor: Floats
+    power: Floats | None = None
 
     def __post_init__(self) -> None:
         """Makes sure that there is one number of each kind for each series."""
-        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        shapes = {name: each.shape for name, each in self._arrays().items()}
         if set(shapes.values()) != {(len(self.location),)}:
             raise ValueError(f"statistics of series of shapes {shapes}")
 
     def rows(self, series: Rows) -> Self:
         """The statistics of some series, by their index."""
-        return type(self)(
-            self.location[series],
-            self.scale[series],
-            self.change[series],
-            self.season_error[series],
-            self.floor[series],
-        )
+        return replace(self, **{name: each[series] for name, each in self._arrays().items()})
+
+    def where(self, chosen: npt.NDArray[np.bool_], other: Self) -> Self:
+        """Of the chosen series these, of all others those of `other`."""
+        theirs = other._arrays()
+        return replace(self, **{name: np.where(chosen, each, theirs[name]) for name, each in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, Floats]:
+        both = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: each for name, each in both.items() if each is not None}
 
 
 class CovariateMoments(NamedTuple):
@@ -69,6 +75,7 @@ class Standardiser:
         covariates: Mean and standard deviation of every covariate.
         season_length: Steps of a season, for `SeriesScales.season_error`.
         counts: Whether forecasts of counts stay at 0 or above.
+        power: Whether the target is modelled by a power of it, each series' own.
     """
 
     log: bool
@@ -77,6 +84,7 @@ class Standardiser:
     covariates: CovariateMoments
     season_length: int
     counts: bool
+    power: bool = False
 
     def __post_init__(self) -> None:
         """Makes sure that every series has statistics, and every covariate its two."""
@@ -87,7 +95,9 @@ class Standardiser:
                 raise ValueError(f"moments of {name} covariates of shape {moments.shape}")
 
     @classmethod
-    def fit(cls, panel: Panel, ends: Rows, *, log: bool, season_length: int, counts: bool = True) -> Self:
+    def fit(
+        cls, panel: Panel, ends: Rows, *, log: bool, season_length: int, counts: bool = True, power: bool = False
+    ) -> Self:
         """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
         part = _before(panel, ends)
         covariates = CovariateMoments(
@@ -96,8 +106,8 @@ class Standardiser:
             static=_moments(panel.static),
         )
         ids = tuple(str(name) for name in panel.ids)
-        scales = _series_scales(panel, ends, log, season_length, counts)
-        return cls(log, ids, scales, covariates, season_length, counts)
+        scales = _series_scales(panel, ends, log, season_length, counts, power)
+        return cls(log, ids, scales, covariates, season_length, counts, power)
 
     def index(self, panel: Panel) -> Rows:
         """Each series' number among those of the training, -1 for a new one."""
@@ -109,50 +119,66 @@ class Standardiser:
         index = self.index(panel)
         if (index >= 0).all():
             return self.scales.rows(index)
-        own = _series_scales(panel, ends, self.log, self.season_length, self.counts)
-        known = self.scales.rows(np.maximum(index, 0))
-        names = (field.name for field in fields(SeriesScales))
-        return SeriesScales(*(np.where(index >= 0, getattr(known, name), getattr(own, name)) for name in names))
+        own = _series_scales(panel, ends, self.log, self.season_length, self.counts, self.power)
+        return self.scales.rows(np.maximum(index, 0)).where(index >= 0, own)
 
     def transform(self, panel: Panel, scales: SeriesScales) -> Panel:
         """The panel at unit scale."""
-        series = np.repeat(np.arange(len(panel)), panel.lengths)
-        target = _logarithm(panel) if self.log else panel.target
+        if self.log or self.power:
+            _refuse_not_positive(panel)
         return replace(
             panel,
-            target=(target - scales.location[series]) / scales.scale[series],
+            target=self.unit(panel.target, scales.rows(np.repeat(np.arange(len(panel)), panel.lengths))),
             past=standard(panel.past, self.covariates.past) * panel.past_observed,
             future=standard(panel.future, self.covariates.future),
             static=standard(panel.static, self.covariates.static),
         )
 
+    def unit(self, values: Floats, scales: SeriesScales) -> Floats:
+        """Targets ``(rows,)`` at unit scale; `scales` of each row."""
+        power = self._powers(scales)
+        return np.asarray(((values if power is None else box_cox(values, power)) - scales.location) / scales.scale)
+
     def back(self, values: Floats, scales: SeriesScales) -> Floats:
         """Scaled targets or forecasts ``(rows, ...)`` in the target's own units; `scales` of each row."""
         shape = (-1,) + (1,) * (values.ndim - 1)
-        values = values * scales.scale.reshape(shape) + scales.location.reshape(shape)
-        return np.exp(values) if self.log else np.maximum(values, scales.floor.reshape(shape))
+        values, power = values * scales.scale.reshape(shape) + scales.location.reshape(shape), self._powers(scales)
+        return np.asarray(
+            np.maximum(values, scales.floor.reshape(shape))
+            if power is None
+            else from_box_cox(values, power.reshape(shape))
+        )
+
+    def _powers(self, scales: SeriesScales) -> Floats | None:
+        """Of the power transform, a number a row; None where there is none."""
+        return np.zeros_like(scales.scale) if self.log else scales.power
 
 
 def _before(panel: Panel, ends: Rows) -> npt.NDArray[np.bool_]:
     return np.arange(len(panel.target)) < np.repeat(ends, panel.lengths)
 
 
-def _series_scales(panel: Panel, ends: Rows, log: bool, season_length: int, counts: bool) -> SeriesScales:
-    part = _before(panel, ends)
-    values = _logarithm(panel) if log else panel.target
-    seen = panel.observed & part
+def _series_scales(
+    panel: Panel, ends: Rows, log: bool, season_length: int, counts: bool, by_power: bool
+) -> SeriesScales:
+    values, seen, power = panel.target, panel.observed & _before(panel, ends), None
+    if log or by_power:
+        _refuse_not_positive(panel)
+        power = np.zeros(len(panel)) if log else even_power(values, seen, panel.offsets, season_length)
+        values = box_cox(values, np.repeat(power, panel.lengths))
     location = _series_mean(panel, values, seen)
     spread = np.sqrt(_series_mean(panel, (values - np.repeat(location, panel.lengths)) ** 2, seen))
     scale = np.where(_varies(location, spread), spread, 1.0)
     change = _series_change(panel, values, seen, 1) / scale
     season_error = _series_change(panel, panel.target, seen, season_length)
-    counted = _counted(panel, seen) if counts and not log else np.zeros(len(panel), np.bool_)
+    counted = _counted(panel, seen) if counts and power is None else np.zeros(len(panel), np.bool_)
     return SeriesScales(
         location,
         scale,
         np.where(change > 0, change, 1.0),
         np.where(season_error > 0, season_error, np.nan),
         np.where(counted, 0.0, -np.inf),
+        power if by_power else None,
     )
 
 
@@ -178,16 +204,15 @@ def _series_change(panel: Panel, values: Floats, seen: npt.NDArray[np.bool_], la
     return _series_mean(panel, change, known & inside)
 
 
-def _logarithm(panel: Panel) -> Floats:
+def _refuse_not_positive(panel: Panel) -> None:
     bad = panel.observed & (panel.target <= 0)
     if bad.any():
         row = int(np.argmax(bad))
         series = str(panel.ids[panel.codes[row]])
         raise OstinatoError(
-            f"returns='log' needs positive prices, but series {series!r} is {panel.target[row]:g} at "
-            f"{spell(panel.times[row])}: mend that row or use returns='none'"
+            f"returns='log' and transform need positive values, but series {series!r} is {panel.target[row]:g} at "
+            f"{spell(panel.times[row])}: mend that row or leave them out"
         )
-    return np.log(panel.target)
 
 
 def _moments(columns: Floats, observed: npt.NDArray[np.bool_] | None = None) -> Floats:

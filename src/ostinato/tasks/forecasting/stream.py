@@ -269,11 +269,10 @@ class Stream:
 
     def _unit(self, y: float) -> float:
         number = _number(y, "y")
-        if self._model.standardiser.log:
-            if number <= 0:
-                raise OstinatoError(f"returns='log' needs positive prices, got {number:g}")
-            number = math.log(number)
-        return float((number - self._scales.location[0]) / self._scales.scale[0])
+        standardiser = self._model.standardiser
+        if (standardiser.log or standardiser.power) and number <= 0:
+            raise OstinatoError(f"returns='log' and transform need positive values, got {number:g}")
+        return float(standardiser.unit(np.array([number]), self._scales)[0])
 
     def _past_row(self, given: Mapping[str, float | str | None]) -> Array:
         names = self._model.spec.past

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data import IndexBatches, WindowBatch, Windows
-from ostinato.tasks.forecasting.backtest import batches
+from ostinato.tasks.forecasting.batches import batches
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.training import DistributedContext, LossSum, moved
 
