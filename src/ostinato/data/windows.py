@@ -1,7 +1,7 @@
 """Windows of a panel: every (context, horizon) pair as index arithmetic over the panel's flat arrays."""
 
 from copy import copy
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -186,24 +186,30 @@ class Windows:
         """The windows at `indices` (B,) as tensors on the CPU."""
         chosen = np.asarray(indices, np.int64)
         origin, series = self.origin[chosen], self.series[chosen]
-        first = self._starts(chosen)
-        past = origin[:, None] + np.arange(1 - self.window, 1)
-        inside = past >= first[:, None]
-        past = np.maximum(past, first[:, None])
-        later = origin[:, None] + np.arange(1, self.horizon + 1)
-        panel, columns = self.panel, inside[:, :, None]
+        lengths = origin + 1 - self._starts(chosen)
+        before = np.arange(self.window) < self.window - lengths[:, None]
+
+        def past(rows: npt.NDArray[Any]) -> torch.Tensor:
+            """The rows of each context, and zeros before its series begins."""
+            taken = _slices(rows, origin + 1, self.window)
+            taken[before] = 0
+            return torch.from_numpy(taken)
+
+        def later(rows: npt.NDArray[Any]) -> torch.Tensor:
+            return torch.from_numpy(_slices(rows, origin + 1 + self.window, self.horizon))
+
         return WindowBatch(
-            past_target=torch.from_numpy(np.where(inside, self._target[past], np.float32(0))),
-            past_observed=torch.from_numpy(panel.observed[past] & inside),
-            past_covariates=torch.from_numpy(np.where(columns, self._past[past], np.float32(0))),
-            past_covariates_observed=torch.from_numpy(panel.past_observed[past] & columns),
-            past_known=torch.from_numpy(np.where(columns, self._known[past], np.float32(0))),
-            future_known=torch.from_numpy(self._known[later]),
+            past_target=past(self._target),
+            past_observed=past(self._observed),
+            past_covariates=past(self._past),
+            past_covariates_observed=past(self._past_observed),
+            past_known=past(self._known),
+            future_known=later(self._known),
             static=torch.from_numpy(self._static[series]),
             series=torch.from_numpy(series),
-            lengths=torch.from_numpy(inside.sum(axis=1)),
-            target=torch.from_numpy(self._target[later]),
-            target_observed=torch.from_numpy(panel.observed[later]),
+            lengths=torch.from_numpy(lengths),
+            target=later(self._target),
+            target_observed=later(self._observed),
             origin=torch.from_numpy(origin),
         )
 
@@ -221,15 +227,30 @@ class Windows:
         return np.maximum(self.panel.offsets[self.series[chosen]], self.origin[chosen] - self.window + 1)
 
     def _cast(self) -> None:
-        """Keep the float32 arrays that windows are cut from: casting once is the same as casting every window."""
+        """Keep the arrays that windows are cut from, a window of zeros before each: casting once is as casting all."""
         panel = self.panel
         features, names = calendar_features(panel.clock.local(panel.times), panel.frequency)
         if not self.calendar:
             features, names = features[:, :0], ()
         self.known_names = (*input_names(panel.names.future, panel.names.categories), *names)
-        self._target, self._past = panel.target.astype(np.float32), panel.past.astype(np.float32)
-        self._known = np.concatenate([panel.future.astype(np.float32), features], axis=1)
+
+        def behind_zeros(rows: npt.NDArray[Any], kind: type = np.float32) -> npt.NDArray[Any]:
+            kept = np.zeros((self.window + len(rows), *rows.shape[1:]), kind)
+            kept[self.window :] = rows
+            return kept
+
+        self._target, self._past = behind_zeros(panel.target), behind_zeros(panel.past)
+        self._observed = behind_zeros(panel.observed, np.bool_)
+        self._past_observed = behind_zeros(panel.past_observed, np.bool_)
+        self._known = behind_zeros(np.concatenate([panel.future.astype(np.float32), features], axis=1))
         self._static = panel.static.astype(np.float32)
+
+
+def _slices(rows: npt.NDArray[Any], starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[Any]:
+    """From each start so many rows ``(B, length, ...)``, each slice copied whole: ten times as fast as row by row."""
+    shape = (len(rows) - length + 1, length, *rows.shape[1:])
+    slices = np.lib.stride_tricks.as_strided(rows, shape, (rows.strides[0], *rows.strides), writeable=False)
+    return slices[starts]
 
 
 def _positions(places: Places, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

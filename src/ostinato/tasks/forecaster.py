@@ -31,8 +31,11 @@ from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import TrainingLogger, random_numbers_kept, seed_everything
 
-SCORED_WINDOWS = 100_000
-"""Windows that a backtest scores, unless a stride is given."""
+SCORED_WINDOWS, SCORED_NUMBERS = 100_000, 2**30
+"""Windows that a backtest scores at most, and numbers that these hold about, unless a stride is given."""
+
+LEAST_SCORED = 10_000
+"""Windows that it scores however many numbers they hold, where there are as many."""
 
 
 class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
@@ -295,7 +298,9 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             raise OstinatoError(f"stride must be at least 1, got {stride}")
         unseen = model.unseen(data, new_series=new_series)
         everything = Backtest.of(model, unseen, stride or 1)
-        windows = everything.windows if stride else everything.windows.spread(SCORED_WINDOWS)
+        windows = everything.windows
+        if not stride:
+            windows = windows.spread(min(max(SCORED_NUMBERS // windows.numbers, LEAST_SCORED), SCORED_WINDOWS))
         if not len(windows):
             raise OstinatoError(
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from torch import nn
 
-from ostinato.data import Panel, WindowBatch
+from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.batches import BaselineBatches
@@ -25,13 +25,19 @@ CALIBRATION_WINDOWS = 2048
 """Training windows on which a network's input and output scales are measured."""
 
 JUDGED_WINDOWS = 20_000
-"""Validation windows that choose when to stop, at most."""
+"""Validation windows that calibrate, at most."""
+
+STOPPING_WINDOWS = 2_000
+"""Those that choose when to stop, at most, unless an epoch trains on twice as many."""
 
 GROWTH = 3.0
 """Times that a series must have grown in training for a hint to model its returns."""
 
 BASELINE_WORK = 5e10
-"""Multiplications that a ridge regression of training windows may take, about; fewer windows are taken beyond."""
+"""Multiplications that a ridge regression may take, about; fewer windows are taken beyond."""
+
+BASELINE_WINDOWS = 5_000
+"""That it is given at least, where there are as many."""
 
 
 def prepared(
@@ -72,6 +78,8 @@ def prepared(
     if "batch_size" not in settings.model_fields_set:
         fewer = max(len(learned) // EPOCH_BATCHES, DistributedContext.from_environment().world_size)
         settings = settings.model_copy(update={"batch_size": min(settings.batch_size, fewer)})
+    batches = training_batches(learned, settings)
+    stopping = max(len(batches) * settings.batch_size // 2, STOPPING_WINDOWS)
     sizes = Sizes(panel.past.shape[1], len(learned.known_names), panel.static.shape[1], len(panel))
     network = ForecasterModel.build(settings, {"sizes": sizes})
     some = np.random.default_rng(settings.seed).permutation(len(learned))[:CALIBRATION_WINDOWS]
@@ -80,13 +88,14 @@ def prepared(
     def loss(model: nn.Module, batch: WindowBatch, state: None) -> LossSum:
         return forecast_loss(settings, model(batch), batch)
 
+    def for_baselines(windows: Windows) -> BaselineBatches:
+        most = max(int(BASELINE_WORK / (window + settings.horizon) ** 2), BASELINE_WINDOWS)
+        return BaselineBatches(windows.spread(most), standardiser.scales)
+
     def model() -> ForecasterModel:
         baselines = fit_baselines(
-            BaselineBatches(
-                learned.spread(max(int(BASELINE_WORK / (window + settings.horizon) ** 2), JUDGED_WINDOWS)),
-                standardiser.scales,
-            ),
-            () if judged is None else BaselineBatches(judged, standardiser.scales),
+            for_baselines(learned),
+            () if judged is None else for_baselines(judged),
             window=window,
             horizon=settings.horizon,
             season_length=season_length,
@@ -100,9 +109,9 @@ def prepared(
     return Prepared(
         settings=settings,
         network=network,
-        batches=training_batches(learned, settings),
+        batches=batches,
         loss=loss,
-        score=None if judged is None else mean_loss(settings, judged, settings.on_device),
+        score=None if judged is None else mean_loss(settings, judged.spread(stopping), settings.on_device),
         model=model,
         notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales), *_note_on_growth(settings, training)),
     )
