@@ -8,7 +8,7 @@ import pandas as pd
 
 from ostinato.data import Panel
 from ostinato.errors import OstinatoError
-from ostinato.tasks.forecasting.backtest import batches
+from ostinato.tasks.forecasting.backtest import NETWORK, Backtest
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -94,20 +94,16 @@ def detected(
     Raises:
         OstinatoError: There is no observation in these rows.
     """
-    panel, standardiser = unseen.panel.extend(later), model.standardiser
+    panel = unseen.panel.extend(later)
     part = PanelPart(panel, unseen.start, panel.lengths - 1)  # what follows the last row is no observation
-    scales = standardiser.scales_of(panel, panel.offsets[:-1] + part.start)
-    windows = part.windows(standardiser.transform(panel, scales), model.settings)
-    forecast = model.adapting_on(panel)
     rows, points, ends = [], [], []
-    for batch in batches(windows.in_time_order()):
-        point, quantiles = forecast(batch)
+    for each in Backtest.of(model, part).forecasts(NETWORK):
+        point, quantiles = each.told[NETWORK]
         assert quantiles is not None
-        seen = batch.target_observed[:, 0].numpy()
-        units = scales.rows(batch.series.numpy()[seen])
-        rows.append(batch.origin.numpy()[seen] + 1)
-        points.append(standardiser.back(point[seen, 0], units))
-        ends.append(standardiser.back(quantiles[seen, 0], units))
+        seen = each.batch.target_observed[:, 0].numpy()
+        rows.append(each.batch.origin.numpy()[seen] + 1)
+        points.append(point[seen, 0])
+        ends.append(quantiles[seen, 0])
     if not sum(map(len, rows)):
         raise OstinatoError(
             "no observation follows the rows the model was fitted on, so there is nothing to detect: give later rows"
