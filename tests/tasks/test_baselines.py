@@ -22,7 +22,7 @@ def windows(values, window, horizon, scale=1.0):
     cut = np.lib.stride_tricks.sliding_window_view(values, window + horizon)
     n = len(cut)
     observed = np.ones((n, horizon), bool)
-    return BaselineBatch(cut[:, :window], np.full(n, window), np.full(n, scale), cut[:, window:], observed)
+    return BaselineBatch(cut[:, :window], np.full(n, window), np.full(n, scale), cut[:, window:], observed, np.zeros(n))
 
 
 def fit(values, window, horizon, season_length=1, validation=(), **more):
@@ -87,7 +87,9 @@ def test_what_stands_before_a_short_context_is_ignored():
     other = np.where(np.arange(8) < 5, np.nan, context)
     for name in fitted.names:
         short, same = (
-            fitted.forecast(name, BaselineBatch(c, np.array([3]), np.ones(1), np.zeros((1, 3)), np.zeros((1, 3), bool)))
+            fitted.forecast(
+                name, BaselineBatch(c, np.array([3]), np.ones(1), np.zeros((1, 3)), np.zeros((1, 3), bool), np.zeros(1))
+            )
             for c in (context, other)
         )
         np.testing.assert_array_equal(short.point, same.point)
@@ -101,7 +103,9 @@ def test_what_stands_before_a_short_context_is_ignored():
 
 def test_one_value_alone_is_repeated_by_all_but_ridge():
     fitted = fit(SEASONAL, window=8, horizon=3, season_length=4)
-    one = BaselineBatch(np.full((1, 8), 2.0), np.array([1]), np.ones(1), np.zeros((1, 3)), np.zeros((1, 3), bool))
+    one = BaselineBatch(
+        np.full((1, 8), 2.0), np.array([1]), np.ones(1), np.zeros((1, 3)), np.zeros((1, 3), bool), np.zeros(1)
+    )
     for name in set(fitted.names) - {"ridge"}:
         np.testing.assert_array_equal(fitted.point(name, one), np.full((1, 3), 2.0))
 
@@ -195,7 +199,9 @@ def test_intervals_keep_their_promise_on_new_noise_even_when_lags_are_many(windo
     def sample(n, scales):
         scale = random.choice(scales, n)
         rows = random.normal(size=(n, window + 2)) * scale[:, None]
-        return BaselineBatch(rows[:, :window], np.full(n, window), scale, rows[:, window:], np.ones((n, 2), bool))
+        return BaselineBatch(
+            rows[:, :window], np.full(n, window), scale, rows[:, window:], np.ones((n, 2), bool), np.zeros(n)
+        )
 
     fitted = fit([sample(150, [1.0, 50.0])], window, 2)
     test = sample(4000, [1.0, 50.0])

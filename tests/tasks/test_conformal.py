@@ -116,8 +116,8 @@ def test_a_stream_is_calibrated_as_the_backtest_is():
     scales = model.standardiser.scales_of(panel, np.array([60]))
     part = PanelPart(panel, np.array([60]), panel.lengths)  # from the end of the history on
     windows = part.windows(model.standardiser.transform(panel, scales), model.settings)
-    _, quantiles = model.adapting_on(panel)(windows.gather(np.arange(len(windows))))
-    plain = model.network_on(panel)(windows.gather(np.arange(len(windows))))[1]
+    quantiles = model.adapting_on(panel)(windows.gather(np.arange(len(windows)))).quantiles
+    plain = model.network_on(panel)(windows.gather(np.arange(len(windows)))).quantiles
     assert not np.allclose(quantiles, plain)
     for number, forecast in enumerate(streamed[: len(windows) - 1], start=1):
         expected = model.standardiser.back(quantiles[number][None], scales)[0]

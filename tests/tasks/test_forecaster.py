@@ -254,16 +254,25 @@ def test_a_zone_is_kept_and_written(frequency, tmp_path):
     np.testing.assert_allclose(stream.update(100.0).point, stream.update(100.0, time=str(times[81])).point, rtol=0.2)
 
 
-def test_forecasts_of_counts_are_none_below_zero_and_a_note_says_so():
+@pytest.mark.parametrize("unit", [1, 0.25], ids=["counts", "money"])
+def test_forecasts_of_what_is_never_below_zero_are_not_either_and_a_note_says_so(unit):
     frame = wide(80)
-    frame["y"] = np.arange(80)[::-1]  # on its way below 0
+    frame["y"] = unit * np.arange(80)[::-1]  # on its way below 0
     forecaster = Forecaster(**TINY | {"epochs": 1}).fit(frame)
-    assert any("y counts something" in note for note in forecaster.notes)
+    assert "y is never below 0 in training: forecasts are not, either, unless non_negative=False" in forecaster.notes
     assert (numbers(forecaster.predict(frame)) >= 0).all(axis=None)
-    below = Forecaster(**TINY | {"epochs": 1}, counts=False).fit(frame)
+    below = Forecaster(**TINY | {"epochs": 1}, non_negative=False).fit(frame)
     assert (numbers(below.predict(frame)) < 0).any(axis=None)
-    assert not any("count" in note for note in below.notes)
-    assert not any("count" in note for note in Forecaster(**TINY | {"epochs": 1}).fit(wide(80)).notes)
+    assert not any("below 0" in note for note in below.notes)
+
+
+def test_what_is_below_zero_once_or_far_from_it_has_no_floor_to_speak_of():
+    frame = wide(80)
+    assert not any("below 0" in note for note in Forecaster(**TINY | {"epochs": 1}).fit(frame).notes)
+    frame["y"] = np.arange(80)[::-1] - 40.0
+    forecaster = Forecaster(**TINY | {"epochs": 1}).fit(frame)
+    assert not any("below 0" in note for note in forecaster.notes)
+    assert (numbers(forecaster.predict(frame)) < 0).any(axis=None)
 
 
 # Scores.

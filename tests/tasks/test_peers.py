@@ -44,7 +44,7 @@ def test_a_forecast_is_that_of_the_library_with_what_it_learned_from_the_trainin
     levels = (0.1, 0.3, 0.5, 0.975)
     both = peers.Peers(panel, ends, 7, 5, levels)
     batch = module.PanelPart(panel, ends, panel.lengths).windows(panel, forecaster.settings).gather([0, 3])
-    point, quantiles = both.forecast(name, batch)
+    point, quantiles, _ = both.forecast(name, batch)
     model = kind(season_length=7).fit(panel.target[:80])
     for row, origin in enumerate(batch.origin.tolist()):
         told = model.forward(panel.target[: origin + 1], h=5, level=[40, 80, 95])

@@ -159,6 +159,17 @@ def test_nothing_observed_gives_nan_for_every_score():
     assert all(math.isnan(figure) for figure in scored().values())
 
 
+def test_squared_errors_are_those_of_the_mean_where_one_is_told():
+    point, quantiles, target, *others = batch(2, 5, 4)
+    told, untold = (
+        scored((point, quantiles, target, *others, None, point + 1)),
+        scored((point, quantiles, target, *others)),
+    )
+    squared = np.nanmean(np.where(others[0], (target - point - 1) ** 2, np.nan))
+    assert [told["mse"], told["rmse"]] == pytest.approx([squared, math.sqrt(squared)])
+    assert {**told, "mse": 0, "rmse": 0} == {**untold, "mse": 0, "rmse": 0}
+
+
 def test_a_series_without_a_scale_stays_out_of_mase_alone():
     point, quantiles, target, observed, _, last = batch(1, 3, 4, missing=0.0)
     some = scored((point, quantiles, target, observed, np.array([2.0, 0.0, np.nan]), last))

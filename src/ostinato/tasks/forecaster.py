@@ -247,8 +247,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
                 are looked for in `data`, in rows after the last target.
 
         Returns:
-            One row per series and step: id, time, "forecast" (the median, or the point), and "q0.1" and so on for each
-            quantile level.
+            One row per series and step: id, time, "forecast" (the median, or the point), "mean" (of counts, where the
+            output is their distribution or many are zero), and "q0.1" and so on for each quantile level.
 
         Raises:
             OstinatoError: For anything wrong with the data.
@@ -256,12 +256,12 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         model = self.model
         panel = model.read(data)
         later = self._later(panel, data, future)
-        point, quantiles = model.after(panel, later, model.network_on(panel))
+        forecast = model.after(panel, later, model.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
             panel.names.time or "step": later.clock.written(later.times),
         }
-        return pd.DataFrame(columns | model.columns(point, quantiles))
+        return pd.DataFrame(columns | model.columns(forecast))
 
     def _later(self, panel: Panel, data: SeriesSource, future: Source | None) -> Panel:
         """The steps to forecast, with their known covariates."""
@@ -336,8 +336,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
 
     def _peers(self, panel: Panel, ends: npt.NDArray[np.int64]) -> Peers:
         settings = self.model.settings
-        levels = settings.quantiles if settings.output == "quantiles" else ()
-        return Peers(panel, ends, settings.seasons[0], settings.horizon, levels)
+        return Peers(panel, ends, settings.seasons[0], settings.horizon, settings.levels)
 
     def cross_validation(
         self, data: SeriesSource | PanelPart, *, n_windows: int = 1, step: int | None = None, refit: bool = False

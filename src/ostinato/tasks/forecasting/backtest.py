@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Self
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.tasks.forecasting.batches import baseline_batch, batches
+from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import PEERS, Peers
 from ostinato.tasks.forecasting.scores import ScoreSum
@@ -31,14 +33,14 @@ class Forecasts(NamedTuple):
         batch: The windows, at unit scale.
         scales: Of each window's series.
         target: ``(n, horizon)``, what came; where it was not observed, anything.
-        told: By each model, points ``(n, horizon)`` and quantiles ``(n, horizon, levels)``, None for no levels.
+        told: By each model.
         seconds: That each took.
     """
 
     batch: WindowBatch
     scales: SeriesScales
     target: Array
-    told: dict[str, tuple[Array, Array | None]]
+    told: dict[str, Forecast]
     seconds: dict[str, float]
 
 
@@ -94,18 +96,19 @@ class Backtest:
     def forecasts(self, *names: str) -> Iterator[Forecasts]:
         """What some models forecast, batch by batch in the order of time; all of them unless named."""
         network, steps = self.model.adapting_on(self.panel), np.arange(1, self.windows.horizon + 1)
-        back = self.model.standardiser.back
         for batch in batches(self.windows.in_time_order()):
             rows = self.scales.rows(batch.series.numpy())
             plain = baseline_batch(batch, self.scales, self.windows.context(batch))
             told, seconds = {}, {}
             for name in names or self.names:
                 began = perf_counter()
-                if self.peers is not None and name in PEERS:
+                if name == NETWORK:
+                    told[name] = self.model.in_units(network(batch), rows)
+                elif self.peers is not None and name in PEERS:
                     told[name] = self.peers.forecast(name, batch)
                 else:
-                    point, quantiles = network(batch) if name == NETWORK else self.model.baselines.forecast(name, plain)
-                    told[name] = back(point, rows), None if quantiles is None else back(quantiles, rows)
+                    back = partial(self.model.standardiser.back, scales=rows)
+                    told[name] = self.model.baselines.forecast(name, plain).changed(back)
                 seconds[name] = perf_counter() - began
             target = self.panel.target[batch.origin.numpy()[:, None] + steps]
             yield Forecasts(batch, rows, target, told, seconds)
@@ -118,15 +121,16 @@ class Backtest:
         for each in self.forecasts():
             batch = each.batch
             for name, total in sums.items():
-                point, quantiles = each.told[name]
+                told = each.told[name]
                 total.add(
-                    point,
-                    quantiles if levels else None,
+                    told.point,
+                    told.quantiles if levels else None,
                     each.target,
                     batch.target_observed.numpy(),
                     each.scales.season_error,
                     self.panel.target[batch.origin.numpy()],
                     batch.series.numpy(),
+                    told.mean,
                 )
                 seconds[name] += each.seconds[name]
         scores = {name: total.scores() for name, total in sums.items()}
@@ -152,7 +156,7 @@ class Backtest:
                 "cutoff": panel.clock.written(panel.times[np.repeat(origin, len(steps))]),
                 "y": np.where(panel.observed[rows], panel.target[rows], np.nan),
             }
-            columns |= self.model.columns(*each.told[NETWORK])
+            columns |= self.model.columns(each.told[NETWORK])
             frames.append(pd.DataFrame(columns | {"row": rows, "origin": np.repeat(origin, len(steps))}))
         return pd.concat(frames).sort_values(["origin", "row"], ignore_index=True).drop(columns=["row", "origin"])
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.forecast import Forecast
+from ostinato.tasks.forecasting.intermittent import INTERMITTENT, expected_demand
 from ostinato.tasks.forecasting.ridge import Regression, Ridge, moments
 
 Array = npt.NDArray[np.float64]
@@ -23,7 +25,7 @@ SEASONAL = "seasonal naive "
 class BaselineBatch(NamedTuple):
     """Windows of any mix of series, as plain arrays; missing values in `context` are already imputed.
 
-    A forecast reads `context`, `lengths` and `scale` only.
+    A forecast reads `context`, `lengths`, `scale` and `zero` only.
     """
 
     context: Array
@@ -36,15 +38,8 @@ class BaselineBatch(NamedTuple):
     """``(n, horizon)``."""
     observed: npt.NDArray[np.bool_]
     """``(n, horizon)``: which targets are known. The others may hold anything."""
-
-
-class Forecast(NamedTuple):
-    """What a baseline says of every window."""
-
-    point: Array
-    """``(n, horizon)``."""
-    quantiles: Array
-    """``(n, horizon, levels)``."""
+    zero: Array
+    """``(n,)``: what stands for 0 of the target's own units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +54,7 @@ class Baselines:
         ridge: The fitted regression, or None when no training window had all its targets observed.
         residuals: For each name the quantiles ``(horizon, levels)`` of (target - point) / scale.
         longer_seasons: Steps of further seasons, rising.
+        intermittent: Whether there are those of intermittent demand, too.
     """
 
     window: int
@@ -68,6 +64,7 @@ class Baselines:
     ridge: Ridge | None
     residuals: Mapping[str, Array]
     longer_seasons: tuple[int, ...] = ()
+    intermittent: bool = False
 
     def __post_init__(self) -> None:
         """Makes sure that all arrays are of one window, horizon and number of levels."""
@@ -88,7 +85,7 @@ class Baselines:
         names += [f"{SEASONAL}{steps}" for steps in self.longer_seasons if self.window >= steps]
         if self.ridge is not None:
             names.append("ridge")
-        return tuple(names)
+        return (*names, *INTERMITTENT) if self.intermittent else tuple(names)
 
     def forecast(self, name: str, batch: BaselineBatch) -> Forecast:
         """The forecast of one baseline for every window of a batch.
@@ -127,10 +124,13 @@ class Baselines:
                 seasons_ahead = (ahead - 1) // self.season_length + 1
                 rise = _seasonal_rise(context, batch.lengths, self.season_length)
                 return _repeat_season(context, self.season_length, ahead) + rise[:, None] * seasons_ahead
-            case _:
+            case "ridge":
                 assert self.ridge is not None
                 change = _lags(context, batch.scale) @ self.ridge.weight + self.ridge.bias
                 return context[:, -1:] + change * batch.scale[:, None]
+            case _:
+                expected = expected_demand(name, context - batch.zero[:, None], batch.lengths)
+                return np.repeat((batch.zero + expected)[:, None], self.horizon, axis=1)
 
 
 def fit_baselines(
@@ -142,6 +142,7 @@ def fit_baselines(
     season_length: int,
     longer_seasons: Sequence[int] = (),
     levels: Sequence[float],
+    intermittent: bool = False,
     seed: int = 0,
 ) -> Baselines:
     """Fits every baseline that fits the window, in one pass over each iterable; memory does not grow with either.
@@ -154,6 +155,7 @@ def fit_baselines(
     - ridge: `Ridge`, from normal equations summed in float64 over the windows with all targets observed. The penalty
       has the least squared error on `validation`, or the least generalised cross-validation (Golub, Heath & Wahba
       1979) without one.
+    - of intermittent demand: `expected_demand`, every step the same.
 
     The first four are in Hyndman & Athanasopoulos, *Forecasting: Principles and Practice*, section 5.2. Contexts
     shorter than the window are padded with their first valid value. Residual quantiles are those of
@@ -169,6 +171,7 @@ def fit_baselines(
         season_length: Steps in a season; 1 for none.
         longer_seasons: Steps of further seasons, rising.
         levels: Quantile levels between 0 and 1.
+        intermittent: Whether those of intermittent demand are fitted, too.
         seed: Of the sample of windows whose residuals are kept.
 
     Returns:
@@ -194,7 +197,7 @@ def fit_baselines(
 
     regression = Regression(fitted_on, window - 1)
     ridge = regression.best(judged) if regression.rows > 1 else None
-    points = Baselines(window, horizon, season_length, tuple(levels), ridge, {}, tuple(longer_seasons))
+    points = Baselines(window, horizon, season_length, tuple(levels), ridge, {}, tuple(longer_seasons), intermittent)
     residuals = {}
     for name in points.names:
         errors = (windows.target - points.point(name, windows)) / windows.scale[:, None]
@@ -260,13 +263,13 @@ class _Sample:
 
     def __init__(self, window: int, horizon: int, seed: int) -> None:
         self.window = window
-        self.rows = np.empty((RESIDUAL_WINDOWS, window + 2 + horizon))
+        self.rows = np.empty((RESIDUAL_WINDOWS, window + 3 + horizon))
         self.seen = 0
         self.random = np.random.default_rng(seed)
 
     def add(self, batch: BaselineBatch) -> None:
         target = np.where(batch.observed, batch.target, np.nan)
-        rows = np.column_stack([_filled(batch, self.window), batch.lengths, batch.scale, target])
+        rows = np.column_stack([_filled(batch, self.window), batch.lengths, batch.scale, batch.zero, target])
         number = self.seen + np.arange(len(rows))
         slot = (self.random.random(len(rows)) * (number + 1)).astype(np.int64)
         slot = np.where(number < RESIDUAL_WINDOWS, number, slot)
@@ -275,7 +278,6 @@ class _Sample:
         self.seen += len(rows)
 
     def windows(self) -> BaselineBatch:
-        context, lengths, scale, target = np.split(
-            self.rows[: self.seen], [self.window, self.window + 1, self.window + 2], axis=1
-        )
-        return BaselineBatch(context, lengths[:, 0].astype(np.int64), scale[:, 0], target, ~np.isnan(target))
+        context, columns, target = np.split(self.rows[: self.seen], [self.window, self.window + 3], axis=1)
+        lengths, scale, zero = columns.T
+        return BaselineBatch(context, lengths.astype(np.int64), scale, target, ~np.isnan(target), zero)

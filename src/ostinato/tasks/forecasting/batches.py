@@ -40,10 +40,12 @@ class BaselineBatches:
 
 def baseline_batch(batch: WindowBatch, scales: SeriesScales, context: Array | None = None) -> BaselineBatch:
     """One batch of windows as the baselines read it; `context` in place of the batch's own, which is of float32."""
+    series = batch.series.numpy()
     return BaselineBatch(
         context=batch.past_target.double().numpy() if context is None else context,
         lengths=batch.lengths.numpy(),
-        scale=scales.change[batch.series.numpy()],
+        scale=scales.change[series],
         target=batch.target.double().numpy(),
         observed=batch.target_observed.numpy(),
+        zero=-scales.location[series] / scales.scale[series],
     )

@@ -73,7 +73,7 @@ class Interval(NamedTuple):
 
 def has_interval(settings: ForecasterSettings) -> bool:
     """Whether a model forecasts an interval at all."""
-    return settings.output == "quantiles" and bool(symmetric_pairs(settings.quantiles))
+    return bool(symmetric_pairs(settings.levels))
 
 
 def detected(
@@ -98,12 +98,12 @@ def detected(
     part = PanelPart(panel, unseen.start, panel.lengths - 1)  # what follows the last row is no observation
     rows, points, ends = [], [], []
     for each in Backtest.of(model, part).forecasts(NETWORK):
-        point, quantiles = each.told[NETWORK]
-        assert quantiles is not None
+        told = each.told[NETWORK]
+        assert told.quantiles is not None
         seen = each.batch.target_observed[:, 0].numpy()
         rows.append(each.batch.origin.numpy()[seen] + 1)
-        points.append(point[seen, 0])
-        ends.append(quantiles[seen, 0])
+        points.append(told.point[seen, 0])
+        ends.append(told.quantiles[seen, 0])
     if not sum(map(len, rows)):
         raise OstinatoError(
             "no observation follows the rows the model was fitted on, so there is nothing to detect: give later rows"

@@ -16,6 +16,8 @@ from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.baselines import Baselines
 from ostinato.tasks.forecasting.batches import baseline_batch, batches
 from ostinato.tasks.forecasting.conformal import BacktestAdaptation, Calibration
+from ostinato.tasks.forecasting.counts import distribution
+from ostinato.tasks.forecasting.forecast import Forecast, mean_of_quantiles
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -25,8 +27,8 @@ from ostinato.tasks.model import Model
 from ostinato.training import moved
 
 Array = npt.NDArray[np.float64]
-ForecastWindows = Callable[[WindowBatch], tuple[Array, Array | None]]
-"""Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)``, at unit scale; None for no levels."""
+ForecastWindows = Callable[[WindowBatch], Forecast]
+"""What forecasts a batch, at unit scale."""
 
 CALIBRATION_NUMBERS = 2**25
 """Quantiles of validation windows that are calibrated on, at most."""
@@ -136,19 +138,17 @@ class ForecasterModel(Model[ForecasterSettings]):
         assert self.settings.window is not None
         return np.clip(panel.lengths - self.settings.horizon, 1, self.settings.window)
 
-    def after(self, panel: Panel, later: Panel, forecast: ForecastWindows) -> tuple[Array, Array | None]:
-        """Points ``(series, horizon)`` and quantiles ``(series, horizon, levels)`` after the end of each series.
-
-        They are in the target's own units.
+    def after(self, panel: Panel, later: Panel, forecast: ForecastWindows) -> Forecast:
+        """What is expected after the end of each series, in the target's own units.
 
         Args:
             panel: The past.
             later: The steps to forecast, with their known covariates.
-            forecast: Such as `network_on`, or `baseline_on`.
+            forecast: Such as `network_on`, or `baseline_on`: at unit scale.
         """
         assert self.settings.window is not None
         scales = self.standardiser.scales_of(panel, panel.offsets[1:])
-        transform, back = self.standardiser.transform, self.standardiser.back
+        transform = self.standardiser.transform
         windows = Windows.last(
             transform(panel, scales),
             self.settings.window,
@@ -156,10 +156,19 @@ class ForecasterModel(Model[ForecasterSettings]):
             transform(later, scales),
             calendar=self.settings.calendar,
         )
-        parts = [forecast(batch) for batch in batches(windows)]
-        point = np.concatenate([part[0] for part in parts])
-        quantiles = [part[1] for part in parts if part[1] is not None]
-        return back(point, scales), back(np.concatenate(quantiles), scales) if quantiles else None
+        return self.in_units(Forecast.joined([forecast(batch) for batch in batches(windows)]), scales)
+
+    def in_units(self, forecast: Forecast, scales: SeriesScales) -> Forecast:
+        """A forecast in the target's own units, with its mean where the median of intermittent demand says little.
+
+        Args:
+            forecast: At unit scale.
+            scales: Of each of its rows.
+        """
+        told = forecast.changed(lambda values: self.standardiser.back(values, scales))
+        if told.quantiles is None or told.mean is not None or not self.baselines.intermittent:
+            return told
+        return told._replace(mean=mean_of_quantiles(told.quantiles, self.settings.levels))
 
     def network_on(self, panel: Panel) -> ForecastWindows:
         """`forecast` for windows of a panel, whose series have other numbers there than in training."""
@@ -178,8 +187,8 @@ class ForecasterModel(Model[ForecasterSettings]):
         positions = self.frequency.steps(panel.times.min(), panel.times)
         adaptation = BacktestAdaptation(self.calibration)
 
-        def forecast(batch: WindowBatch) -> tuple[Array, Array | None]:
-            point, raw = self.raw(batch._replace(series=index[batch.series]))
+        def forecast(batch: WindowBatch) -> Forecast:
+            point, raw, _ = self.raw(batch._replace(series=index[batch.series]))
             assert raw is not None
             at, quantiles = positions[batch.origin.numpy()], np.empty_like(raw)
             target, observed = batch.target.double().numpy(), batch.target_observed.numpy()
@@ -187,7 +196,7 @@ class ForecasterModel(Model[ForecasterSettings]):
                 rows = at == position
                 quantiles[rows] = adaptation.moved(position, raw[rows])
                 adaptation.forecast(position, quantiles[rows], target[rows], observed[rows])
-            return point, quantiles
+            return Forecast(point, quantiles)
 
         return forecast
 
@@ -197,7 +206,7 @@ class ForecasterModel(Model[ForecasterSettings]):
             return self
         some = windows.spread(max(CALIBRATION_NUMBERS // (windows.horizon * self.settings.outputs), 1))
         parts = [
-            (self.raw(batch)[1], batch.target.double().numpy(), batch.target_observed.numpy())
+            (self.raw(batch).quantiles, batch.target.double().numpy(), batch.target_observed.numpy())
             for batch in batches(some)
         ]
         quantiles, target, observed = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -208,28 +217,30 @@ class ForecasterModel(Model[ForecasterSettings]):
         scales: SeriesScales = self.standardiser.scales_of(panel, panel.offsets[1:])
         return lambda batch: self.baselines.forecast(name, baseline_batch(batch, scales))
 
-    def columns(self, point: Array, quantiles: Array | None) -> dict[str, Array]:
+    def columns(self, forecast: Forecast) -> dict[str, Array]:
         """Forecasts as columns of a table, a row for each window and step."""
-        levels = (
-            {} if quantiles is None else dict(zip(self.settings.quantiles, np.moveaxis(quantiles, -1, 0), strict=True))
-        )
-        return {"forecast": point.ravel(), **{f"q{level:g}": each.ravel() for level, each in levels.items()}}
+        columns = {"forecast": forecast.point, "mean": forecast.mean}
+        if forecast.quantiles is not None:
+            columns |= {f"q{level:g}": forecast.quantiles[..., at] for at, level in enumerate(self.settings.levels)}
+        return {name: each.ravel() for name, each in columns.items() if each is not None}
 
-    def forecast(self, batch: WindowBatch) -> tuple[Array, Array | None]:
-        """Points and quantiles of windows whose series have their numbers of the training, see `ForecastWindows`."""
-        point, quantiles = self.raw(batch)
-        if quantiles is None or self.calibration is None:
-            return point, quantiles
-        return point, self.calibration.moved(quantiles)
+    def forecast(self, batch: WindowBatch) -> Forecast:
+        """What the network says, at unit scale, of windows whose series have their numbers of the training."""
+        raw = self.raw(batch)
+        if raw.quantiles is None or self.calibration is None:
+            return raw
+        return raw._replace(quantiles=self.calibration.moved(raw.quantiles))
 
     @torch.no_grad()
-    def raw(self, batch: WindowBatch) -> tuple[Array, Array | None]:
+    def raw(self, batch: WindowBatch) -> Forecast:
         """The same, with quantiles as the network gives them."""
         out = self.network(moved(batch, self.settings.on_device)).cpu().double().numpy()
+        if self.settings.of_counts:
+            return distribution(out, self.settings.levels)
         if self.settings.output != "quantiles":
-            return out[..., 0], None
+            return Forecast(out[..., 0])
         quantiles = np.sort(out, axis=-1)  # levels fitted apart may cross; sorted, they never score worse
-        return quantiles[..., self.settings.quantiles.index(0.5)], quantiles
+        return Forecast(quantiles[..., self.settings.quantiles.index(0.5)], quantiles)
 
     def _refuse_strangers(self, panel: Panel) -> None:
         new = self.standardiser.index(panel) < 0

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ostinato.data.windows import WindowBatch
 from ostinato.nn import Recurrent
+from ostinato.tasks.forecasting.counts import parameters
 from ostinato.tasks.forecasting.scaling import ScaledWindow, scale_window
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.topologies import EncoderDecoder, ManyToOne
@@ -40,12 +41,12 @@ class ForecastNetwork(nn.Module):
                      |        |           |                       |           |
         cell         o ------ o -- ... -- o ---- state ---------- o    ...    o     (parallel: each from the same state;
                                                                   |           |      recurrent: one after another)
-        linear                                              quantiles   quantiles
+        linear                                              quantiles   quantiles  (or parameters of a distribution)
 
     One recurrent step reads `segment` time steps (Lin et al. 2023, "SegRNN"); the decoder shares the encoder's cells,
     as there. With ``segment=1`` it is an ordinary encoder-decoder; with ``wiring="many_to_one"`` one linear map makes
-    the whole horizon from the last state. With ``linear`` a linear map of the window is added to every quantile (the
-    autoregressive part of Lai et al. 2018, "LSTNet", section 3.6).
+    the whole horizon from the last state. With ``linear`` a linear map of the window is added to every quantile, or to
+    the mean of a distribution (the autoregressive part of Lai et al. 2018, "LSTNet", section 3.6).
 
     Args:
         settings: The Forecaster's settings, `window` and `segment` resolved.
@@ -107,7 +108,8 @@ class ForecastNetwork(nn.Module):
             batch: Windows of scaled series.
 
         Returns:
-            ``(batch, horizon, outputs)`` in the units of ``batch.past_target``.
+            ``(batch, horizon, outputs)`` in the units of ``batch.past_target``; of counts the `parameters` of their
+            distribution.
         """
         scaled = self._scaled(batch)
         context = scaled.context / self.input_scale
@@ -118,9 +120,11 @@ class ForecastNetwork(nn.Module):
         else:
             flat = self._decoded(inputs, batch, about)
         out = flat.view(len(inputs), -1, self.settings.outputs)[:, : self.settings.horizon]
-        if self.linear is not None:
-            out = out + self.linear(context)[..., None]
-        return scaled.location[..., None] + (scaled.scale * self.output_scale)[..., None] * out
+        line = 0.0 if self.linear is None else self.linear(context)[..., None]
+        scale = scaled.scale * self.output_scale
+        if self.settings.of_counts:
+            return parameters(torch.cat([out[..., :1] + line, out[..., 1:]], dim=-1), scale)
+        return scaled.location[..., None] + scale[..., None] * (out + line)
 
     def _scaled(self, batch: WindowBatch) -> ScaledWindow:
         settings = self.settings

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel, WindowBatch, Windows
+from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.sample import evenly
 
 Array = npt.NDArray[np.float64]
@@ -57,8 +58,8 @@ class Peers:
         self._panel, self._ends, self._horizon, self._levels = panel, ends, horizon, levels
         self._fitted: dict[tuple[str, int], Any] = {}
 
-    def forecast(self, name: str, batch: WindowBatch) -> tuple[Array, Array | None]:
-        """Points ``(batch, horizon)`` and quantiles ``(batch, horizon, levels)`` of one peer, in the target's units.
+    def forecast(self, name: str, batch: WindowBatch) -> Forecast:
+        """What one peer says of every window, in the target's units.
 
         The parameters are those of the training part; states go on to the origin of each window.
         """
@@ -74,7 +75,7 @@ class Peers:
             point[row] = told["mean"]
             for number, (side, percent) in enumerate(ends):
                 quantiles[row, :, number] = told[f"{side}{percent}"] if percent else point[row]
-        return point, quantiles if len(self._levels) else None
+        return Forecast(point, quantiles if len(self._levels) else None)
 
     def _of(self, name: str, series: int) -> tuple[Any, int]:
         """A peer fitted to a series, and the first row that it was fitted on."""

@@ -93,10 +93,10 @@ def forecasts_to_draw(model: ForecasterModel, panel: Panel, later: Panel, *, act
         later: The steps to forecast.
         actual: Whether these hold what really happened.
     """
-    point, quantiles = model.after(panel, later, model.network_on(panel))
+    forecast = model.after(panel, later, model.network_on(panel))
     names = [name for name in ("ridge", "seasonal naive", "naive") if name in model.baselines.names]
     shown = names if len(panel) == 1 else names[:1]  # more would hide a small panel's forecast
-    lines = {name: model.after(panel, later, model.baseline_on(panel, name))[0] for name in shown}
+    lines = {name: model.after(panel, later, model.baseline_on(panel, name)).point for name in shown}
     drawn = []
     for number in range(min(len(panel), MOST_SERIES)):
         one, next_ = panel.series(number), later.series(number)
@@ -106,8 +106,8 @@ def forecasts_to_draw(model: ForecasterModel, panel: Panel, later: Panel, *, act
                 history_times=one.clock.local(one.times),
                 history=np.where(one.observed, one.target, np.nan),
                 times=next_.clock.local(next_.times),
-                point=point[number],
-                quantiles=None if quantiles is None else quantiles[number],
+                point=forecast.point[number],
+                quantiles=None if forecast.quantiles is None else forecast.quantiles[number],
                 levels=model.settings.quantiles,
                 actual=np.where(next_.observed, next_.target, np.nan) if actual else None,
                 baselines={name: line[number] for name, line in lines.items()},

@@ -9,6 +9,7 @@ from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.baselines import fit_baselines
 from ostinato.tasks.forecasting.batches import BaselineBatches
+from ostinato.tasks.forecasting.intermittent import MANY_ZEROS, share_of_zeros
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.network import Sizes
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -63,9 +64,11 @@ def prepared(
         ends,
         log=settings.log,
         season_length=season_length,
-        counts=settings.counts,
+        counts=settings.non_negative,
         power=settings.transform == "box_cox",
+        own_units=settings.of_counts,
     )
+    zeros = share_of_zeros(panel, panel.observed & (np.arange(len(panel.target)) < np.repeat(ends, panel.lengths)))
     if start is not None:
         standardiser = _as_before(standardiser, start)
     unit = standardiser.transform(panel, standardiser.scales)
@@ -100,7 +103,8 @@ def prepared(
             horizon=settings.horizon,
             season_length=season_length,
             longer_seasons=longer,
-            levels=settings.quantiles if settings.output == "quantiles" else (),
+            levels=settings.levels,
+            intermittent=zeros >= MANY_ZEROS,
         )
         last_seen = panel.times[panel.offsets[:-1] + newest.end - 1].astype(np.int64)
         made = ForecasterModel(settings, network, panel.spec, sizes, standardiser, baselines, last_seen)
@@ -113,7 +117,12 @@ def prepared(
         loss=loss,
         score=None if judged is None else mean_loss(settings, judged.spread(stopping), settings.on_device),
         model=model,
-        notes=(*panel.notes, *_note_on_counts(panel, standardiser.scales), *_note_on_growth(settings, training)),
+        notes=(
+            *panel.notes,
+            *([] if settings.of_counts else _note_on_floor(panel, standardiser.scales)),
+            *_note_on_zeros(panel, zeros),
+            *_note_on_growth(settings, training),
+        ),
     )
 
 
@@ -148,10 +157,18 @@ def _note_on_growth(settings: ForecasterSettings, training: PanelPart) -> list[s
     return [f"{which} {growth:.1f} times over in training: returns='log' models prices and the like better"]
 
 
-def _note_on_counts(panel: Panel, scales: SeriesScales) -> list[str]:
-    """A statement on series of counts that are so near 0 that forecasts may be held there."""
+def _note_on_floor(panel: Panel, scales: SeriesScales) -> list[str]:
+    """A statement on series that are so near 0 that forecasts may be held there."""
     near = (scales.floor == 0) & (scales.location < 4 * scales.scale)
     if not near.any():
         return []
-    which = f"{panel.names.target} counts" if near.all() else f"{near.sum()} of {len(panel)} series count"
-    return [f"{which} something (whole numbers, none below 0): forecasts stay at 0 or above, unless counts=False"]
+    which = f"{panel.names.target} is" if near.all() else f"{near.sum()} of {len(panel)} series are"
+    return [f"{which} never below 0 in training: forecasts are not, either, unless non_negative=False"]
+
+
+def _note_on_zeros(panel: Panel, zeros: float) -> list[str]:
+    """What to look at where most values may be zero."""
+    if zeros < MANY_ZEROS:
+        return []
+    share = f"{zeros:.0%} of the values of {panel.names.target} are zero"
+    return [f"{share}: the median says little, look at RMSE and mean"]

@@ -34,6 +34,7 @@ def scale_window(
     - "standard": the window's mean, and its standard deviation is the scale (Kim et al. 2022, without the affine part).
     - "difference": the network sees differences of neighbours in units of their root mean square s; the location is the
       last value, the scale s * sqrt(h), as a random walk's spread grows.
+    - "mean": nothing, and 1 and the window's mean is the scale (Salinas et al. 2020, "DeepAR", section 3.3).
     - "none": nothing.
 
     Args:
@@ -65,6 +66,9 @@ def scale_window(
         inputs = torch.cat([torch.zeros_like(last), change], dim=1) / size
         return ScaledWindow(inputs, last.expand_as(steps), size * steps.sqrt())
     started = observed.cummax(1).values.to(context.dtype)
+    if kind == "mean":
+        size = 1 + (context * weight).sum(1, keepdim=True) / count
+        return ScaledWindow(context * started / size, torch.zeros_like(steps), size.expand_as(steps))
     if kind == "trend":
         line, ahead = _trend(context, weight, count, steps)
         return ScaledWindow((context - line) * started, ahead, ones)

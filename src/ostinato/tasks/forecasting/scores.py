@@ -40,6 +40,7 @@ class ScoreSum:
         mase_scale: Array,
         last: Array,
         series: npt.NDArray[np.int64] | None = None,
+        mean: Array | None = None,
     ) -> None:
         """Adds the forecasts of a batch of windows.
 
@@ -52,13 +53,14 @@ class ScoreSum:
                 series. Rows where it is not positive and finite (a constant series) stay out of MASE.
             last: ``(n,)``: the last value before the forecast.
             series: ``(n,)``: the number of each row's series; None where there is one.
+            mean: ``(n, horizon)``, for squared errors; the point unless given.
 
         Raises:
             ValueError: A forecast or an observed target is not finite, or quantiles and levels do not go together.
         """
         if (quantiles is None) != (self.levels.size == 0):
             raise ValueError(f"{self.model}: quantiles go with levels, {self.levels.size} levels were told")
-        if not np.isfinite(point).all() or (quantiles is not None and not np.isfinite(quantiles).all()):
+        if not all(each is None or np.isfinite(each).all() for each in (point, quantiles, mean)):
             raise ValueError(f"{self.model}: a forecast is not finite")
         if not np.isfinite(target[observed]).all():
             raise ValueError("an observed target is not finite")
@@ -66,6 +68,8 @@ class ScoreSum:
         window = np.nonzero(observed)[0]
         owner = np.zeros_like(window) if series is None else series[window]
         parts = self._errors(actual, forecast, np.asarray(mase_scale, np.float64)[window])
+        if mean is not None:
+            parts["squared"] = (actual - mean[observed]) ** 2
         parts |= self._direction(actual, forecast, np.asarray(last, np.float64)[window])
         if quantiles is not None:
             parts |= self._quantiles(actual, np.asarray(quantiles[observed], np.float64))
@@ -105,7 +109,7 @@ class ScoreSum:
         Returns:
             With y the observed targets and f the forecasts, means over all observed targets of all windows:
 
-            - ``mae``: |y - f|; ``mse``: (y - f)²; ``rmse``: its root.
+            - ``mae``: |y - f|; ``mse``: (y - f)², f the mean where one is told; ``rmse``: its root.
             - ``smape``: 200 |y - f| / (|y| + |f|), in per cent from 0 to 200; 0 where y = f = 0.
             - ``mase``: |y - f| / `mase_scale` (Hyndman & Koehler 2006).
             - ``direction``: the share of steps where f - last has the sign of y - last, among those where neither is 0

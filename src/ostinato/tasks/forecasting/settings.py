@@ -10,7 +10,10 @@ from ostinato.data.spec import Layout
 from ostinato.options import DATA, MODEL, SCORE, Option
 from ostinato.tasks.settings import ColumnNames, NetworkSettings, TableSettings
 
-Scaling = Literal["last", "level", "trend", "standard", "difference", "none"]
+Scaling = Literal["last", "level", "trend", "standard", "difference", "mean", "none"]
+
+COUNTS = ("poisson", "negative_binomial")
+"""Outputs that are distributions of counts."""
 
 SCORING = ("scoring_stride", "peers")
 """Settings that training does not look at."""
@@ -81,8 +84,8 @@ class ForecasterSettings(
     season_length: int | tuple[int, ...] | None = Field(
         None, description="Steps of a season, or of several: [24, 168]; None takes the frequency's (hourly: both)."
     )
-    counts: bool = Field(
-        True, description="Whether forecasts of counts (whole numbers in training, none below 0) stay at 0 or above."
+    non_negative: bool = Field(
+        True, description="Whether forecasts of a series that is never below 0 in training are not, either."
     )
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
     returns: Annotated[Literal["none", "log"], Option("NAME", MODEL, "log: model log returns, as suits prices.")] = (
@@ -110,14 +113,17 @@ class ForecasterSettings(
     scaling: Scaling = Field(
         "level",
         description="What is taken off each window: its last value, the mean of its last segment (level), its trend, "
-        "its mean and spread (standard), or all but differences of neighbours; always these with returns='log'.",
+        "its mean and spread (standard), or all but differences of neighbours; always these with returns='log'. "
+        "An output of counts is in units of the window's mean, plus 1 (mean).",
     )
     linear: bool = Field(
         True, description="Whether a linear map of the window stands beside the network, which then learns the rest."
     )
     series_embedding: int = Field(0, ge=0, description="Size of a learned vector for each series; 0: none.")
-    output: Literal["quantiles", "mae", "mse"] = Field(
-        "quantiles", description="What the network gives: quantiles, the median (mae) or the mean (mse)."
+    output: Literal["quantiles", "mae", "mse", "poisson", "negative_binomial"] = Field(
+        "quantiles",
+        description="What the network gives: quantiles, the median (mae), the mean (mse), or a distribution of counts, "
+        "Poisson's or the negative binomial, trained by its likelihood.",
     )
     quantiles: tuple[float, ...] = Field(
         (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975), description="Quantile levels of the forecast."
@@ -166,8 +172,17 @@ class ForecasterSettings(
 
     @model_validator(mode="before")
     @classmethod
-    def _returns_are_differences(cls, values: Any) -> Any:
-        return {"scaling": "difference"} | values if values.get("returns") == "log" else values
+    def _earlier_names(cls, values: Any) -> Any:
+        """In bundles of earlier versions `non_negative` was called `counts`."""
+        return {"non_negative" if name == "counts" else name: value for name, value in values.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scaling_of_its_own(cls, values: Any) -> Any:
+        """Returns and counts go with one scaling each."""
+        if values.get("returns") == "log":
+            return {"scaling": "difference"} | values
+        return {"scaling": "mean"} | values if values.get("output") in COUNTS else values
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -175,6 +190,11 @@ class ForecasterSettings(
             raise ValueError("returns='log' models logarithms: leave transform out")
         if self.returns == "log" and self.scaling != "difference":
             raise ValueError("returns='log' models returns: leave scaling out, or say scaling='difference'")
+        if self.of_counts and (self.returns == "log" or self.transform != "none"):
+            raise ValueError(f"output={self.output!r} is of counts as they are: leave returns and transform out")
+        if self.of_counts != (self.scaling == "mean"):
+            counts = " and ".join(f"output={name!r}" for name in COUNTS)
+            raise ValueError(f"scaling='mean' belongs to {counts}, and they to it: leave scaling out")
         if self.window is not None and self.segment is not None and self.window % self.segment:
             raise ValueError(f"window ({self.window}) must be a multiple of segment ({self.segment})")
         if self.wiring == "many_to_one" and self.decoding == "recurrent":
@@ -188,8 +208,18 @@ class ForecasterSettings(
 
     @property
     def outputs(self) -> int:
-        """Numbers the network gives for one step: one a quantile level, or a single point."""
-        return len(self.quantiles) if self.output == "quantiles" else 1
+        """Numbers the network gives for one step: one a quantile level or parameter, or a single point."""
+        return {"quantiles": len(self.quantiles), "negative_binomial": 2}.get(self.output, 1)
+
+    @property
+    def of_counts(self) -> bool:
+        """Whether the network gives a distribution of counts, in the target's own units."""
+        return self.output in COUNTS
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Of the quantiles of forecasts; none of points."""
+        return self.quantiles if self.output == "quantiles" or self.of_counts else ()
 
     @property
     def most_batches(self) -> int:

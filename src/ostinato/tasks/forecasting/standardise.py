@@ -9,10 +9,14 @@ import numpy.typing as npt
 from ostinato.data import Panel
 from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.counts import refuse_other_than_counts
 from ostinato.tasks.forecasting.power import box_cox, even_power, from_box_cox
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+
+ROUNDING = 1e-9
+"""What is nearer to the floor than this, in units of the series, is on it: it was rounded on its way."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class SeriesScales:
         change: Mean absolute change from one step to the next, in units of `scale`.
         season_error: Mean absolute change over a season in the target's own units: the error of the seasonal naive
             forecast in the training part, by which MASE divides.
-        floor: What no forecast is below: 0 for counts (whole numbers, none below 0), -inf where there is no such bound.
+        floor: What no forecast is below: 0 where no value is in the training part, -inf where there is no such bound.
         power: Of the power transform (`box_cox`); None where the target is modelled as it is, or by its logarithm.
     """
 
@@ -51,6 +55,11 @@ class SeriesScales:
         theirs = other._arrays()
         return replace(self, **{name: np.where(chosen, each, theirs[name]) for name, each in self._arrays().items()})
 
+    def without_units(self) -> Self:
+        """The same, of series that stay in their own units."""
+        nought, one = np.zeros_like(self.location), np.ones_like(self.scale)
+        return replace(self, location=nought, scale=one, change=self.change * self.scale)
+
     def _arrays(self) -> dict[str, Floats]:
         both = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: each for name, each in both.items() if each is not None}
@@ -74,8 +83,9 @@ class Standardiser:
         scales: Their statistics.
         covariates: Mean and standard deviation of every covariate.
         season_length: Steps of a season, for `SeriesScales.season_error`.
-        counts: Whether forecasts of counts stay at 0 or above.
+        counts: Whether forecasts of what is never below 0 in the training part are not, either.
         power: Whether the target is modelled by a power of it, each series' own.
+        own_units: Whether the target stays in its own units, and counts something.
     """
 
     log: bool
@@ -85,6 +95,7 @@ class Standardiser:
     season_length: int
     counts: bool
     power: bool = False
+    own_units: bool = False
 
     def __post_init__(self) -> None:
         """Makes sure that every series has statistics, and every covariate its two."""
@@ -96,7 +107,15 @@ class Standardiser:
 
     @classmethod
     def fit(
-        cls, panel: Panel, ends: Rows, *, log: bool, season_length: int, counts: bool = True, power: bool = False
+        cls,
+        panel: Panel,
+        ends: Rows,
+        *,
+        log: bool,
+        season_length: int,
+        counts: bool = True,
+        power: bool = False,
+        own_units: bool = False,
     ) -> Self:
         """Learns from the rows of each series before ``ends`` (flat row numbers, ``(series,)``)."""
         part = _before(panel, ends)
@@ -107,7 +126,8 @@ class Standardiser:
         )
         ids = tuple(str(name) for name in panel.ids)
         scales = _series_scales(panel, ends, log, season_length, counts, power)
-        return cls(log, ids, scales, covariates, season_length, counts, power)
+        scales = scales.without_units() if own_units else scales
+        return cls(log, ids, scales, covariates, season_length, counts, power, own_units)
 
     def index(self, panel: Panel) -> Rows:
         """Each series' number among those of the training, -1 for a new one."""
@@ -120,12 +140,19 @@ class Standardiser:
         if (index >= 0).all():
             return self.scales.rows(index)
         own = _series_scales(panel, ends, self.log, self.season_length, self.counts, self.power)
+        own = own.without_units() if self.own_units else own
         return self.scales.rows(np.maximum(index, 0)).where(index >= 0, own)
 
     def transform(self, panel: Panel, scales: SeriesScales) -> Panel:
-        """The panel at unit scale."""
+        """The panel at unit scale.
+
+        Raises:
+            OstinatoError: A target is not positive, or no count, where it should be.
+        """
         if self.log or self.power:
             _refuse_not_positive(panel)
+        if self.own_units:
+            refuse_other_than_counts(panel)
         return replace(
             panel,
             target=self.unit(panel.target, scales.rows(np.repeat(np.arange(len(panel)), panel.lengths))),
@@ -142,9 +169,10 @@ class Standardiser:
     def back(self, values: Floats, scales: SeriesScales) -> Floats:
         """Scaled targets or forecasts ``(rows, ...)`` in the target's own units; `scales` of each row."""
         shape = (-1,) + (1,) * (values.ndim - 1)
-        values, power = values * scales.scale.reshape(shape) + scales.location.reshape(shape), self._powers(scales)
+        scale, floor, power = scales.scale.reshape(shape), scales.floor.reshape(shape), self._powers(scales)
+        values = values * scale + scales.location.reshape(shape)
         return np.asarray(
-            np.maximum(values, scales.floor.reshape(shape))
+            np.where(values < floor + ROUNDING * scale, floor, values)
             if power is None
             else from_box_cox(values, power.reshape(shape))
         )
@@ -171,21 +199,15 @@ def _series_scales(
     scale = np.where(_varies(location, spread), spread, 1.0)
     change = _series_change(panel, values, seen, 1) / scale
     season_error = _series_change(panel, panel.target, seen, season_length)
-    counted = _counted(panel, seen) if counts and power is None else np.zeros(len(panel), np.bool_)
+    lowest = np.minimum.reduceat(np.where(seen, panel.target, np.inf), panel.offsets[:-1])
     return SeriesScales(
         location,
         scale,
         np.where(change > 0, change, 1.0),
         np.where(season_error > 0, season_error, np.nan),
-        np.where(counted, 0.0, -np.inf),
+        np.where((lowest >= 0) & counts & (power is None), 0.0, -np.inf),
         power if by_power else None,
     )
-
-
-def _counted(panel: Panel, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Which series count something: their observed targets are whole numbers, none below 0."""
-    other = seen & ((panel.target < 0) | (panel.target != np.floor(panel.target)))
-    return ~np.logical_or.reduceat(other, panel.offsets[:-1])
 
 
 def _series_mean(panel: Panel, values: Floats, mask: npt.NDArray[np.bool_]) -> Floats:

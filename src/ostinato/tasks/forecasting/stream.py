@@ -15,6 +15,7 @@ from ostinato.data.table import canonical
 from ostinato.data.times import Moments, spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.conformal import Adaptation
+from ostinato.tasks.forecasting.counts import is_count
 from ostinato.tasks.forecasting.detect import Interval, has_interval
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.standardise import standard
@@ -29,6 +30,7 @@ class StreamForecast(NamedTuple):
         times: ``(horizon,)``, datetime64[ns] or int64; a `pandas.DatetimeIndex` where the zone is known.
         point: ``(horizon,)``: the median, or what the network was trained to give.
         quantiles: ``(horizon, levels)``, None for a model that gives points.
+        mean: ``(horizon,)``, where it is told beside the point, as by `Forecaster.predict`.
         score: How far the newest observation itself lies from the median forecast for it one step before, where 1 is
             the end of the interval, as `Forecaster.detect` has it; None where it is missing or nothing was forecast for
             it (the first one; with covariates known ahead also the first after a history), or without an interval.
@@ -37,6 +39,7 @@ class StreamForecast(NamedTuple):
     times: Any
     point: Array
     quantiles: Array | None
+    mean: Array | None = None
     score: float | None = None
 
     @property
@@ -218,19 +221,15 @@ class Stream:
             target_observed=torch.zeros(1, len(times), dtype=torch.bool),
             origin=torch.tensor([self._steps - 1]),
         )
-        point, quantiles = self._model.raw(batch)
-        if quantiles is not None and self._adaptation is not None:
-            quantiles = self._adaptation.moved(quantiles)
+        forecast = self._model.raw(batch)
+        if forecast.quantiles is not None and self._adaptation is not None:
+            quantiles = self._adaptation.moved(forecast.quantiles)
             self._pending[-1][:] = quantiles[0]
-        back = self._model.standardiser.back
-        if quantiles is not None:
-            quantiles = back(quantiles, self._scales)
-            self._expected = quantiles[:, 0]
-        return StreamForecast(
-            self._clock.written(times),
-            back(point, self._scales)[0],
-            None if quantiles is None else quantiles[0],
-        )
+            forecast = forecast._replace(quantiles=quantiles)
+        told = self._model.in_units(forecast, self._scales)
+        if told.quantiles is not None:
+            self._expected = told.quantiles[:, 0]
+        return StreamForecast(self._clock.written(times), *told.changed(lambda values: values[0]))
 
     def _calendar(self, times: Moments) -> Array:
         if not self._model.settings.calendar:
@@ -272,6 +271,8 @@ class Stream:
         standardiser = self._model.standardiser
         if (standardiser.log or standardiser.power) and number <= 0:
             raise OstinatoError(f"returns='log' and transform need positive values, got {number:g}")
+        if standardiser.own_units and not is_count(np.array(number)):
+            raise OstinatoError(f"this model's output needs counts (whole numbers, none below 0), got {number:g}")
         return float(standardiser.unit(np.array([number]), self._scales)[0])
 
     def _past_row(self, given: Mapping[str, float | str | None]) -> Array:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ostinato.data import IndexBatches, WindowBatch, Windows
 from ostinato.tasks.forecasting.batches import batches
+from ostinato.tasks.forecasting.counts import negative_log_likelihood
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.training import DistributedContext, LossSum, moved
 
@@ -40,13 +41,17 @@ def forecast_loss(settings: ForecasterSettings, forecast: Tensor, batch: WindowB
     """The loss at the observed targets of a batch, and how many numbers were forecast there.
 
     Quantiles: the pinball loss (Koenker & Bassett 1978), ``max(q (y - f), (q - 1) (y - f))``, twice its mean over the
-    levels q, so that the median alone gives the absolute error; otherwise the absolute or squared error of the point.
+    levels q, so that the median alone gives the absolute error; distributions of counts: the negative logarithm of the
+    likelihood; otherwise the absolute or squared error of the point.
 
     Args:
         settings: `output` and `quantiles` choose the loss.
         forecast: ``(batch, horizon, outputs)``.
         batch: Windows with targets, in the same units.
     """
+    if settings.of_counts:
+        each = negative_log_likelihood(forecast, torch.where(batch.target_observed, batch.target, 0))
+        return LossSum((each * batch.target_observed).sum().to(forecast.dtype), batch.target_observed.sum())
     seen = batch.target_observed[..., None]
     error = torch.where(seen, batch.target[..., None] - forecast, 0)
     if settings.output == "quantiles":
