@@ -8,6 +8,7 @@ from ostinato.data.times import Moments
 
 _HOUR = 3600 * 10**9
 _DAY = 24 * _HOUR
+_BLOCK = 2**19  # times that are reckoned at once
 
 
 def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
@@ -34,10 +35,14 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
     periods = _periods(frequency)
     if not periods:
         return np.zeros((len(times), 0), np.float32), ()
-    phases = np.stack([_phase(np.asarray(times, "datetime64[ns]"), period) for period in periods], axis=1)
-    pairs = np.stack([np.sin(2 * np.pi * phases), np.cos(2 * np.pi * phases)], axis=2)
     names = tuple(f"{period}_{wave}" for period in periods for wave in ("sin", "cos"))
-    return pairs.reshape(len(times), len(names)).astype(np.float32), names
+    features = np.empty((len(times), len(names)), np.float32)
+    for first in range(0, len(times), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        for place, period in enumerate(periods):
+            angle = 2 * np.pi * _phase(np.asarray(times[block], "datetime64[ns]"), period)
+            features[block, 2 * place], features[block, 2 * place + 1] = np.sin(angle), np.cos(angle)
+    return features, names
 
 
 def _periods(frequency: Frequency) -> list[str]:

@@ -18,6 +18,8 @@ from ostinato.data.file_format import USUAL, FileFormat
 from ostinato.errors import OstinatoError
 
 _DELIMITERS = b"\t;,"  # in order of preference: a comma may also be a decimal sign, a tab is nothing else
+_CHUNK = 500_000  # records that are split at once
+_BLOCK = 2**24  # bytes that are looked at at once
 _NEWLINE, _QUOTE, _SPACE, _TAB = b'\n" \t'
 
 
@@ -75,6 +77,38 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
     """
     data = _checked_text(data, origin, form)
     raw = np.frombuffer(data, np.uint8)
+    quoted, delimiter, first_byte, lines, columns = _checked_scan(raw, origin, form)
+    parts = pd.read_csv(
+        io.BytesIO(data[first_byte:]),
+        sep=delimiter,
+        header=None,
+        names=list(range(columns)),
+        index_col=False,
+        dtype=object,
+        na_filter=False,
+        skip_blank_lines=columns > 1,
+        chunksize=_CHUNK,  # of a whole file pandas would hold the places of all fields
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
+    cells = pd.concat(parts, ignore_index=True)
+    if len(cells) != len(lines):
+        raise OstinatoError(f"{origin}: the file is damaged: {len(lines)} records by its lines, {len(cells)} read")
+    if form.header is False:
+        cells.columns = pd.Index([str(place) for place in range(1, cells.shape[1] + 1)])
+        return Delimited(cells, lines, delimiter, quoted)
+    cells, names = _named(cells, f"{origin}, line {lines[0]}", certain=form.header is True)
+    cells.columns = pd.Index(names)
+    return Delimited(cells, lines[1:], delimiter, quoted)
+
+
+def _checked_scan(
+    raw: npt.NDArray[np.uint8], origin: str, form: FileFormat
+) -> tuple[bool, str, int, npt.NDArray[np.int64], int]:
+    """Whether fields are quoted, what separates them, the first byte of a record, all lines, the number of columns.
+
+    Raises:
+        NotATableError: A ragged line, or nothing below a header.
+    """
     scan = _scan_as_told(raw, origin, form)
     quoted, delimiter, starts, lines, fields = scan
     first = "the first line" if form.header is False else "the header"
@@ -87,26 +121,7 @@ def parse_delimited(data: bytes, origin: str, form: FileFormat = USUAL) -> Delim
         )
     if len(starts) < 2 and form.header is not False:
         raise NotATableError(f"{origin}: a header and no rows below it: add rows of data")
-    cells = pd.read_csv(
-        io.BytesIO(data[int(starts[0]) :]),
-        sep=delimiter,
-        header=None,
-        names=list(range(int(fields[0]))),
-        index_col=False,
-        dtype=object,
-        na_filter=False,
-        skip_blank_lines=bool(fields[0] > 1),
-        low_memory=False,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
-    if len(cells) != len(starts):
-        raise OstinatoError(f"{origin}: the file is damaged: {len(starts)} records by its lines, {len(cells)} read")
-    if form.header is False:
-        cells.columns = pd.Index([str(place) for place in range(1, cells.shape[1] + 1)])
-        return Delimited(cells, lines, delimiter, quoted)
-    cells, names = _named(cells, f"{origin}, line {lines[0]}", certain=form.header is True)
-    cells.columns = pd.Index(names)
-    return Delimited(cells, lines[1:], delimiter, quoted)
+    return quoted, delimiter, int(starts[0]), lines, int(fields[0])
 
 
 def _named(cells: pd.DataFrame, where: str, *, certain: bool) -> tuple[pd.DataFrame, list[str]]:
@@ -116,9 +131,10 @@ def _named(cells: pd.DataFrame, where: str, *, certain: bool) -> tuple[pd.DataFr
         NotATableError: Names are missing, or twice there, or all look like data and it is not certain that they are
             names.
     """
-    names = [str(name).strip() for name in cells.iloc[0]]
+    spelled = [str(name) for name in cells.iloc[0]]
+    names = [name.strip() for name in spelled]
     cells = cells.iloc[1:].reset_index(drop=True)
-    if not certain and _look_like_data(names, cells):
+    if not certain and _look_like_data(spelled, cells):
         told = ", ".join(shorten(name, 30, placeholder="...") for name in names[:5])
         raise NotATableError(
             f"{where}: {told} look like data: the first line must name the columns; without such a line say "
@@ -133,12 +149,13 @@ def _named(cells: pd.DataFrame, where: str, *, certain: bool) -> tuple[pd.DataFr
     return cells, names
 
 
-def _look_like_data(names: list[str], cells: pd.DataFrame) -> bool:
+def _look_like_data(spelled: list[str], cells: pd.DataFrame) -> bool:
     """Whether the first line seems to be a record as those below it.
 
     Each of its fields is a number, a date, a sentence, empty, or a value that its column holds again; and they are all
     of the first two kinds, or one is of the last.
     """
+    names = [name.strip() for name in spelled]
     figures = [re.match(r"[+-]?[.,]?\d", name) is not None for name in names]
     if all(figures):
         return True
@@ -146,7 +163,7 @@ def _look_like_data(names: list[str], cells: pd.DataFrame) -> bool:
     vague[0] &= bool(names[0])  # a row index has no name
 
     def recurs(place: int) -> bool:
-        return bool(names[place]) and bool((cells[place].str.strip() == names[place]).any())
+        return bool(names[place]) and bool((cells[place] == spelled[place]).any())
 
     places = range(len(names))
     return len(names) > 1 and all(vague[place] or recurs(place) for place in places) and any(map(recurs, places))
@@ -165,7 +182,7 @@ def _checked_text(data: bytes, origin: str, form: FileFormat) -> bytes:
 
 def _scan_as_told(raw: npt.NDArray[np.uint8], origin: str, form: FileFormat) -> _Scan:
     """The scan with quoting or without, as the format says, or as the file itself does."""
-    if form.quoting == "none" or not (raw == _QUOTE).any():
+    if form.quoting == "none" or not _places(raw, _QUOTE).size:
         return _scan(raw, quoted=form.quoting != "none")
     quoted = _scan(raw, quoted=True)
     stray = _stray_quote(raw, quoted.delimiter)
@@ -186,24 +203,29 @@ def _scan_as_told(raw: npt.NDArray[np.uint8], origin: str, form: FileFormat) -> 
 
 
 def _scan(raw: npt.NDArray[np.uint8], *, quoted: bool) -> _Scan:
-    outside = _outside_quotes(raw) if quoted else np.ones(len(raw), np.bool_)
-    starts, ends, lines = _records(raw, outside)
-    delimiter, fields = _sniff(raw, outside, starts, ends)
+    quotes = _places(raw, _QUOTE) if quoted else np.zeros(0, np.int64)
+    starts, ends, lines = _records(raw, quotes)
+    delimiter, fields = _sniff(raw, quotes, starts, ends)
     if fields[0] > 1:
         full = (fields > 1) | ~_blank(raw, starts, ends)
         starts, lines, fields = starts[full], lines[full], fields[full]
     return _Scan(quoted, delimiter, starts, lines, fields)
 
 
-def _outside_quotes(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """True where a byte is not inside a quoted field. A doubled mark closes and opens again, as CSV means it."""
-    quotes = raw == _QUOTE
-    return np.asarray(np.cumsum(quotes, dtype=np.uint8) % 2 == 0) if quotes.any() else ~quotes
+def _places(raw: npt.NDArray[np.uint8], byte: int) -> npt.NDArray[np.int64]:
+    """Where a byte stands; the file is looked at in blocks, so that no mask of all of it is made."""
+    blocks = range(0, len(raw), _BLOCK)
+    return np.concatenate([np.flatnonzero(raw[start : start + _BLOCK] == byte) + start for start in blocks])
+
+
+def _outside(places: npt.NDArray[np.int64], quotes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The places that lie in no quoted field. A doubled mark closes and opens again, as CSV means it."""
+    return places[np.searchsorted(quotes, places) % 2 == 0] if quotes.size else places
 
 
 def _stray_quote(raw: npt.NDArray[np.uint8], delimiter: str) -> int | None:
     """The first mark that neither opens nor closes a whole field, so that scan and parser would split unlike."""
-    quotes = np.flatnonzero(raw == _QUOTE)
+    quotes = _places(raw, _QUOTE)
     opening, closing = quotes[::2], quotes[1::2]
     edges = np.frombuffer(b'\n"' + delimiter.encode(), np.uint8)
     stray_open = opening[(opening > 0) & ~np.isin(raw[opening - 1], edges)]
@@ -214,34 +236,38 @@ def _stray_quote(raw: npt.NDArray[np.uint8], delimiter: str) -> int | None:
 
 
 def _records(
-    raw: npt.NDArray[np.uint8], outside: npt.NDArray[np.bool_]
+    raw: npt.NDArray[np.uint8], quotes: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Where each record starts and ends (bytes) and its line as an editor counts, from the first that is not blank."""
-    newline = raw == _NEWLINE
-    breaks = np.flatnonzero(newline & outside)
+    newlines = _places(raw, _NEWLINE)
+    breaks = _outside(newlines, quotes)
     starts = np.concatenate([[0], breaks + 1]).astype(np.int64)
     ends = np.concatenate([breaks, [len(raw)]]).astype(np.int64)
-    lines = np.searchsorted(np.flatnonzero(newline), starts) + 1
+    lines = np.searchsorted(newlines, starts) + 1
     header = int(np.argmin(_blank(raw, starts, ends)))
     return starts[header:], ends[header:], lines[header:]
 
 
 def _sniff(
     raw: npt.NDArray[np.uint8],
-    outside: npt.NDArray[np.bool_],
+    quotes: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
 ) -> tuple[str, npt.NDArray[np.int64]]:
     """The delimiter whose number in the header most lines share, and the number of fields of every record."""
 
     def per_record(delimiter: int) -> npt.NDArray[np.int64]:
-        places = np.flatnonzero((raw == delimiter) & outside)
+        places = _outside(_places(raw, delimiter), quotes)
         return np.searchsorted(places, ends) - np.searchsorted(places, starts)
 
-    counts = {chr(delimiter): per_record(delimiter) for delimiter in _DELIMITERS}
-    shared = {name: int(np.count_nonzero(count == count[0])) for name, count in counts.items() if count[0]}
-    best = max(shared, key=lambda name: shared[name], default=",")
-    return best, counts[best] + 1
+    best, counts, most = ",", None, 0
+    for delimiter in _DELIMITERS:
+        count = per_record(delimiter)
+        shared = int(np.count_nonzero(count == count[0])) if count[0] else 0
+        if shared > most or (counts is None and chr(delimiter) == best):
+            best, counts, most = chr(delimiter), count, shared
+    assert counts is not None
+    return best, counts + 1
 
 
 def _blank(

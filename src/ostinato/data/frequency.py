@@ -16,6 +16,9 @@ from ostinato.errors import OstinatoError
 _NS = {"Nano": 1, "Micro": 10**3, "Milli": 10**6, "Second": 10**9, "Minute": 60 * 10**9, "Hour": 3600 * 10**9}
 _DAY = 86_400 * 10**9
 _NS |= {"Day": _DAY, "Week": 7 * _DAY}
+_BLOCK = 2**19
+"""Times that are reckoned at once: what is held in between may be many times as much."""
+
 _PERIODS = {"Month": 1, "Quarter": 3, "HalfYear": 6, "Year": 12}
 _MONTHS = {f"{name}{edge}": months for name, months in _PERIODS.items() for edge in ("Begin", "End")}
 _MONTHS |= {f"B{name}": months for name, months in _MONTHS.items()}
@@ -163,6 +166,10 @@ class Frequency:
         if self.kind == "integer":
             return np.asarray(start, np.int64) + steps * np.int64(self.step)
         start = np.asarray(start, "datetime64[ns]")
+        if np.ndim(steps) == 1 and start.ndim <= 1 and len(steps) > _BLOCK:
+            starts = np.broadcast_to(start, steps.shape)
+            blocks = [slice(first, first + _BLOCK) for first in range(0, len(steps), _BLOCK)]
+            return np.concatenate([self.at(starts[block], steps[block]) for block in blocks])
         if self.kind == "fixed":
             reach = start.astype(np.float64) + np.asarray(steps, np.float64) * self.step
             _check_reach(reach / (_DAY * 365.2425) + 1970, self.alias)

@@ -148,10 +148,13 @@ class Table:
         except TypeError:
             raise self.error("holds lists or other objects: give numbers, text or dates", column=column) from None
         try:
-            merged, texts = pd.factorize(_as_text(pd.Series(values, dtype=object)))
+            stripped = _as_text(pd.Series(values, dtype=object)).to_numpy(dtype=object)
         except UnicodeEncodeError:
             what = "half of a surrogate pair, which is no character: mend the text"
             raise self.error(what, column=column) from None
+        if bool((stripped == values).all()):  # they are distinct already
+            return codes.astype(np.int64, copy=False), stripped
+        merged, texts = pd.factorize(stripped)
         return merged[codes].astype(np.int64), np.asarray(texts, dtype=object)
 
     def identities(self, column: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
@@ -328,18 +331,22 @@ def _read(source: Source, form: FileFormat) -> Table:
     path = Path(source)
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a CSV or Parquet file")
+    held = [_bytes_of(path)]  # handed on, not kept: they may fill half of the memory
+    if ending_of(path) in (".parquet", ".pq") or held[0].startswith(b"PAR1"):
+        return _from_parquet(held.pop(), str(path))
+    parsed = parse_delimited(held.pop(), str(path), form)
+    return Table(parsed.frame, str(path), parsed.lines, parsed.delimiter)
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        data = read_whole(path)
+        return read_whole(path)
     except FileNotFoundError:
         raise OstinatoError(f"{path}: no such file") from None
     except OstinatoError:  # which is a ValueError
         raise
     except (OSError, ValueError) as error:
         raise OstinatoError(f"{path}: cannot be read: {error}") from None
-    if ending_of(path) in (".parquet", ".pq") or data.startswith(b"PAR1"):
-        return _from_parquet(data, str(path))
-    parsed = parse_delimited(data, str(path), form)
-    return Table(parsed.frame, str(path), parsed.lines, parsed.delimiter)
 
 
 def read_frame(frame: pd.DataFrame, origin: str = "the DataFrame") -> Table:

@@ -29,6 +29,7 @@ _QUARTER = re.compile(
     r"(?P<year>\d{4})[- ]?(?P<part>[QH][1-4])|(?P<part_>[QH][1-4])[-/ ]?(?P<year_>\d{4})", re.IGNORECASE
 )
 _FIRST_MONTH = {"Q1": "01", "Q2": "04", "Q3": "07", "Q4": "10", "H1": "01", "H2": "07"}
+_SAMPLE = 10_000  # texts that decide whether a column counts
 _FIRST, _LAST = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
 
 
@@ -127,15 +128,15 @@ def _from_text(table: Table, column: str, format: TimeFormat | None, zone: str |
             missing = "no time in this row: fill it in or remove the row"
             raise table.error(f"{text!r} {what}" if text else missing, row=row, column=column)
 
-    whole = texts.str.fullmatch(_WHOLE).to_numpy(dtype=np.bool_)
-    if whole.mean() > 0.5 or format is not None:
+    some = texts.iloc[:: max(len(texts) // _SAMPLE, 1)]
+    if bool(some.str.fullmatch(_WHOLE).mean() > 0.5) or format is not None:
         real = texts.str.fullmatch(_REAL).to_numpy(dtype=np.bool_)
         refuse(~real, "is not a whole number, as the other times are")
         return _from_numbers(table, column, _exact(texts)[codes], format)
     zoned = texts.str.fullmatch(_ZONED).to_numpy(dtype=np.bool_)
     if zoned.any():
         refuse(~zoned, "has no UTC offset, while other rows have one: give all or none")
-    bare = _without_offset(texts)
+    bare = _without_offset(texts) if zoned.any() else texts
     moments = _best(bare)
     refuse(moments.isna().to_numpy(), "is not a date or time: write 2020-03-31 or 2020-03-31 14:00")
     other = _other_reading(bare, moments)
