@@ -9,7 +9,7 @@ import pandas as pd
 from ostinato import Forecaster
 
 
-def sales(parts: int = 60, months: int = 72, seed: int = 0) -> pd.DataFrame:
+def sales(parts: int = 50, months: int = 60, seed: int = 0) -> pd.DataFrame:
     """Pieces sold of each part in each month, of three in four none."""
     random = np.random.default_rng(seed)
     month = np.arange(months)
@@ -24,7 +24,7 @@ def sales(parts: int = 60, months: int = 72, seed: int = 0) -> pd.DataFrame:
 
 def main() -> None:
     table = sales()
-    forecaster = Forecaster(horizon=6, output="negative_binomial", hidden_size=16, epochs=10)
+    forecaster = Forecaster(horizon=6, output="negative_binomial", hidden_size=16, epochs=8, peers=False)
     forecaster.fit(table, holdout=0.2)
     print(*forecaster.notes, sep="\n")
     scores = forecaster.evaluate(table)

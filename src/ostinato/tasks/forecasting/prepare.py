@@ -120,7 +120,7 @@ def prepared(
         notes=(
             *panel.notes,
             *([] if settings.of_counts else _note_on_floor(panel, standardiser.scales)),
-            *_note_on_zeros(panel, zeros),
+            *_note_on_zeros(settings, panel, zeros),
             *_note_on_growth(settings, training),
         ),
     )
@@ -166,9 +166,10 @@ def _note_on_floor(panel: Panel, scales: SeriesScales) -> list[str]:
     return [f"{which} never below 0 in training: forecasts are not, either, unless non_negative=False"]
 
 
-def _note_on_zeros(panel: Panel, zeros: float) -> list[str]:
-    """What to look at where most values may be zero."""
+def _note_on_zeros(settings: ForecasterSettings, panel: Panel, zeros: float) -> list[str]:
+    """What to look at, and what else to model, where most values may be zero."""
     if zeros < MANY_ZEROS:
         return []
     share = f"{zeros:.0%} of the values of {panel.names.target} are zero"
-    return [f"{share}: the median says little, look at RMSE and mean"]
+    hint = "" if settings.of_counts else "; output='negative_binomial' models such counts"
+    return [f"{share}: the median says little, look at RMSE and mean{hint}"]
