@@ -183,19 +183,12 @@ def test_several_labels_are_read_told_scored_and_explained(header, row, options,
     assert f"{wrong}, {where}" in message
 
 
-def test_explain_refuses_what_it_cannot_explain(model, tmp_path, request):
+def test_explain_refuses_what_it_cannot_explain(model, tmp_path):
     assert "holds no word to explain" in error_of("explain", model[0], " ")
     assert "a directory" in error_of("explain", model[0], "good", "--html", tmp_path)
-    forecaster = request.getfixturevalue("model_of_sales")
-    assert error_of("explain", forecaster, "good") == f"explain is for classifiers; {forecaster} is a Forecaster"
-
-
-@pytest.fixture(scope="module")
-def model_of_sales(sales, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "sales"
-    small = ["--horizon=7", "--set=hidden_size=4", "--set=epochs=1", "--set=batches_per_epoch=1"]
-    assert run("fit", "forecaster", sales, "--out", folder, *small).code == 0
-    return folder
+    assert "--plot: a SequenceClassifier has no such option" in error_of(
+        "explain", model[0], "good", "--plot", tmp_path / "why.png"
+    )
 
 
 def test_lines_with_validation_and_test_files(tmp_path):

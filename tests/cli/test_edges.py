@@ -51,7 +51,7 @@ def piped(monkeypatch, content, *arguments):
         (("generate", "language", "--stop", "x", "--stop", HALF), "--stop"),
         (("translate", "translator", "fine", HALF), "TEXT"),
         (("suggest", "language", HALF), "TEXT"),
-        (("explain", "classifier", HALF), "TEXT"),
+        (("explain", "classifier", HALF), "WHAT"),
         (("fit", "classifier", "t.csv", "--out", "x", "--label", HALF), "--label"),
         (("fit", "classifier", "t.csv", "--out", "x", "--set", f"class_weights={HALF}"), "--set"),
     ],

@@ -45,6 +45,11 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
     return features, names
 
 
+def period_of(name: str) -> str:
+    """The period that a calendar feature is of: sine and cosine are one."""
+    return name.removesuffix("_sin").removesuffix("_cos")
+
+
 def _periods(frequency: Frequency) -> list[str]:
     if frequency.unit == "integer":
         return []

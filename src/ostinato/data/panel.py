@@ -12,7 +12,7 @@ from ostinato.data.grid import place_on_grid
 from ostinato.data.records import Records, check_order, in_time, on_clock, on_grid_days, read_future, read_records
 from ostinato.data.series_rows import holds_series_rows, read_series_rows
 from ostinato.data.spec import PanelColumns, PanelSpec
-from ostinato.data.table import Source, read_table
+from ostinato.data.table import Source, canonical, read_table
 from ostinato.data.times import Moments, spell
 from ostinato.data.words import places_of, words_of
 from ostinato.data.zones import Clock
@@ -131,6 +131,18 @@ class Panel:
         rows = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
         offsets = np.array([0, self.lengths[i]])
         return replace(self._rows(rows, offsets), ids=self.ids[i : i + 1], static=self.static[i : i + 1], notes=())
+
+    def named(self, id: str, what: str = "the table") -> Self:
+        """The series of a name alone; an error calls the panel `what`.
+
+        Raises:
+            OstinatoError: There is none.
+        """
+        found = np.flatnonzero(self.ids == canonical(id))
+        if not found.size:
+            some = f"{', '.join(self.ids[:10])}{', ...' * (len(self) > 10)}"
+            raise OstinatoError(f"{what} has no series {id!r} (it has: {some})")
+        return self.series(int(found[0]))
 
     def take(self, which: npt.NDArray[np.bool_]) -> Self:
         """Some of the series, ``(series,)``."""

@@ -20,6 +20,7 @@ from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.forecasting.backtest import NETWORK, Backtest, Scored
 from ostinato.tasks.forecasting.detect import Interval, detected
 from ostinato.tasks.forecasting.examine import sample_loss
+from ostinato.tasks.forecasting.explanation import ForecastExplanation, explained
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import PEERS, Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
@@ -255,22 +256,13 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         model = self.model
         panel = model.read(data)
-        later = self._later(panel, data, future)
+        later = model.steps_after(panel, data, future)
         forecast = model.after(panel, later, model.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
             panel.names.time or "step": later.clock.written(later.times),
         }
         return pd.DataFrame(columns | model.columns(forecast))
-
-    def _later(self, panel: Panel, data: SeriesSource, future: Source | None) -> Panel:
-        """The steps to forecast, with their known covariates."""
-        horizon = self.model.settings.horizon
-        if panel.names.future:
-            return panel.ahead(horizon, series_table(data if future is None else future, self._given.form))
-        if future is not None:
-            raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
-        return panel.ahead(horizon)
 
     def evaluate(
         self, data: SeriesSource | PanelPart, *, stride: int | None = None, new_series: bool = False
@@ -407,15 +399,31 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             OstinatoError: For anything wrong with the data, nothing unseen in them, or a model without that interval.
         """
         model, interval = self.model, Interval.of(self.settings, level)
-        if not threshold > 0:
-            raise OstinatoError(f"threshold must be above 0, got {threshold:g}")
         unseen = model.unseen(data, new_series=new_series)
-        table = detected(model, unseen, self._later(unseen.panel, data, future), interval, threshold)
+        table = detected(model, unseen, model.steps_after(unseen.panel, data, future), interval, threshold)
         if plot is not None:
             from ostinato.tasks.forecasting.detection_plot import draw_detection  # not before: matplotlib is slow
 
             draw_detection(table, interval.level, plot, column=unseen.panel.names.target)
         return table
+
+    def explain(
+        self, data: SeriesSource, *, id: str | None = None, future: Source | None = None, steps: int = 50
+    ) -> ForecastExplanation:
+        """What each lag and each covariate contributes to the forecast after the end of a series; `print` it.
+
+        Args:
+            data: As for `predict`.
+            id: The series to explain; needed where `data` hold more than one.
+            future: As for `predict`.
+            steps: Points at which gradients are taken on the way from a window in which nothing happens.
+
+        Raises:
+            OstinatoError: For anything wrong with the data, no such series, or too few steps.
+        """
+        model = self.model
+        panel = model.read(data)
+        return explained(model, panel, model.steps_after(panel, data, future), id, steps)
 
     def plot(
         self,
@@ -440,11 +448,12 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         from ostinato.tasks.forecasting.plot import draw_forecasts  # not before: matplotlib is slow
 
-        panel = self.model.read(data)
+        model = self.model
+        panel = model.read(data)
         if actual and future is not None:
             raise OstinatoError("plot: with actual=True the known covariates stand in data; leave future out")
-        later = None if actual else self._later(panel, data, future)
-        draw_forecasts(self.model, panel, later, path, unit=unit)
+        later = None if actual else model.steps_after(panel, data, future)
+        draw_forecasts(model, panel, later, path, unit=unit)
 
     def stream(
         self,

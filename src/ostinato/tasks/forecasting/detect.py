@@ -92,8 +92,10 @@ def detected(
         See `Forecaster.detect`.
 
     Raises:
-        OstinatoError: There is no observation in these rows.
+        OstinatoError: There is no observation in these rows, or the threshold is not above 0.
     """
+    if not threshold > 0:
+        raise OstinatoError(f"threshold must be above 0, got {threshold:g}")
     panel = unseen.panel.extend(later)
     part = PanelPart(panel, unseen.start, panel.lengths - 1)  # what follows the last row is no observation
     rows, points, ends = [], [], []

@@ -10,6 +10,7 @@ import torch
 
 from ostinato.data import Frequency, Panel, PanelSpec, WindowBatch, Windows
 from ostinato.data.series import SeriesSource, series_table
+from ostinato.data.table import Source
 from ostinato.data.words import input_names
 from ostinato.data.zones import Clock
 from ostinato.errors import OstinatoError
@@ -105,6 +106,24 @@ class ForecasterModel(Model[ForecasterSettings]):
         self._refuse_strangers(panel)
         return panel
 
+    def steps_after(self, panel: Panel, data: SeriesSource, future: Source | None = None) -> Panel:
+        """The steps to forecast after the end of each series, with their known covariates.
+
+        Args:
+            panel: The past.
+            data: What it was read from, which may go on with known covariates.
+            future: A table of these, if they stand elsewhere.
+
+        Raises:
+            OstinatoError: They are not given for each of these steps, or there are none to be given.
+        """
+        horizon = self.settings.horizon
+        if panel.names.future:
+            return panel.ahead(horizon, series_table(data if future is None else future, self.settings.form))
+        if future is not None:
+            raise OstinatoError("future: this model was trained without covariates known into the future; leave it out")
+        return panel.ahead(horizon)
+
     def unseen(self, data: SeriesSource | PanelPart, *, new_series: bool = False) -> PanelPart:
         """The rows of some data that are for scoring.
 
@@ -146,17 +165,21 @@ class ForecasterModel(Model[ForecasterSettings]):
             later: The steps to forecast, with their known covariates.
             forecast: Such as `network_on`, or `baseline_on`: at unit scale.
         """
-        assert self.settings.window is not None
         scales = self.standardiser.scales_of(panel, panel.offsets[1:])
+        windows = self.last_windows(panel, later, scales)
+        return self.in_units(Forecast.joined([forecast(batch) for batch in batches(windows)]), scales)
+
+    def last_windows(self, panel: Panel, later: Panel, scales: SeriesScales) -> Windows:
+        """The window of each series, at unit scale, that ends with its past."""
+        assert self.settings.window is not None
         transform = self.standardiser.transform
-        windows = Windows.last(
+        return Windows.last(
             transform(panel, scales),
             self.settings.window,
             self.settings.horizon,
             transform(later, scales),
             calendar=self.settings.calendar,
         )
-        return self.in_units(Forecast.joined([forecast(batch) for batch in batches(windows)]), scales)
 
     def in_units(self, forecast: Forecast, scales: SeriesScales) -> Forecast:
         """A forecast in the target's own units, with its mean where the median of intermittent demand says little.

@@ -105,7 +105,7 @@ class Stream:
             raise OstinatoError(f"series {name!r} was not in the training data, so its units are not known")
         if history is None:
             return cls(model, ids.index(name), static_row(model.spec, static), interval)
-        one = series_named(model.read(history), name)
+        one = model.read(history).named(name, "the history")
         stream = cls(model, ids.index(name), one.static[0], interval)
         stream.prime(model.standardiser.transform(one, model.standardiser.scales_of(one, one.offsets[1:])))
         return stream
@@ -302,18 +302,6 @@ class Stream:
             return [_number(value, name)]
         code = _code(value, name, known)
         return [float(place == code) for place in range(len(known))]
-
-
-def series_named(panel: Panel, name: str) -> Panel:
-    """One series of a panel alone.
-
-    Raises:
-        OstinatoError: It is not there.
-    """
-    found = np.flatnonzero(panel.ids == name)
-    if not found.size:
-        raise OstinatoError(f"the history has no series {name!r} (it has: {', '.join(panel.ids[:10])})")
-    return panel.series(int(found[0]))
 
 
 def static_row(spec: PanelSpec, given: Mapping[str, Any]) -> Array:
