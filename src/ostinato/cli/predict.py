@@ -1,7 +1,7 @@
 """`ostinato predict`: use a saved model on a file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,14 @@ def predict(
             help="Forecasters: the covariates known into the future, for the steps to forecast; without it they are "
             "looked for in DATA, in rows after the last target.",
         ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Forecasters: so many sample paths of each series instead of quantiles."),
+    ] = None,
+    total: Annotated[
+        Literal["horizon", "series", "both"] | None,
+        typer.Option(help="Forecasters: sums over each series' steps, over all series at each step, or over both."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -62,7 +70,7 @@ def predict(
         if out is not None:
             estimator.check_output(out)
         known = known_by(estimator.predict, future=future)
-        table = estimator.predict(source, **known)
+        table = estimator.predict(source, **known, **known_by(estimator.predict, samples=samples, total=total))
         if plot is not None:
             estimator.plot(source, plot, **known)
     if out is None:

@@ -24,6 +24,7 @@ from ostinato.tasks.forecasting.explanation import ForecastExplanation, explaine
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.peers import PEERS, Peers, installed, sampled
 from ostinato.tasks.forecasting.prepare import prepared
+from ostinato.tasks.forecasting.sampling import Total, sample_table, total_table
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
 from ostinato.tasks.forecasting.stream import Stream
@@ -31,12 +32,6 @@ from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import TrainingLogger, random_numbers_kept, seed_everything
-
-SCORED_WINDOWS, SCORED_NUMBERS = 100_000, 2**30
-"""Windows that a backtest scores at most, and numbers that these hold about, unless a stride is given."""
-
-LEAST_SCORED = 10_000
-"""Windows that it scores however many numbers they hold, where there are as many."""
 
 
 class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
@@ -236,27 +231,48 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             if self._start is not None:
                 self._start.give_weights(anew.network)
             self._train(anew, logger=logger, last_epoch=self._history.best_epoch)
-            self._model = replace(anew.model(), settings=before.settings, calibration=before.calibration)
+            self._model = replace(
+                anew.model(), settings=before.settings, calibration=before.calibration, copula=before.copula
+            )
         return self
 
-    def predict(self, data: SeriesSource, *, future: Source | None = None) -> pd.DataFrame:
+    def predict(
+        self,
+        data: SeriesSource,
+        *,
+        future: Source | None = None,
+        samples: int | None = None,
+        total: Total | None = None,
+    ) -> pd.DataFrame:
         """Forecasts what follows the end of each series.
 
         Args:
             data: The past of each series, as in training; at least one row, more than a window is not used.
             future: A table with the covariates known into the future for the `horizon` steps to come; by default they
                 are looked for in `data`, in rows after the last target.
+            samples: Sample paths of each series instead of quantiles: their steps, and those of different series with
+                the same number, go together as errors of the validation rows did (see `forecasting.paths.Copula`).
+            total: Sums instead: over the steps of each series ("horizon"), over all series at each step ("series"), or
+                over both, with quantiles of their own, which are not the sums of quantiles.
 
         Returns:
             One row per series and step: id, time, "forecast" (the median, or the point), "mean" (of counts, where the
-            output is their distribution or many are zero), and "q0.1" and so on for each quantile level.
+            output is their distribution or many are zero; and of sums), and "q0.1" and so on for each quantile level.
+            A sum over series has the id "total", one over steps the time of the last. Samples: a row for each series,
+            step and "sample", from 0 on.
 
         Raises:
-            OstinatoError: For anything wrong with the data.
+            OstinatoError: For anything wrong with the data; fewer than 1 sample, or a model without intervals.
         """
         model = self.model
         panel = model.read(data)
         later = model.steps_after(panel, data, future)
+        if samples is not None and samples < 1:
+            raise OstinatoError(f"samples must be at least 1, got {samples}")
+        if samples is not None:
+            return sample_table(model, panel, later, samples, total)
+        if total is not None:
+            return total_table(model, panel, later, total)
         forecast = model.after(panel, later, model.network_on(panel))
         columns: dict[str, Any] = {
             panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
@@ -289,10 +305,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if stride is not None and stride < 1:
             raise OstinatoError(f"stride must be at least 1, got {stride}")
         unseen = model.unseen(data, new_series=new_series)
-        everything = Backtest.of(model, unseen, stride or 1)
+        everything = Backtest.of(model, unseen, stride)
         windows = everything.windows
-        if not stride:
-            windows = windows.spread(min(max(SCORED_NUMBERS // windows.numbers, LEAST_SCORED), SCORED_WINDOWS))
         if not len(windows):
             raise OstinatoError(
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "

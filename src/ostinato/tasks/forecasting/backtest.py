@@ -22,6 +22,12 @@ from ostinato.tasks.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
 
+SCORED_WINDOWS, SCORED_NUMBERS = 100_000, 2**30
+"""Windows that a backtest scores at most, and numbers that these hold about, unless a stride is given."""
+
+LEAST_SCORED = 10_000
+"""Windows that it scores however many numbers they hold, where there are as many."""
+
 NETWORK = "ostinato"
 """What the network is called in tables."""
 
@@ -75,17 +81,20 @@ class Backtest:
     peers: Peers | None = None
 
     @classmethod
-    def of(cls, model: ForecasterModel, part: PanelPart, stride: int = 1) -> Self:
-        """All windows of some rows.
+    def of(cls, model: ForecasterModel, part: PanelPart, stride: int | None = 1) -> Self:
+        """The windows of some rows.
 
         Args:
             model: Fitted on none of them.
             part: The rows to forecast; those before them are the past.
-            stride: Steps from one window to the next, counted back from the last.
+            stride: Steps from one window to the next, counted back from the last; None takes all of them, or so many,
+                evenly spread, that they can be scored in reasonable time.
         """
         panel = part.panel
         scales = model.standardiser.scales_of(panel, panel.offsets[:-1] + part.start)
-        windows = part.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride)
+        windows = part.windows(model.standardiser.transform(panel, scales), model.settings, stride=stride or 1)
+        if stride is None:
+            windows = windows.spread(min(max(SCORED_NUMBERS // windows.numbers, LEAST_SCORED), SCORED_WINDOWS))
         return cls(model, panel, scales, windows)
 
     @property

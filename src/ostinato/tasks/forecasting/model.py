@@ -1,6 +1,6 @@
 """What fitting a Forecaster leaves: everything that forecasts, and that a bundle must hold."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from ostinato.tasks.forecasting.conformal import BacktestAdaptation, Calibration
 from ostinato.tasks.forecasting.counts import distribution
 from ostinato.tasks.forecasting.forecast import Forecast, mean_of_quantiles
 from ostinato.tasks.forecasting.network import ForecastNetwork, Sizes
+from ostinato.tasks.forecasting.paths import Copula
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart
@@ -48,6 +49,7 @@ class ForecasterModel(Model[ForecasterSettings]):
         baselines: Fitted on the training part.
         last_seen: ``(series,)``, the last time of each series that fitting saw (nanoseconds for dates).
         calibration: What makes the network's intervals hold what they promise; None where it gives none.
+        copula: How errors of different steps and series go together; None where it gives no intervals.
     """
 
     settings: ForecasterSettings
@@ -58,6 +60,7 @@ class ForecasterModel(Model[ForecasterSettings]):
     baselines: Baselines
     last_seen: npt.NDArray[np.int64]
     calibration: Calibration | None = None
+    copula: Copula | None = None
 
     def __post_init__(self) -> None:
         """Makes sure that the parts are of the same series, covariates, window and horizon."""
@@ -78,6 +81,8 @@ class ForecasterModel(Model[ForecasterSettings]):
             self.calibration.levels != settings.quantiles or len(self.calibration.margin) != settings.horizon
         ):
             raise ValueError("quantiles calibrated for other levels or another horizon than the network's")
+        if self.copula is not None and len(self.copula.steps) != settings.horizon:
+            raise ValueError("sample paths of another horizon than the network's")
         if set(baselines.residuals) != set(baselines.names):
             raise ValueError(f"errors of {', '.join(baselines.residuals)}, not of {', '.join(baselines.names)}")
         self.frequency  # noqa: B018 (an alias that cannot be read is refused now)
@@ -166,8 +171,7 @@ class ForecasterModel(Model[ForecasterSettings]):
             forecast: Such as `network_on`, or `baseline_on`: at unit scale.
         """
         scales = self.standardiser.scales_of(panel, panel.offsets[1:])
-        windows = self.last_windows(panel, later, scales)
-        return self.in_units(Forecast.joined([forecast(batch) for batch in batches(windows)]), scales)
+        return self.in_units(self._last(panel, later, forecast, scales), scales)
 
     def last_windows(self, panel: Panel, later: Panel, scales: SeriesScales) -> Windows:
         """The window of each series, at unit scale, that ends with its past."""
@@ -180,6 +184,32 @@ class ForecasterModel(Model[ForecasterSettings]):
             transform(later, scales),
             calendar=self.settings.calendar,
         )
+
+    def _last(self, panel: Panel, later: Panel, forecast: ForecastWindows, scales: SeriesScales) -> Forecast:
+        """What is expected after the end of each series, at unit scale."""
+        windows = self.last_windows(panel, later, scales)
+        return Forecast.joined([forecast(batch) for batch in batches(windows)])
+
+    def paths_after(self, panel: Panel, later: Panel, samples: int) -> Iterator[Array]:
+        """Sample paths after the end of each series, ``(samples, part, horizon)`` for a part of the series at a time.
+
+        They are in the target's own units; see `after`, and `Copula.paths`.
+
+        Raises:
+            OstinatoError: The model gives no intervals, or was saved when there were no sample paths.
+        """
+        if self.copula is None:
+            raise OstinatoError(
+                "this model has no sample paths: they need an output that gives an interval (quantiles, poisson or "
+                "negative_binomial) and validation rows; a model that was saved before there were any is trained again"
+            )
+        scales, first = self.standardiser.scales_of(panel, panel.offsets[1:]), 0
+        quantiles = self._last(panel, later, self.network_on(panel), scales).quantiles
+        assert quantiles is not None
+        for part in self.copula.paths(quantiles, self.settings.levels, samples, self.settings.seed):
+            rows = scales.rows(np.arange(first, first := first + part.shape[1]))
+            own = self.standardiser.back(part.swapaxes(0, 1), rows).swapaxes(0, 1)
+            yield np.round(own) if self.settings.of_counts else own
 
     def in_units(self, forecast: Forecast, scales: SeriesScales) -> Forecast:
         """A forecast in the target's own units, with its mean where the median of intermittent demand says little.
@@ -224,8 +254,12 @@ class ForecasterModel(Model[ForecasterSettings]):
         return forecast
 
     def calibrated(self, windows: Windows) -> Self:
-        """The same model, its quantiles calibrated on windows of its own series that training has not seen."""
-        if self.settings.output != "quantiles" or not symmetric_pairs(self.settings.quantiles):
+        """The same model, calibrated on windows of its own series that training has not seen.
+
+        Quantiles that a network gives are moved; those of counts stay as their distribution has them.
+        """
+        levels = self.settings.levels
+        if not symmetric_pairs(levels):
             return self
         some = windows.spread(max(CALIBRATION_NUMBERS // (windows.horizon * self.settings.outputs), 1))
         parts = [
@@ -233,7 +267,13 @@ class ForecasterModel(Model[ForecasterSettings]):
             for batch in batches(some)
         ]
         quantiles, target, observed = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return replace(self, calibration=Calibration.fit(quantiles, target, observed, self.settings.quantiles))
+        calibration = None
+        if not self.settings.of_counts:
+            calibration = Calibration.fit(quantiles, target, observed, levels)
+            quantiles = calibration.moved(quantiles)
+        times = windows.panel.times
+        moment = self.frequency.steps(times.min(), times[some.origin])
+        return replace(self, calibration=calibration, copula=Copula.fit(quantiles, target, observed, levels, moment))
 
     def baseline_on(self, panel: Panel, name: str) -> ForecastWindows:
         """What forecasts like one of the baselines, for windows of a panel."""
