@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 from torch import Tensor
 
-from ostinato.data import Panel, WindowBatch, Windows, check_leakage
+from ostinato.data import Panel, WindowBatch, check_leakage
 from ostinato.data.series import SeriesSource, series_table
 from ostinato.data.table import Source
 from ostinato.errors import OstinatoError
 from ostinato.tasks.estimator import Estimator, NextStep
-from ostinato.tasks.forecasting.backtest import NETWORK, Backtest, Scored
+from ostinato.tasks.forecasting.backtest import Backtest
 from ostinato.tasks.forecasting.detect import Interval, detected
 from ostinato.tasks.forecasting.examine import sample_loss
 from ostinato.tasks.forecasting.explanation import ForecastExplanation, explained
 from ostinato.tasks.forecasting.model import ForecasterModel
-from ostinato.tasks.forecasting.peers import PEERS, Peers, installed, sampled
+from ostinato.tasks.forecasting.peers import PEERS, installed
 from ostinato.tasks.forecasting.prepare import prepared
 from ostinato.tasks.forecasting.sampling import Total, sample_table, total_table
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -306,27 +305,16 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             raise OstinatoError(f"stride must be at least 1, got {stride}")
         unseen = model.unseen(data, new_series=new_series)
         everything = Backtest.of(model, unseen, stride)
-        windows = everything.windows
-        if not len(windows):
+        if not len(everything.windows):
             raise OstinatoError(
                 f"no series goes on for {model.settings.horizon} steps after the rows the model was fitted on, so "
                 "there is nothing to score: give later rows, or fit with a holdout and do not refit (--no-refit)"
             )
-        ends = unseen.panel.offsets[:-1] + unseen.start
-        peers = self._peers(unseen.panel, ends) if self.settings.peers and installed() else None
-        some = windows if peers is None else sampled(windows, ends)
-
-        def scored(windows: Windows, peers: Peers | None) -> Scored:
-            table, by_series = replace(everything, windows=windows, peers=peers).scored()
-            if peers is not None and self._history is not None:
-                own = {**table.rows[NETWORK]}
-                own["seconds"] += self._history.epochs[-1].seconds
-                table = replace(table, rows={**table.rows, NETWORK: own})
-            return Scored(table, by_series)
-
-        whole = len(some) == len(windows)
-        self.metrics, self.scores_by_series = scored(windows, peers if whole else None)
-        self._beside = None if whole or not len(some) else scored(some, peers).table
+        trained = 0.0 if self._history is None else self._history.epochs[-1].seconds
+        beside = everything.beside_peers(unseen) if self.settings.peers and installed() else everything
+        whole = len(beside.windows) == len(everything.windows)
+        self.metrics, self.scores_by_series = (beside if whole else everything).scored(trained)
+        self._beside = None if whole or not len(beside.windows) else beside.scored(trained).table
         return self.metrics
 
     def details(self, data: SeriesSource | PanelPart) -> RenderableType | None:
@@ -339,10 +327,6 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if installed():
             return Text(f"No series is long enough for {' and '.join(PEERS)}, which stand beside others")
         return Text(f"pip install 'ostinato[forecast]' adds {' and '.join(PEERS)} to this table")
-
-    def _peers(self, panel: Panel, ends: npt.NDArray[np.int64]) -> Peers:
-        settings = self.model.settings
-        return Peers(panel, ends, settings.seasons[0], settings.horizon, settings.levels)
 
     def cross_validation(
         self, data: SeriesSource | PanelPart, *, n_windows: int = 1, step: int | None = None, refit: bool = False

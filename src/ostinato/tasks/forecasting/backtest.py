@@ -1,7 +1,7 @@
 """The rolling-origin backtest: the network, the baselines and peers forecast the same windows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Self
@@ -14,7 +14,7 @@ from ostinato.data import Panel, WindowBatch, Windows
 from ostinato.tasks.forecasting.batches import baseline_batch, batches
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.model import ForecasterModel
-from ostinato.tasks.forecasting.peers import PEERS, Peers
+from ostinato.tasks.forecasting.peers import PEERS, Peers, sampled
 from ostinato.tasks.forecasting.scores import ScoreSum
 from ostinato.tasks.forecasting.split import PanelPart
 from ostinato.tasks.forecasting.standardise import SeriesScales
@@ -122,11 +122,22 @@ class Backtest:
             target = self.panel.target[batch.origin.numpy()[:, None] + steps]
             yield Forecasts(batch, rows, target, told, seconds)
 
-    def scored(self) -> Scored:
-        """How good all of them are; where there are peers, with the seconds that they and the network took."""
+    def beside_peers(self, part: PanelPart) -> Self:
+        """Those of the windows that peers forecast, too: each is fitted on the rows before the part."""
+        settings, ends = self.model.settings, self.panel.offsets[:-1] + part.start
+        levels = self.model.baselines.levels
+        peers = Peers(self.panel, ends, settings.seasons[0], settings.horizon, levels)
+        return replace(self, windows=sampled(self.windows, ends), peers=peers)
+
+    def scored(self, trained: float = 0.0) -> Scored:
+        """How good all of them are; where there are peers, with the seconds that they and the network took.
+
+        Args:
+            trained: Seconds that the network took before it could forecast.
+        """
         levels = self.model.baselines.levels
         sums = {name: ScoreSum(name, levels, len(self.panel)) for name in self.names}
-        seconds = dict.fromkeys(self.names, 0.0)
+        seconds = dict.fromkeys(self.names, 0.0) | {NETWORK: trained}
         for each in self.forecasts():
             batch = each.batch
             for name, total in sums.items():
