@@ -43,4 +43,6 @@ def scored(run: Run, frame: pd.DataFrame, train: int, validation: int) -> Iterat
         forecaster, seconds = run.train(Forecaster, frame.iloc[:train], None)
     table = forecaster.evaluate(frame)
     run.say(f"{table.count} windows")
-    return rows_of(table, train_seconds=seconds)
+    yield from rows_of(table, train_seconds=seconds)
+    if (beside := forecaster.metrics_beside_peers) is not None:
+        yield from rows_of(beside, f"of {beside.count} windows, ")

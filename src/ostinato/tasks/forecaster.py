@@ -48,6 +48,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         settings: As given, or with what `fit` found out in place of None (window, segment, season_length).
         metrics: The last backtest's scores, None before.
         scores_by_series: The same, a row for each series and model; None before.
+        metrics_beside_peers: Scores beside AutoETS and AutoTheta on the windows that these forecast, where that is a
+            part only; None where they stand in `metrics`, or nowhere.
         notes: What was found and done when the training data were read.
 
     Raises:
@@ -88,7 +90,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
 
     scores_by_series: pd.DataFrame | None = None
 
-    _beside: ScoreTable | None = None  # of the last evaluation, with peers, where these forecast a part of it only
+    metrics_beside_peers: ScoreTable | None = None
 
     _fitted_on: PanelPart  # what `refit` trains on unless told otherwise
 
@@ -314,14 +316,14 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         beside = everything.beside_peers(unseen) if self.settings.peers and installed() else everything
         whole = len(beside.windows) == len(everything.windows)
         self.metrics, self.scores_by_series = (beside if whole else everything).scored(trained)
-        self._beside = None if whole or not len(beside.windows) else beside.scored(trained).table
+        self.metrics_beside_peers = None if whole or not len(beside.windows) else beside.scored(trained).table
         return self.metrics
 
     def details(self, data: SeriesSource | PanelPart) -> RenderableType | None:
         """The scores beside peers where these forecast some windows only, or where to get them."""
-        if self._beside is not None:
-            title = f"Beside automatic statistical models, on {self._beside.count:,} of these forecasts:\n"
-            return Group(title, self._beside.rich(), Text(f"\n{self._beside.verdict()}"))
+        if (beside := self.metrics_beside_peers) is not None:
+            title = f"Beside automatic statistical models, on {beside.count:,} of these forecasts:\n"
+            return Group(title, beside.rich(), Text(f"\n{beside.verdict()}"))
         if not self.settings.peers or self.metrics is None or PEERS[0] in self.metrics.rows:
             return None
         if installed():

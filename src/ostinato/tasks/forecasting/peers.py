@@ -61,30 +61,29 @@ class Peers:
     def forecast(self, name: str, batch: WindowBatch) -> Forecast:
         """What one peer says of every window, in the target's units.
 
-        The parameters are those of the training part; states go on to the origin of each window.
+        The parameters are those of the training part; states are those of the past of each window.
         """
         point = np.empty((len(batch.origin), self._horizon))
         quantiles = np.empty((*point.shape, len(self._levels)))
         ends = [(f"{'lo' if level < 0.5 else 'hi'}-", round(100 * abs(2 * level - 1), 6)) for level in self._levels]
         percents = sorted({percent for _, percent in ends if percent})
         for row, (series, origin) in enumerate(zip(batch.series.tolist(), batch.origin.tolist(), strict=True)):
-            model, first = self._of(name, series)
-            told: Mapping[str, Array] = model.forward(
-                self._panel.target[first : origin + 1], h=self._horizon, level=percents or None
-            )
+            first = max(int(self._panel.offsets[series]), origin + 1 - STEPS)
+            past = self._panel.target[first : origin + 1]
+            told: Mapping[str, Array] = self._of(name, series).forward(past, h=self._horizon, level=percents or None)
             point[row] = told["mean"]
             for number, (side, percent) in enumerate(ends):
                 quantiles[row, :, number] = told[f"{side}{percent}"] if percent else point[row]
         return Forecast(point, quantiles if len(self._levels) else None)
 
-    def _of(self, name: str, series: int) -> tuple[Any, int]:
-        """A peer fitted to a series, and the first row that it was fitted on."""
+    def _of(self, name: str, series: int) -> Any:
+        """A peer fitted to a series."""
         first = max(int(self._panel.offsets[series]), int(self._ends[series]) - STEPS)
         if (name, series) not in self._fitted:
             make, season_length = self._kinds[name]
             past = self._panel.target[first : int(self._ends[series])]
             self._fitted[name, series] = make(season_length=season_length).fit(past)
-        return self._fitted[name, series], first
+        return self._fitted[name, series]
 
 
 def sampled(windows: Windows, ends: npt.NDArray[np.int64]) -> Windows:
