@@ -1,9 +1,10 @@
-"""Calendar features: where a time lies in its hour, day, week, month and year. They are known into the future."""
+"""Features of times: where they lie in their hour, day, week, month and year. They are known into the future."""
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data.frequency import Frequency
+from ostinato.data.public_holidays import holiday_feature
 from ostinato.data.times import Moments
 
 _HOUR = 3600 * 10**9
@@ -45,8 +46,32 @@ def calendar_features(times: Moments, frequency: Frequency) -> tuple[npt.NDArray
     return features, names
 
 
+def time_features(
+    times: Moments, frequency: Frequency, *, calendar: bool = True, holidays: str | None = None
+) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+    """All that is known of times, into the future: calendar features, and whether they are on a public holiday.
+
+    Args:
+        times: as for `calendar_features`, as a clock on the wall shows them.
+        frequency: the step.
+        calendar: whether calendar features are among them.
+        holidays: the place whose holidays are, see `ostinato.data.public_holidays.holiday_feature`; None for none.
+
+    Returns:
+        The features, float32 of shape (rows, features), and their names.
+
+    Raises:
+        OstinatoError: as `holiday_feature`.
+    """
+    features, names = calendar_features(times, frequency) if calendar else (np.zeros((len(times), 0), np.float32), ())
+    if holidays is None:
+        return features, names
+    free = holiday_feature(times, frequency, holidays)
+    return np.concatenate([features, free[:, None]], axis=1), (*names, f"holiday_{holidays}")
+
+
 def period_of(name: str) -> str:
-    """The period that a calendar feature is of: sine and cosine are one."""
+    """What a feature of `time_features` is of: sine and cosine of a period are one."""
     return name.removesuffix("_sin").removesuffix("_cos")
 
 

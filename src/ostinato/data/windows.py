@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ostinato.data.calendar import calendar_features
+from ostinato.data.calendar import time_features
 from ostinato.data.panel import Panel
 from ostinato.data.words import input_names
 
@@ -24,7 +24,7 @@ class WindowBatch(NamedTuple):
         past_observed: (B, window) bool.
         past_covariates: (B, window, P).
         past_covariates_observed: (B, window, P) bool.
-        past_known: (B, window, F + C) future covariates, then calendar features.
+        past_known: (B, window, F + C) future covariates, then features of the calendar and holidays.
         future_known: (B, horizon, F + C) the same for the steps after the origin.
         static: (B, S).
         series: (B,) int64, the position of the window's series in the panel.
@@ -73,6 +73,7 @@ class Windows:
             negative number counts back from the series' end, as in Python.
         origins_to: the position that origins must stay below, given in the same way.
         calendar: whether calendar features stand behind the future covariates.
+        holidays: the place whose public holidays are a feature behind them, "DE" or "DE-BY"; None for none.
 
     Attributes:
         origin: (windows,) int64, the panel row of each window's origin.
@@ -99,6 +100,7 @@ class Windows:
         origins_from: Places | None = None,
         origins_to: Places | None = None,
         calendar: bool = True,
+        holidays: str | None = None,
     ) -> None:
         shortest = window if minimum_context is None else minimum_context
         if min(window, horizon, stride, shortest) < 1 or shortest > window:
@@ -106,7 +108,7 @@ class Windows:
                 f"window {window}, horizon {horizon}, stride {stride} and minimum_context {shortest} must be at least "
                 "1, and minimum_context at most window"
             )
-        self.panel, self.window, self.horizon, self.calendar = panel, window, horizon, calendar
+        self.panel, self.window, self.horizon = panel, window, horizon
         lengths = panel.lengths
         first = np.full(len(panel), shortest - 1)
         last = lengths - horizon - 1
@@ -124,11 +126,18 @@ class Windows:
         ahead = seen[self.origin + 1 + horizon] - seen[self.origin + 1]
         useful = (context > 0) & (ahead > 0)
         self._index(series[useful], self.origin[useful])
-        self._cast()
+        self._cast(calendar, holidays)
 
     @classmethod
     def last(
-        cls, panel: Panel, window: int, horizon: int, ahead: Panel | None = None, *, calendar: bool = True
+        cls,
+        panel: Panel,
+        window: int,
+        horizon: int,
+        ahead: Panel | None = None,
+        *,
+        calendar: bool = True,
+        holidays: str | None = None,
     ) -> Self:
         """The one window of each series that ends at its last row: what a forecast starts from.
 
@@ -147,9 +156,9 @@ class Windows:
             raise ValueError(f"the rows ahead must be {horizon} for every series, the horizon")
         self = cls.__new__(cls)
         self.panel = panel.extend(ahead)
-        self.window, self.horizon, self.calendar = window, horizon, calendar
+        self.window, self.horizon = window, horizon
         self._index(np.arange(len(panel)), self.panel.offsets[1:] - horizon - 1)
-        self._cast()
+        self._cast(calendar, holidays)
         return self
 
     def __len__(self) -> int:
@@ -226,12 +235,11 @@ class Windows:
         """The first context row of each chosen window."""
         return np.maximum(self.panel.offsets[self.series[chosen]], self.origin[chosen] - self.window + 1)
 
-    def _cast(self) -> None:
+    def _cast(self, calendar: bool, holidays: str | None) -> None:
         """Keep the arrays that windows are cut from, a window of zeros before each: casting once is as casting all."""
         panel = self.panel
-        features, names = calendar_features(panel.clock.local(panel.times), panel.frequency)
-        if not self.calendar:
-            features, names = features[:, :0], ()
+        times = panel.clock.local(panel.times)
+        features, names = time_features(times, panel.frequency, calendar=calendar, holidays=holidays)
         self.known_names = (*input_names(panel.names.future, panel.names.categories), *names)
 
         def behind_zeros(rows: npt.NDArray[Any], kind: type = np.float32) -> npt.NDArray[Any]:

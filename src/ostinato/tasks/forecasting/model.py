@@ -183,6 +183,7 @@ class ForecasterModel(Model[ForecasterSettings]):
             self.settings.horizon,
             transform(later, scales),
             calendar=self.settings.calendar,
+            holidays=self.settings.holidays,
         )
 
     def _last(self, panel: Panel, later: Panel, forecast: ForecastWindows, scales: SeriesScales) -> Forecast:

@@ -19,7 +19,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         past: Covariates known only in the past.
-        known: Covariates and calendar features known into the future.
+        known: Covariates, calendar features and holidays: what is known into the future.
         static: Covariates that are constant in a series.
         series: Series seen in training.
     """

@@ -88,6 +88,10 @@ class ForecasterSettings(
         True, description="Whether forecasts of a series that is never below 0 in training are not, either."
     )
     calendar: bool = Field(True, description="Whether hour, weekday, time of year and so on are inputs.")
+    holidays: Annotated[str | None, Option("CODE", DATA)] = Field(
+        None,
+        description="Country, or part of one, whose public holidays are an input, in the future too: DE, US, DE-BY.",
+    )
     returns: Annotated[Literal["none", "log"], Option("NAME", MODEL, "log: model log returns, as suits prices.")] = (
         Field("none", description="'log' models log returns (prices) and is scored against the random walk.")
     )

@@ -105,6 +105,7 @@ class PanelPart:
             origins_from=np.maximum(self.start - 1, 0),
             origins_to=np.maximum(self.end - settings.horizon, 0),
             calendar=settings.calendar,
+            holidays=settings.holidays,
         )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ostinato.data import Panel, PanelSpec, WindowBatch, calendar_features
+from ostinato.data import Panel, PanelSpec, WindowBatch
+from ostinato.data.calendar import time_features
 from ostinato.data.series import SeriesSource
 from ostinato.data.table import canonical
 from ostinato.data.times import Moments, spell
@@ -232,9 +233,9 @@ class Stream:
         return StreamForecast(self._clock.written(times), *told.changed(lambda values: values[0]))
 
     def _calendar(self, times: Moments) -> Array:
-        if not self._model.settings.calendar:
-            return np.zeros((len(times), 0))
-        return calendar_features(self._clock.local(times), self._frequency)[0].astype(np.float64)
+        settings, local = self._model.settings, self._clock.local(times)
+        features, _ = time_features(local, self._frequency, calendar=settings.calendar, holidays=settings.holidays)
+        return features.astype(np.float64)
 
     def _times(self, time: Any) -> Moments:
         """The time of this observation, behind those of the steps left out before it (a window of them at most)."""
