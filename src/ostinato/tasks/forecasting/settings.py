@@ -143,7 +143,7 @@ class ForecasterSettings(
         3000,
         ge=1,
         description="Optimiser steps at most: where all epochs would take more, each sees its share of the windows, "
-        "other ones each time.",
+        "other ones each time. Unless given, down to 1,000 for windows of thousands of steps.",
     )
     batches_per_epoch: int | None = Field(
         None, ge=1, description="At most so many batches an epoch, whatever max_steps says; None goes by that."

@@ -11,6 +11,12 @@ from ostinato.tasks.forecasting.counts import negative_log_likelihood
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.training import DistributedContext, LossSum, moved
 
+BUDGET = 3 * 10**9
+"""Numbers of windows that training reads, about, unless told how many steps it takes."""
+
+LEAST_STEPS = 1_000
+"""That it takes in any case."""
+
 
 def training_batches(windows: Windows, settings: ForecasterSettings) -> IndexBatches[WindowBatch]:
     """Batches of windows, shuffled anew each epoch and shared out among processes."""
@@ -22,8 +28,15 @@ def training_batches(windows: Windows, settings: ForecasterSettings) -> IndexBat
         seed=settings.seed,
         rank=context.rank,
         world_size=context.world_size,
-        limit=settings.most_batches,
+        limit=_most_batches(windows, settings),
     )
+
+
+def _most_batches(windows: Windows, settings: ForecasterSettings) -> int:
+    """Batches of an epoch; unless told how many, fewer of windows that take long to read."""
+    told = {"max_steps", "batches_per_epoch"} & settings.model_fields_set
+    steps = max(BUDGET // (settings.batch_size * windows.numbers), LEAST_STEPS)
+    return settings.most_batches if told else min(settings.most_batches, max(steps // settings.epochs, 1))
 
 
 def mean_loss(settings: ForecasterSettings, windows: Windows, device: torch.device) -> Callable[[nn.Module], float]:
