@@ -2,7 +2,9 @@
 
 import json
 
-from command import error_of, run
+import pandas as pd
+import pytest
+from command import TINY, error_of, run
 
 
 def test_it_prints_the_table_and_the_verdict(model, sales):
@@ -43,3 +45,28 @@ def test_the_worst_rows_are_refused_where_there_are_none(model, sales, tmp_path)
     )
     assert "--out is where the rows of --worst" in error_of("evaluate", model, sales, "--out", tmp_path / "worst.csv")
     assert "written over the data" in error_of("evaluate", model, sales, "--worst", "3", "--out", sales)
+
+
+def test_a_report_holds_the_scores_of_each_series(model, sales, tmp_path):
+    report = tmp_path / "series.csv"
+    ended = run("evaluate", model, sales, "--report", report)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.rstrip().endswith(f"Scores of each series: {report}")
+    table = pd.read_csv(report)
+    assert table["unique_id"].unique().tolist() == ["sales"]
+    scores = json.loads(run("evaluate", model, sales, "--json").out)["scores"]
+    assert dict(zip(table["model"], table["mae"], strict=True)) == pytest.approx(
+        {name: each["mae"] for name, each in scores.items()}
+    )
+    assert "written over the data" in error_of("evaluate", model, sales, "--report", sales)
+
+
+def test_fit_writes_one_too(sales, tmp_path):
+    report = tmp_path / "series.csv"
+    ended = run("fit", "forecaster", sales, "--out", tmp_path / "model", "--no-refit", "--report", report, *TINY)
+    assert f"Scores of each series: {report}" in ended.out
+    assert len(pd.read_csv(report)) == 6
+    nothing = error_of(
+        "fit", "forecaster", sales, "--out", tmp_path / "other", "--holdout", 0, "--report", tmp_path / "r.csv", *TINY
+    )
+    assert nothing == "--report: nothing is scored here: give --holdout or --test"

@@ -120,3 +120,14 @@ def test_a_frequency_and_a_zone_may_be_set(tmp_path):
     assert "'Berlin' is the name of no time zone" in error_of(
         "fit", "forecaster", data, "--out", tmp_path / "b", "--set=zone=Berlin"
     )
+
+
+def test_sample_paths_and_sums_are_printed_as_forecasts_are(model, sales):
+    paths = pd.read_csv(io.StringIO(run("predict", model, sales, "--samples", 3).out))
+    assert list(paths.columns) == ["unique_id", "date", "sample", "forecast"]
+    assert len(paths) == 7 * 3
+    total = pd.read_csv(io.StringIO(run("predict", model, sales, "--total", "horizon").out))
+    assert len(total) == 1
+    assert 6000 < total["forecast"].item() < 8000  # of seven days of about 1,000
+    assert run("predict", model, sales, "--samples", 0).code == 2
+    assert "horizon" in run("predict", model, sales, "--total", "all").err
