@@ -35,6 +35,9 @@ ForecastWindows = Callable[[WindowBatch], Forecast]
 CALIBRATION_NUMBERS = 2**25
 """Quantiles of validation windows that are calibrated on, at most."""
 
+COPULA_WINDOWS = 5_000
+"""Validation windows that tell how steps and series go together, about."""
+
 
 @dataclass(frozen=True, eq=False)
 class ForecasterModel(Model[ForecasterSettings]):
@@ -274,7 +277,9 @@ class ForecasterModel(Model[ForecasterSettings]):
             quantiles = calibration.moved(quantiles)
         times = windows.panel.times
         moment = self.frequency.steps(times.min(), times[some.origin])
-        return replace(self, calibration=calibration, copula=Copula.fit(quantiles, target, observed, levels, moment))
+        few = slice(None, None, max(len(moment) // COPULA_WINDOWS, 1))
+        copula = Copula.fit(quantiles[few], target[few], observed[few], levels, moment[few])
+        return replace(self, calibration=calibration, copula=copula)
 
     def baseline_on(self, panel: Panel, name: str) -> ForecastWindows:
         """What forecasts like one of the baselines, for windows of a panel."""
