@@ -1,12 +1,14 @@
-"""Layers: any cell over time, torch's own layers on this engine, attention."""
+"""Layers: any cell over time, torch's own layers on this engine, attention, losses over alignments."""
 
 from ostinato.engine.lengths import sequence_mask
 from ostinato.nn.attention import AdditiveAttention, MultiplicativeAttention
 from ostinato.nn.crf import CRF, Transitions
+from ostinato.nn.ctc import ctc_loss, fewest_frames
 from ostinato.nn.dropin import GRU, LSTM, RNN
 from ostinato.nn.dropout import LockedDropout, TokenEmbedding
 from ostinato.nn.output_loss import linear_cross_entropy
 from ostinato.nn.recurrent import Recurrent
+from ostinato.nn.transducer import transducer_loss
 
 __all__ = [
     "CRF",
@@ -19,6 +21,9 @@ __all__ = [
     "Recurrent",
     "TokenEmbedding",
     "Transitions",
+    "ctc_loss",
+    "fewest_frames",
     "linear_cross_entropy",
     "sequence_mask",
+    "transducer_loss",
 ]
