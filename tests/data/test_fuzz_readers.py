@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ostinato.data import ConllColumns, Dialogues, FileFormat, LabelledSpec, Text, read_conll, read_labelled, read_table
+from ostinato.data.arpa import read_arpa
 from ostinato.data.pairs import ParallelTexts, read_sources
 from ostinato.data.vectors import read_vectors
 from ostinato.errors import OstinatoError
@@ -35,6 +36,10 @@ JSON = b'{"source": "one", "target": "un"}\n{"source": "two", "target": "deux"}\
 TALK = b"Human 1: Hello\nHuman 2: Hi: you\n\nHuman 1: Bye\nHuman 2: Bye\n"
 MARKED = b"Hi . __eou__ Hello . __eou__\nBye . __eou__ Bye . __eou__\n"
 TURNS = b'{"turns": ["Hello.", "Hi!"], "topic": "x"}\n{"turns": [{"speaker": "A", "text": "a"}]}\n'
+ARPA = (
+    b"\\data\\\nngram 1=4\nngram 2=2\n\n\\1-grams:\n-99\t<s>\t-0.3\n-0.6\t</s>\n-0.5\ta\t-0.2\n-0.5\tb\n\n"
+    b"\\2-grams:\n-0.2\ta b\n-0.4\t<s> a\n\n\\end\\\n"
+)
 VECTORS = b"one 0.1 0.2 0.3\ntwo 0.4 0.5 0.6\n"
 
 lines = LabelledSpec(layout="lines")
@@ -61,6 +66,8 @@ READERS = {
     "dialogues": ("t.txt", (TALK, MARKED, LINES, PAIRS), lambda path, form: Dialogues.of(path, form)),
     "dialogues in JSON": ("t.jsonl", (TURNS,), lambda path, form: Dialogues.of(path, form)),
     "packed dialogues": ("t.jsonl.gz", (TURNS,), lambda path, form: Dialogues.of(path, form)),
+    "n-grams": ("t.arpa", (ARPA,), lambda path, form: read_arpa(path)),
+    "packed n-grams": ("t.arpa.gz", (ARPA,), lambda path, form: read_arpa(path)),
     "vectors": ("t.vec", (VECTORS,), lambda path, form: read_vectors(path, {"one": 0, "two": 1})),
 }
 

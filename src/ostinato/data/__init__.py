@@ -10,6 +10,7 @@ from ostinato.data.frequency import Frequency
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import read_labelled
 from ostinato.data.leakage import check_leakage
+from ostinato.data.ngrams import NgramModel
 from ostinato.data.panel import Panel
 from ostinato.data.spec import PanelColumns, PanelSpec
 from ostinato.data.table import Table, read_table
@@ -29,6 +30,7 @@ __all__ = [
     "IndexBatches",
     "LabelledSequences",
     "LabelledSpec",
+    "NgramModel",
     "Panel",
     "PanelColumns",
     "PanelSpec",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.tasks.language.kneser_ney import KneserNey
+from ostinato.data.kneser_ney import KneserNey
 
 LONGEST = 20_000_000
 """Units that are counted at most, from the start of the training text on."""

@@ -40,7 +40,7 @@ class Order:
     @classmethod
     def of(cls, keys: Ids, counts: Ids, shorter: int, units: int) -> Self:
         """From keys and counts, of which `shorter` runs of one unit less come before."""
-        discounts = _discounts(counts)
+        discounts = discounts_of(counts)
         before = keys // units
         total = np.bincount(before, counts, shorter).astype(np.int64)
         taken = np.bincount(before, discounts[np.minimum(counts, 3)], shorter)
@@ -115,7 +115,7 @@ class KneserNey:
         return share[len(before) :]
 
 
-def _discounts(counts: Ids) -> Floats:
+def discounts_of(counts: Ids) -> Floats:
     """What counts of 0, 1, 2, and 3 or more lose: equation 26; half of one where too few counts tell."""
     one, two, three, four = (int((counts == number).sum()) for number in (1, 2, 3, 4))
     if not (one and two and three):

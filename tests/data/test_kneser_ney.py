@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.tasks.language.kneser_ney import KneserNey, _discounts
+from ostinato.data.kneser_ney import KneserNey, discounts_of
 
 
 def text(letters):
@@ -31,7 +31,7 @@ class Plain:
             self.counts[n] = {run: len(units) for run, units in behind.items()}
 
     def discount(self, n, count):
-        return _discounts(np.array(list(self.counts[n].values())))[min(count, 3)]
+        return discounts_of(np.array(list(self.counts[n].values())))[min(count, 3)]
 
     def probability(self, history, unit):
         n = len(history) + 1
@@ -45,16 +45,16 @@ class Plain:
         return (own - self.discount(n, own)) / total + taken / total * lower
 
 
-def test_the_discounts_are_those_of_equation_26():
+def test_thediscounts_of_are_those_of_equation_26():
     counts = np.repeat([1, 2, 3, 4, 7], [10, 5, 4, 1, 3])
     share = 10 / (10 + 2 * 5)
     expected = [0, 1 - 2 * share * 5 / 10, 2 - 3 * share * 4 / 5, 3 - 4 * share * 1 / 4]
-    np.testing.assert_allclose(_discounts(counts), expected)  # 0.5, 0.8 and 2.5
+    np.testing.assert_allclose(discounts_of(counts), expected)  # 0.5, 0.8 and 2.5
 
 
 @pytest.mark.parametrize("counts", [[], [1, 1], [5, 6, 7], [1, 2, 2], [2, 3]])
 def test_where_too_few_counts_tell_each_loses_half_of_one(counts):
-    np.testing.assert_array_equal(_discounts(np.array(counts, np.int64)), [0, 0.5, 0.5, 0.5])
+    np.testing.assert_array_equal(discounts_of(np.array(counts, np.int64)), [0, 0.5, 0.5, 0.5])
 
 
 def test_a_bigram_model_by_hand():
