@@ -37,8 +37,8 @@ GROWTH = 3.0
 BASELINE_WORK = 5e10
 """Multiplications that a ridge regression may take, about; fewer windows are taken beyond."""
 
-BASELINE_WINDOWS = 5_000
-"""That it is given at least, where there are as many."""
+BASELINE_WINDOWS = (5_000, 100_000)
+"""That baselines are given at least, where there are as many, and at most."""
 
 
 def prepared(
@@ -92,8 +92,8 @@ def prepared(
         return forecast_loss(settings, model(batch), batch)
 
     def for_baselines(windows: Windows) -> BaselineBatches:
-        most = max(int(BASELINE_WORK / (window + settings.horizon) ** 2), BASELINE_WINDOWS)
-        return BaselineBatches(windows.spread(most), standardiser.scales)
+        bounded = np.clip(BASELINE_WORK / (window + settings.horizon) ** 2, *BASELINE_WINDOWS)
+        return BaselineBatches(windows.spread(int(bounded)), standardiser.scales)
 
     def model() -> ForecasterModel:
         baselines = fit_baselines(
