@@ -3,13 +3,12 @@
 import math
 from collections import Counter, defaultdict
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data import NgramModel
-from ostinato.data.kneser_ney import discounts_of
+from ostinato.data.ngrams import _discounts
 from ostinato.errors import OstinatoError
 
 law = settings(deadline=None, derandomize=True, max_examples=40)
@@ -134,7 +133,7 @@ class Plain:
             self.counts[n] = {run: raw[n][run] if run[0] == "<s>" else len(behind[run]) for run in raw[n]}
 
     def discount(self, n, count):
-        return discounts_of(np.array(list(self.counts[n].values())))[min(count, 3)]
+        return _discounts(list(self.counts[n].values()))[min(count, 3)]
 
     def probability(self, history, symbol):
         n = len(history) + 1
@@ -157,6 +156,15 @@ def test_an_estimated_model_is_the_plain_definition_and_adds_up_to_one(written, 
     shares = {symbol: math.exp(model.log_probability(history, symbol)) for symbol in plain.symbols}
     assert sum(shares.values()) == pytest.approx(1)
     assert shares == pytest.approx({symbol: plain.probability(history, symbol) for symbol in plain.symbols})
+
+
+@law
+@given(st.lists(st.integers(1, 6), max_size=30))
+def test_what_came_more_often_keeps_more(counts):
+    discounts = _discounts(counts)
+    kept = [count - discounts[min(count, 3)] for count in range(6)]
+    assert kept == sorted(kept)
+    assert min(kept[1:]) >= 0
 
 
 def test_a_bigram_model_by_hand():

@@ -1,28 +1,42 @@
 """The wirings: how many vectors come in and go out, and when."""
 
 from ostinato.topologies.beam_search import Hypothesis, SearchLimits, beam_search
+from ostinato.topologies.ctc_search import CTCSearch, CTCStream, ctc_greedy
 from ostinato.topologies.encoder_decoder import AttentionKind, EncoderDecoder
 from ostinato.topologies.encoder_output import DecoderState, EncoderOutput, select_rows
+from ostinato.topologies.lexicon import HotWords, Lexicon
 from ostinato.topologies.many_to_many import ManyToMany
 from ostinato.topologies.many_to_one import ManyToOne, Pooling
 from ostinato.topologies.one_to_many import OneToMany
 from ostinato.topologies.one_to_one import Activation, OneToOne
 from ostinato.topologies.sampling import no_repeat_ngram, repetition_penalty, sample, top_k_top_p_filter
+from ostinato.topologies.scorers import LengthBonus, Scorer, SymbolModel, SymbolScorer, WeightedScorers, WordScorer
 
 __all__ = [
     "Activation",
     "AttentionKind",
+    "CTCSearch",
+    "CTCStream",
     "DecoderState",
     "EncoderDecoder",
     "EncoderOutput",
+    "HotWords",
     "Hypothesis",
+    "LengthBonus",
+    "Lexicon",
     "ManyToMany",
     "ManyToOne",
     "OneToMany",
     "OneToOne",
     "Pooling",
+    "Scorer",
     "SearchLimits",
+    "SymbolModel",
+    "SymbolScorer",
+    "WeightedScorers",
+    "WordScorer",
     "beam_search",
+    "ctc_greedy",
     "no_repeat_ngram",
     "repetition_penalty",
     "sample",

@@ -19,8 +19,9 @@ class Hypothesis(NamedTuple):
 
     Attributes:
         ids: Its units, without the end.
-        score: Its log-probability over the length penalty; higher is better.
-        log_probability: Of its units and the end.
+        score: What it is ranked by, higher is better: its log-probability over the length penalty, or, where there is
+            none, plus what scorers add.
+        log_probability: Of its units and, where one is written, the end.
         attention: What each step of it looked at, the end's last, ``(length + 1, time)``; None where the network says
             nothing of it.
 
