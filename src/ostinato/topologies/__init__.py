@@ -1,6 +1,7 @@
 """The wirings: how many vectors come in and go out, and when."""
 
 from ostinato.topologies.beam_search import Hypothesis, SearchLimits, beam_search
+from ostinato.topologies.ctc_alignment import AlignedLabel, AlignedWord, aligned_words, ctc_align
 from ostinato.topologies.ctc_search import CTCSearch, CTCStream, ctc_greedy
 from ostinato.topologies.encoder_decoder import AttentionKind, EncoderDecoder
 from ostinato.topologies.encoder_output import DecoderState, EncoderOutput, select_rows
@@ -14,6 +15,8 @@ from ostinato.topologies.scorers import LengthBonus, Scorer, SymbolModel, Symbol
 
 __all__ = [
     "Activation",
+    "AlignedLabel",
+    "AlignedWord",
     "AttentionKind",
     "CTCSearch",
     "CTCStream",
@@ -35,7 +38,9 @@ __all__ = [
     "SymbolScorer",
     "WeightedScorers",
     "WordScorer",
+    "aligned_words",
     "beam_search",
+    "ctc_align",
     "ctc_greedy",
     "no_repeat_ngram",
     "repetition_penalty",

@@ -1,0 +1,1 @@
+"""The parts of transcribing: how wrong a text is."""
