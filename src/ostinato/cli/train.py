@@ -160,7 +160,7 @@ def cross_validate(model: "Estimator[Any, Any, Any]", data: Any, folds: int) -> 
 def hold_out(model: "Estimator[Any, Any, Any]", records: Any, share: float) -> tuple[Any, Any, str]:
     """What to fit on, what to score on, and what that is in words."""
     training, scored = model.hold_out(records, share)
-    return training, scored, f"{model.scores_title} on the held-out {share:.0%} {model.held_out_of}".rstrip()
+    return training, scored, f"{model.scores_title} on {model.held_out(records, share)}"
 
 
 def show(console: Console, shown: RenderableType | NextStep) -> None:

@@ -1,7 +1,10 @@
 """Files and tables -> checked records -> batches."""
 
-from ostinato.data.batches import BucketBatches, IndexBatches, StreamBatches
+from ostinato.data.audio import AudioSpec, Recordings
+from ostinato.data.audio_checks import read_recordings
+from ostinato.data.batches import AugmentedBatches, BucketBatches, IndexBatches, StreamBatches
 from ostinato.data.calendar import calendar_features
+from ostinato.data.clip import Clip
 from ostinato.data.conll import ConllColumns, read_conll, write_conll
 from ostinato.data.corpus import Corpus, Passage
 from ostinato.data.dialogues import Dialogues
@@ -21,7 +24,10 @@ from ostinato.data.tokenizers import Tokenizer
 from ostinato.data.windows import WindowBatch, Windows
 
 __all__ = [
+    "AudioSpec",
+    "AugmentedBatches",
     "BucketBatches",
+    "Clip",
     "ConllColumns",
     "Corpus",
     "Dialogues",
@@ -35,6 +41,7 @@ __all__ = [
     "PanelColumns",
     "PanelSpec",
     "Passage",
+    "Recordings",
     "StepColumns",
     "StreamBatches",
     "Table",
@@ -47,6 +54,7 @@ __all__ = [
     "check_leakage",
     "read_conll",
     "read_labelled",
+    "read_recordings",
     "read_steps",
     "read_table",
     "write_conll",

@@ -183,6 +183,41 @@ class BucketBatches(Generic[B]):
         return False
 
 
+class AugmentedBatches(Generic[B]):
+    """Batches of rows that are augmented: each is made with a generator of random numbers of its own.
+
+    What it draws depends on the seed, the epoch, the batch and the process alone, so that a resumed run is as an
+    uninterrupted one.
+
+    Args:
+        rows: the order of the rows; its `gather` gives them as they come.
+        gather: makes the batch of the given row indices, with a generator to draw from.
+
+    Example:
+        >>> import numpy as np
+        >>> from ostinato.data import AugmentedBatches, BucketBatches
+        >>> rows = BucketBatches(np.ones(4), batch_size=2, gather=lambda rows: rows)
+        >>> noisy = AugmentedBatches(rows, lambda rows, rng: (rows + rng.normal(size=2)).round(2).tolist())
+        >>> list(noisy.epoch(0)) == list(noisy.epoch(0)), list(noisy.epoch(0)) == list(noisy.epoch(1))
+        (True, False)
+    """
+
+    def __init__(self, rows: BucketBatches[np.ndarray], gather: Callable[[np.ndarray, np.random.Generator], B]) -> None:
+        self.rows, self.gather = rows, gather
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[B]:
+        """The batches of an epoch from index `start` on."""
+        for index, rows in enumerate(self.rows.epoch(number, start), start):
+            yield self.gather(rows, np.random.default_rng((self.rows.seed, number, index, self.rows.rank)))
+
+    def continues(self, index: int) -> bool:
+        """Never: every batch holds other rows."""
+        return False
+
+
 class StreamBatches:
     """Truncated backpropagation through time over parallel streams: consecutive chunks, each continuing the last.
 

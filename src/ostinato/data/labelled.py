@@ -1,4 +1,4 @@
-"""Labelled sequences: texts, or numbers over time, each of one class."""
+"""Labelled sequences: texts, numbers over time, or recordings, each of one class."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from ostinato.data.audio_parts import Rows, hold_out_clips, rows_of_part, split_clips
+from ostinato.data.clip import Clip
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
 from ostinato.data.labels import Label, all_in, in_order, spelled
 from ostinato.errors import OstinatoError
 
 Numbers = npt.NDArray[np.float64]
-Item = str | Numbers
-Layout = Literal["table", "lines", "folders", "sequences"]
+Item = str | Numbers | Clip
+Layout = Literal["table", "lines", "folders", "sequences", "audio"]
 
 
 class LabelledSpec(BaseModel):
@@ -24,7 +26,8 @@ class LabelledSpec(BaseModel):
 
     Attributes:
         layout: "table" (one row per text), "lines" (label, a space or tab, text), "folders" (a folder per class, a
-            file per text) or "sequences" (a long table of numbers, one row per step). None: a folder is "folders"; a
+            file per text), "sequences" (a long table of numbers, one row per step) or "audio" (a folder per class, a
+            manifest or a Kaldi directory). None: what names files of audio is "audio", any other folder "folders"; a
             table is "sequences" when `id` or `features` is given, or when it has a column named as ids are and none
             named as texts are; else it is "table".
         text: The column of texts; None: one with a usual name, or the only other beside the label.
@@ -35,6 +38,10 @@ class LabelledSpec(BaseModel):
         id: The column that tells sequences of numbers apart.
         time: The column that orders the steps of each; None: one with a usual name, else the order of the rows.
         features: The columns of numbers; empty: all others.
+        audio: Manifests of recordings: the column of files.
+        sample_rate: Recordings: samples a second, see `AudioSpec`.
+        max_audio_seconds: Recordings: how long one may be; None for what `AudioSpec` has.
+        skip_bad: Recordings: whether what cannot be used is left out.
         form: How files of text are written.
 
     Example:
@@ -53,6 +60,10 @@ class LabelledSpec(BaseModel):
     id: str | None = None
     time: str | None = None
     features: tuple[str, ...] = ()
+    audio: str | None = None
+    sample_rate: int | None = None
+    max_audio_seconds: float | None = None
+    skip_bad: bool = False
     form: FileFormat = USUAL
 
     @property
@@ -71,14 +82,15 @@ class LabelledSequences(Foldable):
     """Sequences, and the label of each where they have one.
 
     Attributes:
-        items: Texts, or float64 arrays ``(time, features)``.
+        items: Texts, float64 arrays ``(time, features)``, or clips.
         labels: One a sequence, or of each a tuple of several; None where there are none.
-        names: What a table of predictions calls each: the text itself, or a series' id.
+        names: What a table of predictions calls each: the text itself, a series' id, or a file.
         places: Where each was read, for errors: "line 7".
         origin: The file's name, or "the texts".
         features: Names of the columns of numbers; empty for texts.
         spec: How they were read, with what was found, so that others can be read alike.
         kinds: The labels there are, where each sequence may have several; those of the whole stay known to its parts.
+        notes: What was found and done when they were read.
 
     Example:
         >>> from ostinato.data import LabelledSequences
@@ -95,6 +107,7 @@ class LabelledSequences(Foldable):
     features: tuple[str, ...] = ()
     spec: LabelledSpec = field(default_factory=LabelledSpec)
     kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Gathers the labels where there may be several, and none are named."""
@@ -173,7 +186,9 @@ class LabelledSequences(Foldable):
     @property
     def modality(self) -> str:
         """What their elements are, see `ostinato.modalities`."""
-        return "numbers" if self.features else "text"
+        if self.features:
+            return "numbers"
+        return "audio" if isinstance(next(iter(self.items), None), Clip) else "text"
 
     @property
     def texts(self) -> list[str]:
@@ -182,8 +197,9 @@ class LabelledSequences(Foldable):
         Raises:
             OstinatoError: These are sequences of numbers.
         """
-        if self.features:
-            raise self.error("sequences of numbers where texts are needed")
+        if self.modality != "text":
+            what = "sequences of numbers" if self.features else "recordings"
+            raise self.error(f"{what} where texts are needed")
         return [item for item in self.items if isinstance(item, str)]
 
     @property
@@ -194,8 +210,20 @@ class LabelledSequences(Foldable):
             OstinatoError: These are texts.
         """
         if not self.features:
-            raise self.error("texts where sequences of numbers are needed")
-        return [item for item in self.items if not isinstance(item, str)]
+            what = "texts" if self.modality == "text" else "recordings"
+            raise self.error(f"{what} where sequences of numbers are needed")
+        return [item for item in self.items if isinstance(item, np.ndarray)]
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The recordings.
+
+        Raises:
+            OstinatoError: These are none.
+        """
+        if self.modality != "audio":
+            raise self.error(f"{'sequences of numbers' if self.features else 'texts'} where recordings are needed")
+        return [item for item in self.items if isinstance(item, Clip)]
 
     def require_labels(self) -> tuple[Label, ...]:
         """The labels.
@@ -207,7 +235,7 @@ class LabelledSequences(Foldable):
             raise self.error("no labels: give a label for each sequence")
         return self.labels
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+    def take(self, rows: Rows) -> Self:
         """Those at some positions."""
 
         def chosen(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -217,6 +245,11 @@ class LabelledSequences(Foldable):
         return replace(
             self, items=chosen(self.items), labels=labels, names=chosen(self.names), places=chosen(self.places)
         )
+
+    def part(self, *names: str) -> Self | None:
+        """Recordings that a manifest puts in a part of one of these names; None where there are none such."""
+        rows = rows_of_part(self.clips, names) if self.modality == "audio" else np.zeros(0, np.int64)
+        return self.take(rows) if len(rows) else None
 
     def fold_keys(self) -> Sequence[Hashable]:
         items = [item if isinstance(item, str) else row for row, item in enumerate(self.items)]
@@ -251,6 +284,7 @@ class LabelledSequences(Foldable):
     def split(self, share: float, seed: int = 0) -> tuple[Self, Self]:
         """Splits them at random: the rest, and about `share` of each label (of several, of their rarest).
 
+        Recordings are parted as a manifest tells, or by their speakers: see `ostinato.data.audio_parts.split_clips`.
         Equal texts with equal labels stay together, so that none of the second part is known from the first. A label
         seen twice or more stands in both parts where its texts differ.
 
@@ -261,6 +295,8 @@ class LabelledSequences(Foldable):
         Raises:
             OstinatoError: For a share out of range, no labels, or so few that a part is empty.
         """
+        if self.modality == "audio":
+            return self._parted(*split_clips(self.clips, share, seed, self.fold_strata()), share)
         if not 0 < share < 1:
             raise OstinatoError(f"share must be above 0 and below 1, got {share}")
         random = np.random.default_rng(seed)
@@ -279,6 +315,19 @@ class LabelledSequences(Foldable):
                 count += len(groups[place])
         second = np.sort(np.array(taken, np.int64))
         first = np.setdiff1d(np.arange(len(self)), second)
+        return self._parted(first, second, share)
+
+    def hold_out(self, share: float, seed: int = 0) -> tuple[Self, Self]:
+        """What to fit on, and what to score on: as `split`, but of recordings the test part that a manifest names.
+
+        Raises:
+            OstinatoError: As `split`.
+        """
+        if self.modality != "audio":
+            return self.split(share, seed)
+        return self._parted(*hold_out_clips(self.clips, share, seed, self.fold_strata()), share)
+
+    def _parted(self, first: Rows, second: Rows, share: float) -> tuple[Self, Self]:
         if not len(first) or not len(second):
             raise self.error(f"{self._too_few()} to part {share:.0%} from: give more")
         return self.take(first), self.take(second)
@@ -286,9 +335,17 @@ class LabelledSequences(Foldable):
     def _too_few(self) -> str:
         """That there are too few, and how many of how many kinds; copies are told, since they stay together."""
         different = len(set(self.fold_keys()))
-        what = f"{len(self)} {'sequences of numbers' if self.features else 'texts'} with labels"
+        kinds = {"numbers": "sequences of numbers", "text": "texts", "audio": "recordings"}
+        what = f"{len(self)} {kinds[self.modality]} with labels"
         copies = "" if different == len(self) else f", of which {different} differ,"
         return f"{what}{copies} are too few"
+
+
+def is_blank(item: Item) -> bool:
+    """Whether there is nothing to read in it: a text of white space, or a recording that could not be read."""
+    if isinstance(item, Clip):
+        return item.count == 0
+    return isinstance(item, str) and not item.strip()
 
 
 def _counted(values: Sequence[Any]) -> tuple[str, ...]:

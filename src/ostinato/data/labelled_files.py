@@ -1,4 +1,4 @@
-"""Labelled sequences from files: tables, lines of label and text, a folder per class, long tables of numbers."""
+"""Labelled sequences from files: tables, lines of label and text, a folder per class, long tables, recordings."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -9,16 +9,21 @@ import numpy as np
 import pandas as pd
 
 from ostinato.data.arrow import ArrowStream, framed
+from ostinato.data.audio import AudioSpec, Recordings
+from ostinato.data.audio_checks import read_recordings
+from ostinato.data.audio_sources import is_audio_source
 from ostinato.data.delimited import NotATableError
 from ostinato.data.file_format import refuse_halves
+from ostinato.data.json_lines import JSON_LINES, read_json_lines
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labels import Label, flagged, listed_column, read_label, separated_column
 from ostinato.data.long_table import ID_NAMES, LABEL_NAMES, LongTable, named, whole_texts
-from ostinato.data.table import Table, read_table
+from ostinato.data.packed import ending_of
+from ostinato.data.table import Table, canonical, read_table
 from ostinato.data.text import Text
 from ostinato.errors import OstinatoError
 
-LabelledSource = str | Path | pd.DataFrame | ArrowStream | Table | LabelledSequences | Sequence[Any]
+LabelledSource = str | Path | pd.DataFrame | ArrowStream | Table | LabelledSequences | Recordings | Sequence[Any]
 """A path, a DataFrame (or one of polars or pyarrow), a list of texts or arrays, or such a list and one of labels as a
 tuple."""
 
@@ -64,17 +69,52 @@ def read_labelled(
         raise OstinatoError(f"labels={','.join(spec.labels)}: {twice[0]!r} is named twice: name each column once")
     if isinstance(source, LabelledSequences):
         read = source
+    elif isinstance(source, Recordings) or spec.layout == "audio" or (spec.layout is None and is_audio_source(source)):
+        read = _recordings(source, spec, labels)
     elif isinstance(source, str | Path) and (Path(source).is_dir() or spec.layout == "folders"):
         read = _folders(Path(source), spec, labels)
     elif isinstance(source, str | Path) and spec.layout == "lines":
         read = _lines(Path(source), spec, labels, known)
     elif isinstance(source, str | Path | pd.DataFrame | Table):
-        read = _from_table(_table(source, spec), spec, labels)
+        table = _table(source, spec)
+        audible = spec.layout is None and is_audio_source(table)
+        read = _recordings(table, spec, labels) if audible else _from_table(table, spec, labels)
     else:
         read = _memory(cast(Sequence[Any], source), spec.label_separator)
     if labels:
         read.require_labels()
     return read
+
+
+def _recordings(source: Any, spec: LabelledSpec, needed: bool) -> LabelledSequences:
+    asked = AudioSpec(
+        audio=spec.audio,
+        text=spec.label,
+        transcripts=False,
+        sample_rate=spec.sample_rate,
+        skip_bad=spec.skip_bad,
+        form=spec.form,
+    )
+    if spec.max_audio_seconds is not None:
+        asked = asked.model_copy(update={"max_audio_seconds": spec.max_audio_seconds})
+    if spec.labels:
+        raise OstinatoError(f"labels={','.join(spec.labels)}: recordings have one column of labels: give label=...")
+    read = read_recordings(source, asked, texts=needed)
+    labels: tuple[Label, ...] | None = None if read.texts is None else tuple(map(canonical, read.texts))
+    if labels is not None and spec.label_separator is not None:
+        told = zip(read.texts or (), read.places, strict=True)
+        labels = tuple(read_label(text, spec.label_separator, f"{read.origin}, {place}") for text, place in told)
+    found = {"layout": "audio", "audio": read.spec.audio, "label": read.spec.text}
+    rate = read.clips[0].rate
+    return LabelledSequences(
+        items=read.clips,
+        labels=labels,
+        names=read.names,
+        places=read.places,
+        origin=read.origin,
+        spec=spec.model_copy(update=found | {"sample_rate": rate}),
+        notes=read.notes,
+    )
 
 
 def _memory(source: Sequence[Any], separator: str | None) -> LabelledSequences:
@@ -88,6 +128,8 @@ def _memory(source: Sequence[Any], separator: str | None) -> LabelledSequences:
 
 
 def _table(source: str | Path | pd.DataFrame | Table, spec: LabelledSpec) -> Table:
+    if isinstance(source, str | Path) and ending_of(Path(source)) in JSON_LINES:
+        return read_json_lines(Path(source), spec.form)
     try:
         return read_table(source, spec.form)
     except NotATableError as error:

@@ -3,7 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, padded
+from ostinato.modalities.audio import Audio, AudioFrontEnd, AudioSettings, AudioStream
+from ostinato.modalities.log_mel import FeatureStream, LogMel
+from ostinato.modalities.modality import FrontEnd, Modality, Pretrained, Reader, padded
 from ostinato.modalities.numbers import Numbers
 from ostinato.modalities.text import (
     EmbeddingSettings,
@@ -15,7 +17,7 @@ from ostinato.modalities.text import (
 )
 from ostinato.modalities.words import SpellingSettings, Words
 
-MODALITIES: tuple[type[Modality], ...] = (Text, Words, Numbers)
+MODALITIES: tuple[type[Modality], ...] = (Text, Words, Numbers, Audio)
 """All there are."""
 
 
@@ -67,11 +69,18 @@ def foreign_settings(modality: type[Modality], given: Collection[str]) -> list[s
 
 __all__ = [
     "MODALITIES",
+    "Audio",
+    "AudioFrontEnd",
+    "AudioSettings",
+    "AudioStream",
     "EmbeddingSettings",
+    "FeatureStream",
     "FrontEnd",
+    "LogMel",
     "Modality",
     "Numbers",
     "Pretrained",
+    "Reader",
     "SpellingSettings",
     "Text",
     "TokenVectorSettings",

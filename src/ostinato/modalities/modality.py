@@ -1,7 +1,7 @@
 """What an element of a sequence is: from checked records to steps, and from batches of steps to features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -78,6 +78,7 @@ class Modality(ABC):
         name: What records say they are of.
         kinds: What it is called in an error, in the plural.
         settings_blocks: The settings that it reads and no other modality need know.
+        on_demand: Whether steps are made whenever they are read: they are many, or augmented; else once.
 
     Example:
         >>> from ostinato.data import LabelledSequences
@@ -91,6 +92,7 @@ class Modality(ABC):
     name: ClassVar[str]
     kinds: ClassVar[str]
     settings_blocks: ClassVar[tuple[type[BaseModel], ...]] = ()
+    on_demand: ClassVar[bool] = False
     max_length: int | None
 
     @classmethod
@@ -124,6 +126,18 @@ class Modality(ABC):
                 augmentation give the same either way.
         """
         return self.whole(item)[: self.max_length]
+
+    def length(self, item: Any) -> int:
+        """How many steps are read of a record's item, unless they are augmented."""
+        return len(self.steps(item))
+
+    def reader(self, items: Sequence[Any]) -> "Reader":
+        """What gives the steps of the items at some positions; `on_demand` decides when they are made."""
+        return Reader(self, items)
+
+    def plain(self, item: Any) -> npt.NDArray[np.float64] | None:
+        """A record's item as numbers ``(time, features)``, for a simple baseline; None where there are none."""
+        return None
 
     def longer(self, items: Sequence[Any]) -> int:
         """How many items have more steps than are read of them."""
@@ -176,6 +190,45 @@ class Modality(ABC):
             raise ValueError(f"no modality {content['modality']!r} is known")
         parts = {name: value for name, value in content.items() if name != "modality"}
         return kind(**all_together(fields_of(kind), tensors, parts))
+
+
+class Reader:
+    """The steps of some items, made once, or whenever they are read.
+
+    Args:
+        modality: Whose steps.
+        items: Of records.
+
+    Attributes:
+        lengths: Steps of each, int64 ``(items,)``.
+
+    Example:
+        >>> from ostinato.data import LabelledSequences
+        >>> from ostinato.modalities import Numbers
+        >>> records = LabelledSequences.of_arrays([[1.0, 3.0, 2.0], [5.0, 7.0]])
+        >>> reader = Numbers.learn(records, None).reader(records.items)
+        >>> reader.lengths.tolist(), reader([1])[0].shape
+        ([3, 2], (2, 1))
+    """
+
+    def __init__(self, modality: Modality, items: Sequence[Any]) -> None:
+        self._modality, self._items = modality, items
+        self._made = None if modality.on_demand else [modality.steps(item) for item in items]
+        self.lengths = np.array(
+            [modality.length(item) for item in items] if self._made is None else [len(each) for each in self._made],
+            np.int64,
+        )
+
+    def __call__(self, rows: Iterable[int], rng: np.random.Generator | None = None) -> list[Steps]:
+        """The steps of the items at some positions.
+
+        Args:
+            rows: Positions.
+            rng: To draw augmentations with, in training, where steps are made on demand.
+        """
+        if self._made is None:
+            return [self._modality.steps(self._items[row], rng) for row in rows]
+        return [self._made[row] for row in rows]
 
 
 def padded(steps: Sequence[Steps]) -> tuple[Tensor, Tensor]:

@@ -69,6 +69,9 @@ class Numbers(Modality):
         steps: Steps = ((item - self.mean) / self.spread).astype(np.float32)
         return steps
 
+    def plain(self, item: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return item
+
     def check(self, records: LabelledSequences | TaggedSequences) -> None:
         _ = records.arrays  # or an error
         if (found := len(records.features)) != len(self.features):

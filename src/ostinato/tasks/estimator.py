@@ -219,6 +219,10 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
         """What to fit on, and what to score on, `share` of the records or so."""
         return self.split(records, share)
 
+    def held_out(self, records: R, share: float) -> str:
+        """What `hold_out` scores on."""
+        return f"the held-out {share:.0%} {self.held_out_of}".rstrip()
+
     def refit(self, data: Any = None, *, logger: TrainingLogger | None = None) -> Self:
         """Trains anew on all data, for as many epochs as were best; the scores stay.
 
@@ -393,16 +397,12 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
     def score(self, data: Any, y: Any = None) -> float:
         """The first figure of `evaluate` that a verdict speaks of, negative where less is better: higher is better.
 
-        Args:
-            data: As for `evaluate`.
-            y: As for `fit`.
+        `data` are as for `evaluate`, and `y` is as for `fit`.
         """
         return self.evaluate(data if y is None else self.with_targets(data, y)).main
 
     def cross_validate(self, data: Any, y: Any = None, *, folds: int = 5) -> FoldScores:
-        """Scores this estimator's settings on every part of some data, by models fitted on the other parts.
-
-        This estimator itself is not fitted.
+        """Scores these settings on every part of some data, by models fitted on the other parts; itself is not fitted.
 
         Args:
             data: As for `fit`.

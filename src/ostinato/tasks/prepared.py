@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from ostinato.data.batches import Batches, BucketBatches
+from ostinato.data.batches import AugmentedBatches, Batches, BucketBatches
 from ostinato.tasks.model import Model
 from ostinato.tasks.settings import NetworkSettings
 from ostinato.training import DistributedContext, Loss
@@ -62,3 +62,21 @@ def bucketed(
         rank=context.rank,
         world_size=context.world_size,
     )
+
+
+def augmented(
+    lengths: npt.NDArray[np.int64],
+    gather: Callable[[npt.NDArray[np.int64], np.random.Generator], B],
+    settings: NetworkSettings,
+) -> AugmentedBatches[B]:
+    """As `bucketed`, of rows that may be augmented.
+
+    Args:
+        lengths: Of each row.
+        gather: Makes the batch of some rows, with a generator to draw augmentations with.
+        settings: The batch size and the seed.
+
+    Raises:
+        OstinatoError: As `bucketed`.
+    """
+    return AugmentedBatches(bucketed(lengths, lambda rows: rows, settings), gather)

@@ -40,7 +40,7 @@ REGISTRY: dict[str, Entry] = {
         Entry(
             "classifier",
             "ostinato.tasks.sequence_classifier:SequenceClassifier",
-            "Which label a text, or a sequence of numbers, has.",
+            "Which label a text, a sequence of numbers, or a recording has.",
         ),
         Entry(
             "tagger",

@@ -1,6 +1,6 @@
-"""Classification: from labelled texts, or sequences of numbers, to the probability of each label."""
+"""Classification: from labelled texts, sequences of numbers, or recordings, to the probability of each label."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -13,7 +13,9 @@ import torch
 from rich.console import RenderableType
 from torch import Tensor, nn
 
-from ostinato.data.labelled import LabelledSequences
+from ostinato.data.audio_parts import TEST
+from ostinato.data.clip import Clip
+from ostinato.data.labelled import LabelledSequences, is_blank
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Text, foreign_settings, learned, modality_named
@@ -29,18 +31,22 @@ from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
 from ostinato.tasks.classification.train import calibrated_score
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.lists import refuse_unmatched
-from ostinato.tasks.prepared import Prepared, bucketed
+from ostinato.tasks.prepared import Prepared, augmented
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.training import LossSum, moved
 
+UNITS = {"text": "texts", "numbers": "sequences", "audio": "recordings"}
+"""What is scored, by modality."""
+
 
 class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, ClassifierModel]):
-    """Tells which label a text, or a sequence of numbers, has, or which of several, and how sure that is.
+    """Tells which label a text, a sequence of numbers, or a recording has, or which of several, and how sure that is.
 
     Reads tables with a column of texts and one of labels, lines of label and text, folders with a folder for each
-    label, long tables of numbers, and lists (see `ostinato.data.LabelledSpec`). Beside the network stands a linear
+    label, long tables of numbers, recordings (folders, manifests, Kaldi directories), and lists (see
+    `ostinato.data.LabelledSpec`). Beside the network stands a linear
     model of words, pairs of words and runs of characters; the scores of both are added, and calibrated on the
     validation part. Of several labels (lists of them, `label_separator` or `labels`), each is told on its own.
 
@@ -69,9 +75,10 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     model_class: ClassVar = ClassifierModel
     data_help: ClassVar = (
         "CSV or Parquet file with a text and a label in each row; or a folder with a folder of text files for each "
-        "label; or with --layout lines a file of lines, label and text; or with --id a long table of numbers."
+        "label; or with --layout lines a file of lines, label and text; or with --id a long table of numbers; or "
+        "recordings: a folder for each label, or a table that names files and labels."
     )
-    fit_help: ClassVar = """Train a classifier: which label a text, or a sequence of numbers, has.
+    fit_help: ClassVar = """Train a classifier: which label a text, a sequence of numbers, or a recording has.
 
     Prints its scores on held-out data next to those of simple baselines, and saves it.
 
@@ -107,6 +114,12 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     def split(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
         return records.split(share, self._given.seed)
 
+    def hold_out(self, records: LabelledSequences, share: float) -> tuple[LabelledSequences, LabelledSequences]:
+        return records.hold_out(share, self._given.seed)
+
+    def held_out(self, records: LabelledSequences, share: float) -> str:
+        return super().held_out(records, share) if records.part(*TEST) is None else "the test part that the data name"
+
     def with_targets(self, data: Any, y: Any) -> Any:
         # A tuple is (texts, labels) already.
         refuse_unmatched(data, y, "the labels of the sequences, one for each", lists=(list, np.ndarray, pd.Series))
@@ -135,7 +148,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             network.begin_with(pretrained.weights)
         weights = labelling.weights(settings, labels, targets)
         linear = said = None
-        if settings.linear and not training.features:
+        if settings.linear and training.modality == "text":
             linear = LinearText.fit(
                 training.texts,
                 targets,
@@ -153,25 +166,23 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             return labelling.loss(model(batch), batch.target, importance, settings.label_smoothing)
 
         def model() -> ClassifierModel:
-            baselines = Baselines.fit(training, targets, len(labels), labelling, settings.cut)
+            baselines = Baselines.fit(training, targets, len(labels), labelling, settings.cut, modality)
             raw = ClassifierModel(settings, network, labels, modality, linear, Mix(), baselines)
             temperature = settings.calibration == "temperature"
             mix = labelling.fitted_mix(*raw.parts(validation.items), others, temperature=temperature)
             return replace(raw, mix=mix)
 
-        items = [modality.steps(item) for item in training.items]
+        read = modality.reader(training.items)
+
+        def gather(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
+            return gathered(read(rows, rng), targets[rows])
+
         return Prepared(
             settings=settings,
             network=network,
-            batches=bucketed(
-                np.array([len(steps) for steps in items]),
-                lambda rows: gathered([items[row] for row in rows], targets[rows]),
-                settings,
-            ),
+            batches=augmented(read.lengths, gather, settings),
             loss=loss,
-            score=calibrated_score(
-                [modality.steps(item) for item in validation.items], others, said, labelling, device
-            ),
+            score=calibrated_score(modality.reader(validation.items), others, said, labelling, device),
             model=model,
             notes=tuple(notes),
         )
@@ -191,7 +202,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return self._given.model_copy(update=found)
 
     def overlap(self, training: LabelledSequences, validation: LabelledSequences) -> tuple[str, ...]:
-        if training.features:
+        if training.modality == "audio":
+            return _heard_before(training.clips, validation.clips)
+        if training.modality != "text":
             return ()
         known = set(training.texts)
         shared = sum(text in known for text in validation.texts)
@@ -215,8 +228,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         return self._shares(self.model.read(data, labels=False))
 
     def _shares(self, read: LabelledSequences) -> npt.NDArray[np.float64]:
-        """The probability of each label ``(rows, labels)``; NaN for blank texts, in which there is nothing to read."""
-        filled = np.array([not isinstance(item, str) or bool(item.strip()) for item in read.items])
+        """The probability of each label ``(rows, labels)``; NaN where there is nothing to read."""
+        filled = np.array([not is_blank(item) for item in read.items])
         shares = np.full((len(read), len(self.model.labels)), np.nan)
         if filled.any():
             shares[filled] = self.model.labelling.probabilities(self.model.logits(list(compress(read.items, filled))))
@@ -263,7 +276,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         """Scores the model and the baselines on sequences that fitting has not seen.
 
         Args:
-            data: Labelled sequences, as in training.
+            data: Labelled sequences, as in training; of recordings the test part, where a manifest names one.
 
         Returns:
             Accuracy, macro F1 and ROC AUC of each model; of several labels micro and macro F1, the share of rows told
@@ -279,9 +292,9 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         said = {"ostinato": labelling.probabilities(labelling.logits(model.mix, network, linear))}
         if linear is not None:
             said["its linear part alone"] = labelling.probabilities(linear)
-        said |= model.baselines.scores(read, labelling)
+        said |= model.baselines.scores(read, labelling, model.modality)
         rows = {name: labelling.scores(each, targets) for name, each in said.items()}
-        self.metrics = ScoreTable("ostinato", rows, len(read), "sequences" if read.features else "texts")
+        self.metrics = ScoreTable("ostinato", rows, len(read), UNITS[read.modality])
         return self.metrics
 
     def losses(self, data: LabelledSource) -> pd.DataFrame:
@@ -358,3 +371,13 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             f"units{both}, {model.num_weights:,} weights{linear}; "
             f"{model.modality.summary(settings)} in, {len(model.labels)} labels out."
         )
+
+
+def _heard_before(training: Sequence[Clip], validation: Sequence[Clip]) -> tuple[str, ...]:
+    """What to say of validation recordings whose files, or speakers, stand in the training data too."""
+    told = []
+    for what, own in (("recordings", lambda clip: (clip.file, clip.start)), ("speakers", lambda clip: clip.speaker)):
+        known, checked = ({own(clip) for clip in clips} - {"", (None, 0.0)} for clips in (training, validation))
+        if shared := len(known & checked):
+            told.append(f"{shared:,} of {len(checked):,} validation {what} are in the training data too")
+    return tuple(told)

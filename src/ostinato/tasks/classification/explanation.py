@@ -94,7 +94,7 @@ def explained(fitted: ClassifierModel, text: str, label: str | None = None) -> E
         OstinatoError: For a text without a word, a label that is none, or a model of sequences of numbers.
     """
     if fitted.modality.name != "text":
-        raise OstinatoError("this model is of sequences of numbers, and explain is for texts")
+        raise OstinatoError(f"this model is of {fitted.modality.kinds}, and explain is for texts")
     if label is not None and label not in fitted.labels:
         raise OstinatoError(f"label {label!r}: the model tells {', '.join(fitted.labels)}")
     fitted.read([text], labels=False)

@@ -92,7 +92,7 @@ def weights_of(
 
 def found_in(training: LabelledSequences, modality: Modality) -> list[str]:
     """What a user should know of the training data."""
-    notes = []
+    notes = list(training.notes)
     labels = training.require_labels()
     if cut := modality.longer(training.items):
         notes.append(
@@ -112,7 +112,7 @@ def found_in(training: LabelledSequences, modality: Modality) -> list[str]:
         )
     if hint := perhaps_several(all_in(labels)):
         notes.append(hint)
-    if training.features:
+    if training.modality != "text":
         return notes
     by_text: dict[str, set[Label]] = {}
     for text, label in zip(training.texts, labels, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ostinato.data.audio_parts import TEST
 from ostinato.data.labelled import Item, LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.modalities import Modality
@@ -76,12 +77,14 @@ class ClassifierModel(Model[ClassifierSettings]):
         return self.settings.spec
 
     def read(self, data: LabelledSource, *, labels: bool) -> LabelledSequences:
-        """New data, read as the training data were.
+        """New data, read as the training data were; with labels, of recordings the test part that a manifest names.
 
         Raises:
             OstinatoError: For anything wrong with them, or another kind of sequence or other features.
         """
         read = read_labelled(data, self.spec, labels=labels, known=self.labels)
+        if labels and (tested := read.part(*TEST)) is not None:
+            read = tested
         self.modality.check(read)
         if labels:
             self.labelling.encoded(read, self.labels)
@@ -90,12 +93,12 @@ class ClassifierModel(Model[ClassifierSettings]):
     @torch.no_grad()
     def parts(self, items: Sequence[Item]) -> tuple[Array, Array | None]:
         """The scores ``(rows, labels)`` of the network, and of the linear part where there is one."""
-        steps = [self.modality.steps(item) for item in items]
-        order = np.argsort([len(each) for each in steps], kind="stable")
+        read = self.modality.reader(items)
+        order = np.argsort(read.lengths, kind="stable")
         network = np.empty((len(items), len(self.labels)))
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            batch = gathered([steps[row] for row in rows], np.zeros(len(rows), np.int64))
+            batch = gathered(read(rows), np.zeros(len(rows), np.int64))
             scores = self.network(moved(batch, self.settings.on_device))
             network[rows] = scores.double().mean(0).cpu().numpy()
         linear = self.linear.logits([str(item) for item in items]) if self.linear is not None else None
@@ -107,7 +110,7 @@ class ClassifierModel(Model[ClassifierSettings]):
 
     def named(self, read: LabelledSequences) -> str:
         """What a table calls the column of the sequences' names."""
-        return (self.spec.id or "id") if read.features else "text"
+        return {"numbers": self.spec.id or "id", "text": "text", "audio": "file"}[read.modality]
 
     def losses(self, data: LabelledSource) -> pd.DataFrame:
         """Of each sequence what it is, what is true, what is told, and how unlikely the truth seemed."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ostinato.data.labelled import LabelledSpec, Layout
-from ostinato.modalities import EmbeddingSettings, WordSplitSettings
+from ostinato.modalities import AudioSettings, EmbeddingSettings, WordSplitSettings
 from ostinato.options import DATA, Option
 from ostinato.tasks.classification.linear_text import Cut
 from ostinato.tasks.settings import (
@@ -38,6 +38,7 @@ class ClassifierSettings(
     TableSettings,
     WordSplitSettings,
     EmbeddingSettings,
+    AudioSettings,
     BidirectionalSettings,
     EnsembleSettings,
     LabelSmoothingSettings,
@@ -52,11 +53,16 @@ class ClassifierSettings(
 
     layout: Annotated[
         Layout | None,
-        Option("NAME", DATA, "table, lines (label, a space or tab, text), folders or sequences; found, but for lines."),
+        Option(
+            "NAME",
+            DATA,
+            "table, lines (label, a space or tab, text), folders, sequences or audio; found, but for lines.",
+        ),
     ] = Field(
         None,
-        description="How the data lie: a table of texts, lines of label and text, a folder for each class, or a long "
-        "table of sequences of numbers; None finds it, but for lines.",
+        description="How the data lie: a table of texts, lines of label and text, a folder for each class, a long "
+        "table of sequences of numbers, or recordings (folders, a manifest, a Kaldi directory); None finds it, but for "
+        "lines.",
     )
     text: Annotated[str | None, Option("COLUMN", DATA)] = Field(
         None, description="Column of texts; found by name unless given."
@@ -76,6 +82,9 @@ class ClassifierSettings(
         LabelColumns,
         Option("COLUMNS", DATA, "Columns of 0 and 1, one for each of several labels: toxic,insult,threat."),
     ] = Field((), description="Columns of 0 and 1 in place of one of labels, where a text may have several.")
+    audio: Annotated[str | None, Option("COLUMN", DATA, "Manifests of recordings: column of files.")] = Field(
+        None, description="Column of files of audio, in a manifest of recordings; None finds it by name."
+    )
     id: Annotated[str | None, Option("COLUMN", DATA, "Sequences of numbers: column that tells them apart.")] = Field(
         None, description="Column that tells sequences of numbers apart; None finds it by name."
     )
@@ -134,6 +143,10 @@ class ClassifierSettings(
             id=self.id,
             time=self.time,
             features=self.features,
+            audio=self.audio,
+            sample_rate=self.sample_rate,
+            max_audio_seconds=self.max_audio_seconds,
+            skip_bad=self.skip_bad,
             form=self.form,
         )
 

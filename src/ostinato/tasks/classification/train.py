@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.modalities.modality import Steps
+from ostinato.modalities import Reader
 from ostinato.tasks.classification.batches import Targets, gathered
 from ostinato.tasks.classification.calibration import Array
 from ostinato.tasks.classification.targets import Labelling
@@ -17,7 +18,7 @@ BATCH = 256
 
 
 def calibrated_score(
-    items: list[Steps], targets: Targets, linear: Array | None, labelling: Labelling, device: torch.device
+    read: Reader, targets: Targets, linear: Array | None, labelling: Labelling, device: torch.device
 ) -> Callable[[nn.Module], float]:
     """What scores a network by its negative log-likelihood on some sequences after calibration on them.
 
@@ -25,7 +26,7 @@ def calibrated_score(
     count as worse.
 
     Args:
-        items: The sequences' steps.
+        read: Gives the sequences' steps.
         targets: Of their labels.
         linear: The linear part's scores of them, where there is one.
         labelling: What targets mean.
@@ -34,8 +35,9 @@ def calibrated_score(
 
     def score(model: nn.Module) -> float:
         parts = []
-        for start in range(0, len(items), BATCH):
-            batch = gathered(items[start : start + BATCH], targets[start : start + BATCH])
+        for start in range(0, len(targets), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(targets)))
+            batch = gathered(read(rows), targets[rows])
             parts.append(model(moved(batch, device)).mean(0).cpu())
         scores = torch.cat(parts).double().numpy()
         logits = labelling.logits(labelling.fitted_mix(scores, linear, targets), scores, linear)
