@@ -18,7 +18,7 @@ from ostinato.data.clip import Clip
 from ostinato.data.labelled import LabelledSequences, is_blank
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
-from ostinato.modalities import Text, foreign_settings, learned, modality_named
+from ostinato.modalities import MODALITIES, Text, foreign_settings, learned, modality_named
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import Mix
@@ -193,7 +193,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         of_texts = [name for name in ("linear", "characters") if name in given and kind is not Text]
         useless = foreign_settings(kind, given) + of_texts
         if useless:
-            raise OstinatoError(f"{useless[0]}: a setting for texts, and {training.origin} holds {kind.kinds}")
+            whose = next((other for other in MODALITIES if useless[0] in other.setting_names()), Text).kinds
+            raise OstinatoError(f"{useless[0]}: a setting for {whose}, and {training.origin} holds {kind.kinds}")
         found = training.spec.found
         if training.several:
             found["label_separator"] = self._given.label_separator or SEPARATOR
