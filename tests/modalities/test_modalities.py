@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import ostinato.modalities
 from ostinato import OstinatoError, SequenceClassifier, SequenceTagger
-from ostinato.data import LabelledSequences, TaggedSequences
-from ostinato.modalities import MODALITIES, FrontEnd, Modality, Numbers, Text, Words, foreign_settings, padded
+from ostinato.data import Clip, LabelledSequences, Recordings, TaggedSequences
+from ostinato.modalities import MODALITIES, Audio, FrontEnd, Modality, Numbers, Text, Words, foreign_settings, padded
 
 TEXTS = ["not bad at all", "a dull film", "a fine film"]
 
@@ -24,6 +24,8 @@ def learned(kind):
     if kind is Words:
         sentences = TaggedSequences.of_sentences([text.split() for text in TEXTS], tags=False)
         return Words.learn(sentences, SequenceTagger().settings)
+    if kind is Audio:
+        return Audio.learn(Recordings.of_waves([np.sin(np.arange(4000.0)) / 2], 16000), settings)
     return Numbers.learn(LabelledSequences.of_arrays([np.arange(6.0).reshape(3, 2), np.ones((1, 2))]), settings)
 
 
@@ -31,7 +33,13 @@ def learned(kind):
 def test_what_was_saved_reads_as_before(kind):
     modality = learned(kind)
     again = Modality.restored(*modality.saved())
-    item = {Text: "a fine film, at last", Words: ("a", "fine", "film"), Numbers: np.array([[3.0, 1.0]])}[kind]
+    items = {
+        Text: "a fine film, at last",
+        Words: ("a", "fine", "film"),
+        Numbers: np.array([[3.0, 1.0]]),
+        Audio: Clip.of_wave(np.cos(np.arange(900.0)) / 3, 16000),
+    }
+    item = items[kind]
     np.testing.assert_array_equal(again.steps(item), modality.steps(item))
     assert type(again) is kind
 

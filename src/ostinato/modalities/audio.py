@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -74,6 +75,15 @@ class AudioFrontEnd(FrontEnd):
     Args:
         mels: Bands of a frame.
         settings: With `AudioSettings` and ``dropout``.
+
+    Example:
+        >>> import torch
+        >>> from ostinato import SequenceClassifier
+        >>> from ostinato.modalities import AudioFrontEnd
+        >>> front_end = AudioFrontEnd(40, SequenceClassifier(subsampling=4).settings)
+        >>> features, lengths = front_end(torch.randn(2, 100, 40), torch.tensor([100, 61]))
+        >>> features.shape, lengths.tolist()
+        (torch.Size([2, 25, 320]), [25, 16])
     """
 
     def __init__(self, mels: int, settings: Any) -> None:
@@ -92,7 +102,7 @@ class AudioFrontEnd(FrontEnd):
 
     def steps_of(self, frames: Tensor) -> Tensor:
         """How many steps so many frames become."""
-        return -(-frames // self.subsampling)
+        return torch.div(frames + self.subsampling - 1, self.subsampling, rounding_mode="floor")
 
     def steps(self, frames: Tensor) -> Tensor:
         """Features ``(batch, steps, width)``, one step for every `subsampling` frames behind the first `context`.

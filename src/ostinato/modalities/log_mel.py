@@ -121,7 +121,7 @@ class FeatureStream:
         >>> from ostinato.modalities.log_mel import FeatureStream, LogMel
         >>> stream, sound = FeatureStream(LogMel(16000, 40)), np.ones(1000, np.float32)
         >>> [len(stream.feed(part)) for part in np.split(sound, 4)], len(stream.flush())
-        ([0, 1, 1, 2], 1)
+        ([0, 1, 2, 1], 1)
     """
 
     def __init__(self, form: LogMel) -> None:
