@@ -9,7 +9,16 @@ if os.name != "posix":
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
-    from ostinato.tasks import Chatbot, Forecaster, LanguageModel, SequenceClassifier, SequenceTagger, Translator, load
+    from ostinato.tasks import (
+        Chatbot,
+        Forecaster,
+        LanguageModel,
+        SequenceClassifier,
+        SequenceTagger,
+        Transcriber,
+        Translator,
+        load,
+    )
 
 __version__ = "0.1.0"
 """The version, in the one place where it stands."""
@@ -21,6 +30,7 @@ __all__ = [
     "OstinatoError",
     "SequenceClassifier",
     "SequenceTagger",
+    "Transcriber",
     "Translator",
     "__version__",
     "load",

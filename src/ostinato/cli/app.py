@@ -26,6 +26,7 @@ from ostinato.cli import (
     predict,
     suggest,
     tag,
+    transcribe,
     translate,
 )
 from ostinato.cli.command import Command
@@ -43,6 +44,7 @@ class Commands(TyperGroup):
             "detect",
             "tag",
             "translate",
+            "transcribe",
             "chat",
             "evaluate",
             "generate",
@@ -67,6 +69,7 @@ app.command("predict", cls=Command, no_args_is_help=True)(predict.predict)
 app.command("detect", cls=Command, no_args_is_help=True)(detect.detect)
 app.command("tag", cls=Command, no_args_is_help=True)(tag.tag)
 app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
+app.command("transcribe", cls=Command, no_args_is_help=True)(transcribe.transcribe)
 app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)
 app.command("evaluate", cls=Command, no_args_is_help=True)(evaluate.evaluate)
 app.command("explain", cls=Command, no_args_is_help=True)(explain.explain)

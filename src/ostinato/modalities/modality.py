@@ -36,6 +36,10 @@ class FrontEnd(nn.Module, ABC):
 
     width: int
 
+    def steps_of(self, lengths: Tensor) -> Tensor:
+        """How many steps of features so many steps become: as many, unless a front end takes several together."""
+        return lengths
+
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features ``(batch, time, features)`` and the valid steps of each row ``(batch,)``.

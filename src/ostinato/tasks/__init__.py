@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ostinato.tasks.language_model import LanguageModel
     from ostinato.tasks.sequence_classifier import SequenceClassifier
     from ostinato.tasks.sequence_tagger import SequenceTagger
+    from ostinato.tasks.transcriber import Transcriber
     from ostinato.tasks.translator import Translator
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LanguageModel",
     "SequenceClassifier",
     "SequenceTagger",
+    "Transcriber",
     "Translator",
     "load",
 ]

@@ -54,6 +54,7 @@ REGISTRY: dict[str, Entry] = {
             "ostinato.tasks.translator:Translator",
             "Reads a text and writes another, learned from pairs of texts.",
         ),
+        Entry("transcriber", "ostinato.tasks.transcriber:Transcriber", "What is said in recordings."),
     )
 }
 """Name on the command line -> verb, in the order of the help."""

@@ -56,6 +56,8 @@ METRICS = {
     "f1_micro": Metric("micro\nF1 %", higher=True, percent=True),
     "f1_macro": Metric("macro\nF1 %", higher=True, percent=True),
     "auc": Metric("ROC AUC\n%", higher=True, percent=True),
+    "wer": Metric("WER %", percent=True),
+    "cer": Metric("CER %", percent=True),
     "bleu": Metric("BLEU", higher=True),
     "chrf": Metric("chrF", higher=True),
     "exact": Metric("exact\n%", higher=True, percent=True, judged=False),

@@ -1,1 +1,1 @@
-"""The parts of transcribing: how wrong a text is."""
+"""What a Transcriber is made of."""

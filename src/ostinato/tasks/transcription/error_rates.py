@@ -42,6 +42,11 @@ class Edits(NamedTuple):
         return sum(reference is None for reference, _ in self.pairs)
 
     @property
+    def errors(self) -> int:
+        """All of these together."""
+        return sum(reference != hypothesis for reference, hypothesis in self.pairs)
+
+    @property
     def length(self) -> int:
         """Symbols of the reference."""
         return sum(reference is not None for reference, _ in self.pairs)
@@ -110,6 +115,21 @@ def _distances(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) ->
         # Insertions: one more for each step to the right of the least.
         distance[row] = np.minimum.accumulate(np.concatenate([[row], kept]) - columns) + columns
     return distance
+
+
+def plain_rate(found: Sequence[Edits]) -> float:
+    """Edits for each symbol of the references; of no symbol at all, their number."""
+    return sum(each.errors for each in found) / max(sum(each.length for each in found), 1)
+
+
+def of_words(texts: Sequence[str], told: Sequence[str]) -> list[Edits]:
+    """The edits of words from each text to what was told of it."""
+    return [edits(text.split(), own.split()) for text, own in zip(texts, told, strict=True)]
+
+
+def of_characters(texts: Sequence[str], told: Sequence[str]) -> list[Edits]:
+    """Those of characters."""
+    return [edits(text, own) for text, own in zip(texts, told, strict=True)]
 
 
 def confusions(found: Iterable[Edits]) -> list[tuple[Pair, int]]:

@@ -1,0 +1,236 @@
+"""Transcription: from recordings to what is said in them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import RenderableType
+from torch import Tensor, nn
+
+from ostinato.data.audio import Recordings
+from ostinato.data.audio_checks import read_recordings, unalignable
+from ostinato.data.audio_parts import TEST
+from ostinato.data.audio_sources import AudioSource
+from ostinato.errors import OstinatoError
+from ostinato.modalities import learned
+from ostinato.tasks.estimator import Estimator
+from ostinato.tasks.prepared import Prepared, augmented
+from ostinato.tasks.sample import evenly
+from ostinato.tasks.score_table import ScoreTable
+from ostinato.tasks.settings import cell_name
+from ostinato.tasks.transcription.alphabet import Alphabet
+from ostinato.tasks.transcription.baselines import Baselines
+from ostinato.tasks.transcription.error_rates import of_characters, plain_rate
+from ostinato.tasks.transcription.heard import Heard
+from ostinato.tasks.transcription.model import TranscriberModel
+from ostinato.tasks.transcription.network import TextBatch
+from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.tasks.transcription.train import gathered, gathering, transcription_error, transcription_loss
+from ostinato.training import LossSum, moved
+
+
+class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
+    """Writes down what is said in recordings.
+
+    Reads a manifest (CSV, TSV or JSON lines: ``audio, text``, perhaps ``start, end, speaker, split``) or a Kaldi
+    directory, and learns from whole recordings and their texts alone where each letter is said (connectionist temporal
+    classification, Graves et al. 2006).
+
+    Args:
+        settings: See `TranscriberSettings`.
+
+    Attributes:
+        settings: As given, or with what `fit` found out in place of None.
+        metrics: The scores of the last evaluation, None before.
+        notes: What was found and done when the training data were read.
+
+    Raises:
+        OstinatoError: For an unknown setting or a value out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from ostinato import Transcriber
+        >>> from ostinato.data import Recordings
+        >>> tones = [np.sin(np.arange(4000) * pitch) / 2 for pitch in (0.1, 0.2) * 8]
+        >>> sounds = Recordings.of_waves(tones, 8000, ["low", "high"] * 8)
+        >>> transcriber = Transcriber(hidden_size=8, num_layers=1, epochs=1).fit(sounds)
+        >>> transcriber.predict(sounds).columns.tolist()
+        ['audio', 'text', 'confidence']
+    """
+
+    settings_class: ClassVar = TranscriberSettings
+    model_class: ClassVar = TranscriberModel
+    data_help: ClassVar = (
+        "Manifest, a CSV, TSV or JSON Lines file with a file and its text in each row; or a Kaldi directory."
+    )
+    fit_help: ClassVar = """Train a transcriber: what is said in recordings.
+
+    Prints its word and character error rates on held-out data next to those of simple baselines, and saves it.
+
+    Example:
+      ostinato fit transcriber recordings.csv --out model/
+    """
+    held_out_of: ClassVar = "of the recordings"
+
+    _heard: Heard | None = None  # in the last evaluation
+
+    def read(self, data: AudioSource | Recordings) -> Recordings:
+        """Checked recordings with their texts, as `fit` and `evaluate` read them.
+
+        Args:
+            data: A manifest, a Kaldi directory, a DataFrame.
+
+        Raises:
+            OstinatoError: For recordings that cannot be used: counted by reason, the first ones named.
+        """
+        return read_recordings(data, self._given.spec)
+
+    def read_validation(self, data: AudioSource | Recordings, training: Recordings) -> Recordings:
+        return read_recordings(data, training.spec)
+
+    def split(self, records: Recordings, share: float) -> tuple[Recordings, Recordings]:
+        return records.split(share, self._given.seed)
+
+    def hold_out(self, records: Recordings, share: float) -> tuple[Recordings, Recordings]:
+        return records.hold_out(share, self._given.seed)
+
+    def held_out(self, records: Recordings, share: float) -> str:
+        return super().held_out(records, share) if records.part(*TEST) is None else "the test part that the data name"
+
+    def prepare(
+        self, training: Recordings, validation: Recordings, *, folder: Path | None, start: TranscriberModel | None
+    ) -> Prepared[TextBatch, TranscriberModel]:
+        settings = self._given.model_copy(update={"sample_rate": training.spec.sample_rate})
+        modality = learned(training, settings, None if start is None else start.modality)
+        modality.check(validation)
+        texts, judged = training.require_texts(), validation.require_texts()
+        alphabet = Alphabet.of(texts, settings.unit) if start is None else start.alphabet
+        network = TranscriberModel.build(settings, {"modality": modality, "alphabet": alphabet})
+        read, tokens = modality.reader(training.clips), [alphabet.encoded(text) for text in texts]
+
+        def steps_of(frames: Any) -> list[int]:
+            return network.front_end.steps_of(torch.as_tensor(frames)).tolist()
+
+        _refuse_unalignable(training, steps_of(read.lengths), tokens)
+
+        def enough(frames: int, own: Any) -> bool:
+            return not unalignable(steps_of([frames]), [own])
+
+        def loss(model: nn.Module, batch: TextBatch, state: None) -> LossSum:
+            return transcription_loss(model, batch)
+
+        def model() -> TranscriberModel:
+            return TranscriberModel(settings, network, alphabet, modality, Baselines.fit(texts, read))
+
+        return Prepared(
+            settings=settings,
+            network=network,
+            batches=augmented(read.lengths, gathering(read, tokens, enough), settings),
+            loss=loss,
+            score=transcription_error(modality.reader(validation.clips), judged, alphabet),
+            model=model,
+            notes=(*training.notes, *_unwritable(validation, alphabet)),
+        )
+
+    def predict(self, data: AudioSource | Recordings) -> pd.DataFrame:
+        """Writes down what is said in recordings.
+
+        Args:
+            data: As in training, or files; texts need not be there, and are not read.
+
+        Returns:
+            One row each: "audio", its name, "text", and "confidence", from 0 to 1.
+
+        Raises:
+            OstinatoError: For recordings that cannot be used.
+        """
+        model = self.model
+        recordings = read_recordings(data, self.settings.spec, texts=False)
+        model.modality.check(recordings)
+        told = model.transcripts(recordings.clips)
+        return pd.DataFrame(
+            {
+                "audio": list(recordings.names),
+                "text": [each.text for each in told],
+                "confidence": [each.confidence for each in told],
+            }
+        )
+
+    def evaluate(self, data: AudioSource | Recordings) -> ScoreTable:
+        """Scores the network and the baselines on recordings that fitting has not heard.
+
+        Args:
+            data: As in training; the test part, where a manifest names one.
+
+        Returns:
+            Word and character error rates (wrong, missing and surplus ones for each one that was said), and the share
+            of texts that are right throughout; `print` it. Also kept as `metrics`.
+
+        Raises:
+            OstinatoError: For anything wrong with the data.
+        """
+        model = self.model
+        recordings = read_recordings(data, self.settings.spec)
+        model.modality.check(recordings)
+        told = [each.text for each in model.transcripts(recordings.clips)]
+        others = model.baselines.told(model.modality.reader(recordings.clips))
+        self._heard = Heard(recordings, tuple(told))
+        heard = {"ostinato": self._heard} | {name: Heard(recordings, tuple(own)) for name, own in others.items()}
+        rows = {name: each.figures() for name, each in heard.items()}
+        self.metrics = ScoreTable("ostinato", rows, len(recordings), "recordings")
+        return self.metrics
+
+    def details(self, data: AudioSource | Recordings) -> RenderableType | None:
+        """How sure the word error rate is, which words are heard for which, and what is heard worst."""
+        return None if self._heard is None else self._heard.details()
+
+    def losses(self, data: AudioSource | Recordings) -> pd.DataFrame:
+        """One row a recording: "audio", "text", what is "told", and "loss": the share of wrong characters."""
+        recordings = read_recordings(data, self.settings.spec)
+        told = [each.text for each in self.model.transcripts(recordings.clips)]
+        texts = recordings.require_texts()
+        wrong = [plain_rate([each]) for each in of_characters(texts, told)]
+        return pd.DataFrame({"audio": list(recordings.names), "text": list(texts), "told": told, "loss": wrong})
+
+    def sample_loss(self, data: AudioSource | Recordings) -> Callable[[], Tensor]:
+        model = self.model
+        recordings = read_recordings(data, self.settings.spec)
+        some = recordings.take(np.asarray(evenly(len(recordings)), np.int64))
+        steps = model.modality.reader(some.clips)(range(len(some)))
+        batch = gathered(steps, [model.alphabet.encoded(text) for text in some.require_texts()])
+        batch = moved(batch, model.settings.on_device)
+        return lambda: transcription_loss(model.network, batch).mean
+
+    def summary(self) -> str:
+        """One line: what the network is, and of what it was made."""
+        model, settings = self.model, self.model.settings
+        both = " in both directions" if settings.bidirectional else ""
+        return (
+            f"Transcriber: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units{both}, "
+            f"{model.num_weights:,} weights; {model.modality.summary(settings)} in, {len(model.alphabet)} "
+            f"{model.alphabet.unit} out."
+        )
+
+
+def _refuse_unalignable(recordings: Recordings, steps: list[int], tokens: Any) -> None:
+    """Makes sure that every text fits into its recording."""
+    if wrong := unalignable(steps, tokens):
+        row, there, needed = wrong[0]
+        raise OstinatoError(
+            f"{recordings.origin}, {recordings.places[row]}: {recordings.names[row]}: {there} steps for a text that "
+            f"needs {needed} (one for each token, and one between two that are alike); {len(wrong)} of "
+            f"{len(recordings)} recordings are too short for their texts: mend or leave them out, or take a smaller "
+            "subsampling"
+        )
+
+
+def _unwritable(validation: Recordings, alphabet: Alphabet) -> list[str]:
+    """A statement on tokens of the validation texts that training has not."""
+    unknown = sorted({token for text in validation.require_texts() for token in alphabet.unknown(text)})
+    if not unknown:
+        return []
+    listed = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
+    return [f"the validation texts have {alphabet.unit} that training has not, and that are never written: {listed}"]

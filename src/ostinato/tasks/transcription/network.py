@@ -1,0 +1,56 @@
+"""The network behind a Transcriber."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from ostinato.modalities import FrontEnd, Modality
+from ostinato.nn import Recurrent
+from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.topologies import ManyToMany
+
+
+class TextBatch(NamedTuple):
+    """Recordings of one batch, and what is said in them.
+
+    Attributes:
+        x: Padded steps, ``(batch, time, ...)``.
+        lengths: int64 ``(batch,)``.
+        targets: Numbers of the tokens, padded with 0, int64 ``(batch, tokens)``.
+        target_lengths: int64 ``(batch,)``.
+    """
+
+    x: Tensor
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+
+
+class TranscriptionNetwork(nn.Module):
+    """The score of each token, and of the blank, at each step (Graves & Jaitly 2014, "Towards end-to-end speech
+    recognition with recurrent neural networks").
+
+    Args:
+        settings: The transcriber's.
+        modality: What it reads.
+        tokens: How many there are, without the blank.
+    """
+
+    def __init__(self, settings: TranscriberSettings, modality: Modality, tokens: int) -> None:
+        super().__init__()
+        self.front_end: FrontEnd = modality.front_end(settings)
+        recurrent = Recurrent(
+            settings.make_cell,
+            self.front_end.width,
+            settings.hidden_size,
+            num_layers=settings.num_layers,
+            bidirectional=settings.bidirectional,
+            dropout=settings.dropout,
+            backend=settings.backend,
+        )
+        self.wiring = ManyToMany(recurrent, 1 + tokens, dropout=settings.dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(batch, steps, 1 + tokens)``, before a softmax, and the steps of each row ``(batch,)``."""
+        features, steps = self.front_end(x, lengths)
+        return self.wiring(features, lengths=steps)[0], steps
