@@ -1,7 +1,9 @@
 """What an encoder leaves to a decoder, and what the decoder carries from step to step."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 
 from ostinato.cells import State
@@ -89,3 +91,34 @@ def select_rows(value: N, rows: Tensor) -> N:
     elif value is not None:
         raise TypeError(f"rows are selected from nested tuples of tensors; this one holds a {type(value).__name__}")
     return selected  # type: ignore[no-any-return]
+
+
+def join_rows(values: Sequence[N]) -> N:
+    """Several of what `select_rows` selects from as one, their rows behind each other.
+
+    Args:
+        values: At least one; all of the same structure.
+
+    Returns:
+        The same structure with all rows.
+
+    Raises:
+        TypeError: For anything in it but tensors and None.
+
+    Example:
+        >>> from ostinato.cells import LSTM
+        >>> from ostinato.topologies import join_rows
+        >>> cell = LSTM(8, 16)
+        >>> join_rows([cell.initial_state(2), cell.initial_state(3)]).c.shape
+        torch.Size([5, 16])
+    """
+    first: Any = values[0]
+    joined: Any = first
+    if isinstance(first, Tensor):
+        joined = torch.cat(list(values))  # type: ignore[arg-type]
+    elif isinstance(first, tuple | list):
+        parts = [join_rows(part) for part in zip(*values, strict=True)]
+        joined = type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+    elif first is not None:
+        raise TypeError(f"rows are joined of nested tuples of tensors; this one holds a {type(first).__name__}")
+    return joined  # type: ignore[no-any-return]
