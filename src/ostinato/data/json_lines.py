@@ -1,6 +1,7 @@
 """Tables whose rows are JSON objects, one a line."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,19 @@ def read_json_lines(path: Path, form: FileFormat = USUAL) -> Table:
     Raises:
         OstinatoError: With the line, for what is no object of numbers and texts.
     """
-    rows: list[dict[str, Any]] = []
-    lines: list[int] = []
+    found = list(json_objects(path, form))
+    if not found:
+        raise OstinatoError(f"{path}: the file is empty: give a JSON object a line")
+    lines, rows = zip(*found, strict=True)
+    return Table(pd.DataFrame(rows, dtype=object), str(path), np.array(lines, np.int64))
+
+
+def json_objects(path: Path, form: FileFormat = USUAL) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file, each with the number of its line; blank lines are passed over.
+
+    Raises:
+        OstinatoError: With the line, for what is no object.
+    """
     for number, line in enumerate(Text.of(path, form=form).lines(), 1):
         if not line.strip():
             continue
@@ -33,8 +45,4 @@ def read_json_lines(path: Path, form: FileFormat = USUAL) -> Table:
             raise OstinatoError(f"{path}, line {number}: not JSON ({error}): mend or remove the line") from None
         if not isinstance(row, dict):
             raise OstinatoError(f"{path}, line {number}: not a JSON object: each line must be one")
-        rows.append(row)
-        lines.append(number)
-    if not rows:
-        raise OstinatoError(f"{path}: the file is empty: give a JSON object a line")
-    return Table(pd.DataFrame(rows, dtype=object), str(path), np.array(lines, np.int64))
+        yield number, row

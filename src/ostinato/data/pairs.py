@@ -1,6 +1,5 @@
 """Pairs of texts, one a translation of the other: files or objects in memory -> checked pairs."""
 
-import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import pandas as pd
 from ostinato.data.arrow import ArrowStream, framed
 from ostinato.data.file_format import USUAL, FileFormat, refuse_halves
 from ostinato.data.folds import Foldable
+from ostinato.data.json_lines import json_objects
 from ostinato.data.packed import ending_of
 from ostinato.data.table import read_table
 from ostinato.data.text import Text
@@ -285,15 +285,8 @@ def _texts_of(rows: list[list[str]]) -> list[int]:
 
 
 def _json_lines(path: Path, columns: PairColumns, form: FileFormat, needed: Sequence[str]) -> Iterator[Record]:
-    for number, line in enumerate(_lines(path, form), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise OstinatoError(f"{path}, line {number}: not JSON ({error}): mend or remove the line") from None
-        if not isinstance(row, dict):
-            raise OstinatoError(f"{path}, line {number}: not a JSON object: each line must be one")
+    _refuse_folder(path)
+    for number, row in json_objects(path, form):
         for key in columns:
             value = row.get(key)
             if value is None and key in needed:
@@ -318,9 +311,13 @@ def _table(
 
 
 def _lines(path: Path, form: FileFormat) -> Iterator[str]:
+    _refuse_folder(path)
+    return Text.of(path, form=form).lines()
+
+
+def _refuse_folder(path: Path) -> None:
     if path.is_dir():
         raise OstinatoError(f"{path}: a directory: give a file")
-    return Text.of(path, form=form).lines()
 
 
 def _spaced(text: str, where: str) -> str:
