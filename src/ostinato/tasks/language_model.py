@@ -21,6 +21,7 @@ from ostinato.tasks.language.model import LanguageParts, encoded, line_end
 from ostinato.tasks.language.network import FEWEST
 from ostinato.tasks.language.ngrams import RUNS, Ngrams
 from ostinato.tasks.language.reading import ADAPTING_STEPS, STEPS, AdaptingReader, Read, Reader, in_chunks
+from ostinato.tasks.language.scorer import LanguageScorer
 from ostinato.tasks.language.settings import LanguageSettings
 from ostinato.tasks.language.suggest import Suggester, Suggestion
 from ostinato.tasks.language.train import language_loss, mean_nats, training_batches
@@ -322,6 +323,30 @@ class LanguageModel(Estimator[LanguageSettings, Passage, LanguageParts]):
         if self._suggester is None or self._suggester.model is not model:
             self._suggester = Suggester(model)
         return self._suggester(text, k)
+
+    def scorer(self, symbols: Sequence[str], *, blank: int = 0) -> LanguageScorer:
+        """Lends the model to a recogniser, as a scorer of what it writes, for `ostinato.topologies.CTCSearch`.
+
+        Args:
+            symbols: The text of each class of the recogniser, a unit of this model's tokenizer; what is no such unit is
+                scored as `<unk>`. That of the blank is not read.
+            blank: The class that is no label.
+
+        Returns:
+            A `Scorer`; a text ends for it where a line does.
+
+        Raises:
+            OstinatoError: The model reads backward, or a symbol is none of its units and it has none for such.
+
+        Example:
+            >>> from ostinato import LanguageModel
+            >>> from ostinato.topologies import CTCSearch
+            >>> model = LanguageModel(tokenizer="char", hidden_size=8, epochs=1).fit(["abab " * 300])
+            >>> search = CTCSearch(scorers=[(model.scorer(["", "a", "b"]), 0.5)])
+            >>> search([[0.0, -9.0, -9.0]])[0].ids
+            ()
+        """
+        return LanguageScorer(self.model, symbols, blank)
 
     def sample_loss(self, data: PassageSource) -> Callable[[], Tensor]:
         model = self.model
