@@ -203,5 +203,21 @@ def test_too_few_steps_to_add_up_are_told_with_more():
     forecaster.model.network.input_scale /= (
         1e3  # values so large that every gate is shut after the first bit of the way
     )
-    with pytest.raises(OstinatoError, match=r"with 1 steps contributions miss the forecast by .*: steps=4"):
+    with pytest.raises(OstinatoError, match=r"with 16 steps contributions miss the forecast by .*: steps=64"):
         forecaster.explain(frame, steps=1)
+
+
+def test_more_steps_are_taken_where_contributions_do_not_add_up_yet():
+    frame = wide(60)
+    forecaster = fitted(frame)
+    explanation, finer = (forecaster.explain(frame, steps=steps) for steps in (2, 64))
+    missed = explanation.contributions.sum(axis=1) - (explanation.forecast - explanation.baseline)
+    assert np.abs(missed).max() <= 0.01 * np.abs(explanation.contributions).sum(axis=1).max()
+    assert explanation.contributions.sum(axis=1) == pytest.approx(finer.contributions.sum(axis=1), abs=0.1)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"output": "negative_binomial"}])
+def test_a_series_of_zeros_is_explained_though_contributions_are_all_rounding(chosen):
+    frame = wide(60).assign(y=0.0)
+    explanation = fitted(frame, **chosen).explain(frame)
+    assert explanation.contributions.sum(axis=1) == pytest.approx(explanation.forecast - explanation.baseline, abs=1e-5)

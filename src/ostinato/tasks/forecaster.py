@@ -416,10 +416,11 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             data: As for `predict`.
             id: The series to explain; needed where `data` hold more than one.
             future: As for `predict`.
-            steps: Points at which gradients are taken on the way from a window in which nothing happens.
+            steps: Points at which gradients are taken on the way from a window in which nothing happens; four or
+                sixteen times as many where contributions do not add up yet.
 
         Raises:
-            OstinatoError: For anything wrong with the data, no such series, or too few steps.
+            OstinatoError: For anything wrong with the data, no such series, or contributions that never add up.
         """
         model = self.model
         panel = model.read(data)

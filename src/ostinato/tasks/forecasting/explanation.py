@@ -33,6 +33,12 @@ INPUTS = ("past_target", "past_covariates", "past_known", "future_known", "stati
 MISSED = 0.01
 """Share of all contributions to a step by which their sum may miss the difference that they explain."""
 
+ROUNDED = 1e-6
+"""Of the unit of a series: what sums of single precision may miss, however little the contributions are."""
+
+MOST_FACTOR = 16
+"""Times as many points as asked for that are taken where contributions do not add up yet."""
+
 NEAR = 1e-4
 """How near to a forecast, at unit scale, its slope in the target's own units is measured."""
 
@@ -168,11 +174,11 @@ def explained(model: ForecasterModel, panel: Panel, later: Panel, id: str | None
         panel: The past.
         later: The steps to forecast, with their known covariates.
         id: The series to explain; None: the only one.
-        steps: Points on the line from the baseline to the window.
+        steps: Points on the line from the baseline to the window, and as many more, up to `MOST_FACTOR` times, as
+            contributions need to add up (see `MISSED`): where quantiles cross, or a forecast is held at 0, it bends.
 
     Raises:
-        OstinatoError: There is no such series, or several and none is named; so few points that contributions do not
-            add up, see `MISSED`.
+        OstinatoError: There is no such series, or several and none is named; contributions do not add up even so.
     """
     if steps < 1:
         raise OstinatoError(f"steps must be at least 1, got {steps}")
@@ -194,12 +200,17 @@ def explained(model: ForecasterModel, panel: Panel, later: Panel, id: str | None
         return (back(values + NEAR) - back(values - NEAR)) / (2 * NEAR)
 
     with torch.no_grad():
-        ends = back(np.concatenate([_middle(network, each).double().numpy() for each in (batch, flat)]))
-    parts = integrated_gradients(network, batch, flat, steps, slope)
-    inputs, contributions = _by_input(parts, _names(model, panel, windows.known_names), int(batch.lengths[0]))
-    missed = np.abs(contributions.sum(axis=1) - (ends[0] - ends[1])).max()
-    if missed > MISSED * np.abs(contributions).sum(axis=1).max():
-        raise OstinatoError(f"with {steps} steps contributions miss the forecast by {missed:.3g}: steps={4 * steps}")
+        at_ends = np.concatenate([_middle(network, each).double().numpy() for each in (batch, flat)])
+    ends = back(at_ends)
+    names, rounded = _names(model, panel, windows.known_names), ROUNDED * float(slope(at_ends).max())
+    for points in (steps, MOST_FACTOR // 4 * steps, MOST_FACTOR * steps):
+        parts = integrated_gradients(network, batch, flat, points, slope)
+        inputs, contributions = _by_input(parts, names, int(batch.lengths[0]))
+        missed = np.abs(contributions.sum(axis=1) - (ends[0] - ends[1])).max()
+        if missed <= MISSED * np.abs(contributions).sum(axis=1).max() + rounded:
+            break
+    else:
+        raise OstinatoError(f"with {points} steps contributions miss the forecast by {missed:.3g}: steps={4 * points}")
     return ForecastExplanation(
         target=panel.names.target,
         id=str(panel.ids[0]),
