@@ -27,6 +27,7 @@ from ostinato.tasks.forecasting.sampling import Total, sample_table, total_table
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart, continued, refuse_nothing_new
 from ostinato.tasks.forecasting.stream import Stream
+from ostinato.tasks.forecasting.tables import table_of
 from ostinato.tasks.prepared import Prepared
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
@@ -260,7 +261,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
             One row per series and step: id, time, "forecast" (the median, or the point), "mean" (of counts, where the
             output is their distribution or many are zero; and of sums), and "q0.1" and so on for each quantile level.
             A sum over series has the id "total", one over steps the time of the last. Samples: a row for each series,
-            step and "sample", from 0 on.
+            step and "sample", from 0 on. An id or a time that has the name of one of these columns in the data is
+            called "unique_id" or "ds".
 
         Raises:
             OstinatoError: For anything wrong with the data; fewer than 1 sample, or a model without intervals.
@@ -275,11 +277,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         if total is not None:
             return total_table(model, panel, later, total)
         forecast = model.after(panel, later, model.network_on(panel))
-        columns: dict[str, Any] = {
-            panel.names.id or "unique_id": panel.ids[later.codes].astype(object),
-            panel.names.time or "step": later.clock.written(later.times),
-        }
-        return pd.DataFrame(columns | model.columns(forecast))
+        ids, times = panel.ids[later.codes].astype(object), later.clock.written(later.times)
+        return table_of(panel, model.columns(forecast), ids, times)
 
     def evaluate(
         self, data: SeriesSource | PanelPart, *, stride: int | None = None, new_series: bool = False

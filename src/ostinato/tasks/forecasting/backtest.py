@@ -18,6 +18,7 @@ from ostinato.tasks.forecasting.peers import PEERS, Peers, sampled
 from ostinato.tasks.forecasting.scores import ScoreSum
 from ostinato.tasks.forecasting.split import PanelPart
 from ostinato.tasks.forecasting.standardise import SeriesScales
+from ostinato.tasks.forecasting.tables import table_of
 from ostinato.tasks.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
@@ -166,28 +167,29 @@ class Backtest:
 
     def table(self) -> pd.DataFrame:
         """Every forecast of the network, and what came: see `Forecaster.cross_validation`."""
-        panel, steps, frames = self.panel, np.arange(1, self.windows.horizon + 1), []
+        panel, steps = self.panel, np.arange(1, self.windows.horizon + 1)
+        frames, keys = [], []
         for each in self.forecasts(NETWORK):
             origin = each.batch.origin.numpy()
             rows = (origin[:, None] + steps).ravel()
-            columns: dict[str, Any] = {
-                panel.names.id or "unique_id": panel.ids[panel.codes[rows]].astype(object),
-                panel.names.time or "step": panel.clock.written(panel.times[rows]),
+            found: dict[str, Any] = {
                 "cutoff": panel.clock.written(panel.times[np.repeat(origin, len(steps))]),
                 "y": np.where(panel.observed[rows], panel.target[rows], np.nan),
             }
-            columns |= self.model.columns(each.told[NETWORK])
-            frames.append(pd.DataFrame(columns | {"row": rows, "origin": np.repeat(origin, len(steps))}))
-        return pd.concat(frames).sort_values(["origin", "row"], ignore_index=True).drop(columns=["row", "origin"])
+            found |= self.model.columns(each.told[NETWORK])
+            ids, times = panel.ids[panel.codes[rows]].astype(object), panel.clock.written(panel.times[rows])
+            frames.append(table_of(panel, found, ids, times))
+            keys.append(np.stack([np.repeat(origin, len(steps)), rows]))
+        origins, rows = np.concatenate(keys, axis=1)
+        return pd.concat(frames).iloc[np.lexsort((rows, origins))].reset_index(drop=True)
 
     def _by_series(self, scores: dict[str, dict[str, Array]]) -> pd.DataFrame:
         windows = np.bincount(self.windows.series, minlength=len(self.panel))
         scored = np.flatnonzero(windows)
-        columns = {
-            self.panel.names.id or "unique_id": np.repeat(self.panel.ids[scored].astype(object), len(scores)),
+        found = {
             "model": np.tile(np.array(list(scores), object), len(scored)),
             "forecasts": np.repeat(windows[scored], len(scores)),
         }
         names = next(iter(scores.values()))
         each = {name: np.stack([own[name][scored] for own in scores.values()], axis=1).ravel() for name in names}
-        return pd.DataFrame(columns | each)
+        return table_of(self.panel, found | each, np.repeat(self.panel.ids[scored].astype(object), len(scores)))

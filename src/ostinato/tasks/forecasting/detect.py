@@ -13,6 +13,7 @@ from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.scores import symmetric_pairs
 from ostinato.tasks.forecasting.settings import ForecasterSettings
 from ostinato.tasks.forecasting.split import PanelPart
+from ostinato.tasks.forecasting.tables import table_of
 
 Array = npt.NDArray[np.float64]
 
@@ -114,9 +115,7 @@ def detected(
     order = np.argsort(row)
     row, quantile = row[order], np.concatenate(ends)[order]
     score = interval.scores(panel.target[row], quantile)
-    columns: dict[str, Any] = {
-        panel.names.id or "unique_id": panel.ids[panel.codes[row]].astype(object),
-        panel.names.time or "step": panel.clock.written(panel.times[row]),
+    found: dict[str, Any] = {
         "y": panel.target[row],
         "forecast": np.concatenate(points)[order],
         "low": quantile[:, interval.low],
@@ -124,7 +123,8 @@ def detected(
         "score": score,
         "anomaly": score > threshold,
     }
-    return pd.DataFrame(columns)
+    ids, times = panel.ids[panel.codes[row]].astype(object), panel.clock.written(panel.times[row])
+    return table_of(panel, found, ids, times)
 
 
 def verdict(table: pd.DataFrame, level: float, threshold: float = 1.0) -> str:

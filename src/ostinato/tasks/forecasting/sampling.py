@@ -10,6 +10,7 @@ from ostinato.data import Panel
 from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.model import ForecasterModel
+from ostinato.tasks.forecasting.tables import table_of
 
 Array = npt.NDArray[np.float64]
 Total = Literal["horizon", "series", "both"]
@@ -26,20 +27,17 @@ def sample_table(model: ForecasterModel, panel: Panel, later: Panel, samples: in
     """A row for each series, step and sample path; where there is a total, for each sum and path."""
     values = _paths(model, panel, later, samples, total)
     series, steps, paths = values.shape[1], values.shape[2], np.arange(samples)
-    columns = {name: np.repeat(each, samples) for name, each in _places(panel, later, total).items()}
-    return pd.DataFrame(
-        columns | {"sample": np.tile(paths, series * steps), "forecast": values.transpose(1, 2, 0).ravel()}
-    )
+    found = {"sample": np.tile(paths, series * steps), "forecast": values.transpose(1, 2, 0).ravel()}
+    return table_of(panel, found, *(np.repeat(each, samples) for each in _places(panel, later, total)))
 
 
 def total_table(model: ForecasterModel, panel: Panel, later: Panel, total: Total) -> pd.DataFrame:
     """A row for each sum: its median, mean and quantiles."""
     values = _paths(model, panel, later, TOTAL_PATHS, total)
-    columns: dict[str, Any] = _places(panel, later, total)
-    columns |= {"forecast": np.median(values, axis=0).ravel(), "mean": values.mean(axis=0).ravel()}
+    found = {"forecast": np.median(values, axis=0).ravel(), "mean": values.mean(axis=0).ravel()}
     quantiles = np.quantile(values, model.settings.levels, axis=0)
-    columns |= {f"q{level:g}": each.ravel() for level, each in zip(model.settings.levels, quantiles, strict=True)}
-    return pd.DataFrame(columns)
+    found |= {f"q{level:g}": each.ravel() for level, each in zip(model.settings.levels, quantiles, strict=True)}
+    return table_of(panel, found, *_places(panel, later, total))
 
 
 def _paths(model: ForecasterModel, panel: Panel, later: Panel, samples: int, total: Total | None) -> Array:
@@ -53,7 +51,7 @@ def _paths(model: ForecasterModel, panel: Panel, later: Panel, samples: int, tot
     return np.concatenate(list(parts), axis=1)
 
 
-def _places(panel: Panel, later: Panel, total: Total | None) -> dict[str, Any]:
+def _places(panel: Panel, later: Panel, total: Total | None) -> tuple[Any, Any]:
     """Of each row: the series, or all, and its time, or the last one that a sum is over."""
     rows = np.arange(len(later.times)).reshape(len(panel), -1)
     if total in ("series", "both"):
@@ -61,10 +59,8 @@ def _places(panel: Panel, later: Panel, total: Total | None) -> dict[str, Any]:
     if total in ("horizon", "both"):
         rows = rows[:, -1:]
     ids = panel.ids[later.codes[rows.ravel()]].astype(object)
-    return {
-        panel.names.id or "unique_id": np.full(rows.size, ALL, object) if total in ("series", "both") else ids,
-        panel.names.time or "step": later.clock.written(later.times[rows.ravel()]),
-    }
+    times = later.clock.written(later.times[rows.ravel()])
+    return np.full(rows.size, ALL, object) if total in ("series", "both") else ids, times
 
 
 def _refuse_other_times(panel: Panel, later: Panel) -> None:
