@@ -1,6 +1,7 @@
 """`ostinato info`: what a saved model is, what is wrong with a damaged one; what cells are compiled with."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from command import error_of, run
@@ -8,6 +9,9 @@ from command import error_of, run
 from ostinato import Forecaster
 from ostinato.cells import GRU
 from ostinato.engine import build, probe, target
+from ostinato.manifest import MANIFEST
+
+BUNDLES = Path(__file__).parents[1] / "tasks" / "bundles"
 
 
 class OwnCell(GRU):
@@ -29,6 +33,15 @@ def test_it_tells_task_size_settings_scores_and_versions_in_80_columns(model):
     assert "\nseasonal naive " in ended.out
     assert "…" not in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in BUNDLES.glob(f"*/*/{MANIFEST}")), ids=lambda at: at.name
+)
+def test_a_model_that_an_earlier_version_saved_is_told_of_in_names_of_today(folder):
+    ended = run("info", folder)
+    assert (ended.code, ended.err) == (0, "")
+    assert "counts" not in {line.split()[0] for line in ended.out.splitlines() if line}
 
 
 def test_a_model_without_scores_has_no_table(sales, tmp_path):

@@ -169,6 +169,7 @@ def test_series_that_end_apart_have_no_sum(shops):
     [
         ({"output": "mse"}, "no sample paths: they need an output that gives an interval"),
         ({"quantiles": (0.5,)}, "no sample paths"),
+        ({"quantiles": (0.1, 0.5, 0.7)}, "no sample paths.*quantiles of which two are symmetric about the median"),
     ],
 )
 def test_a_model_without_intervals_has_no_paths(more, says):

@@ -62,7 +62,7 @@ def _tell_of_model(model: Path) -> None:
         )
     console.print(f"Saved {bundle.created} with {', '.join(' '.join(pair) for pair in bundle.versions.items())}.\n")
     settings = verb.load().settings_class
-    console.print(settings_of(bundle.settings, settings))
+    console.print(settings_of(settings.by_names_of_today(bundle.settings), settings))
     for note in bundle.notes:
         console.print(f"note: {as_typed(note, spellings_of(settings))}", soft_wrap=True)
     if bundle.metrics:

@@ -152,7 +152,8 @@ def read_future(
         lost = int(np.argmax(place < 0))
         raise table.error(
             f"no row for {spell(times.ravel()[lost])} of series {str(ids[wanted[lost]])!r}: the covariates "
-            f"{', '.join(names.future)} must be given for the {times.shape[1]} steps after the end of the target"
+            f"{', '.join(names.future)} must be given for the {times.shape[1]} steps after the end of the target, in "
+            "these rows with the target left empty, or in a table of their own: future=... (--future)"
         )
     rows = known[place]
     values = read_covariates(table, names.future, names.categories)[rows]

@@ -82,6 +82,11 @@ class NetworkSettings(TrainingSettings):
             raise ValueError(f"no cell {value!r}; choose one of {', '.join(CELLS)}, or give a Cell class")
         return value
 
+    @classmethod
+    def by_names_of_today(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Settings as a saved model has them, where an earlier version had other names for some."""
+        return values
+
     @property
     def make_cell(self) -> CellFactory:
         """What makes the cell from an input size and a hidden size."""

@@ -42,8 +42,8 @@ class Interval(NamedTuple):
         """
         if not has_interval(settings):
             raise OstinatoError(
-                "this model forecasts no interval to lie outside of: train with output='quantiles' and quantiles that "
-                "are symmetric about the median"
+                "this model forecasts no interval to lie outside of: train with output='quantiles' and quantiles of "
+                "which two are symmetric about the median"
             )
         pairs = symmetric_pairs(settings.quantiles)
         level = next(iter(pairs)) if level is None else round(level, 6)
@@ -109,7 +109,8 @@ def detected(
         ends.append(told.quantiles[seen, 0])
     if not sum(map(len, rows)):
         raise OstinatoError(
-            "no observation follows the rows the model was fitted on, so there is nothing to detect: give later rows"
+            "no observation follows the rows the model was fitted on, so there is nothing to detect: give later rows, "
+            "or fit with a holdout and do not refit (--no-refit)"
         )
     row = np.concatenate(rows)
     order = np.argsort(row)

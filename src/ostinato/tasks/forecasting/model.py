@@ -204,8 +204,9 @@ class ForecasterModel(Model[ForecasterSettings]):
         """
         if self.copula is None:
             raise OstinatoError(
-                "this model has no sample paths: they need an output that gives an interval (quantiles, poisson or "
-                "negative_binomial) and validation rows; a model that was saved before there were any is trained again"
+                "this model has no sample paths: they need an output that gives an interval (poisson, "
+                "negative_binomial, or quantiles of which two are symmetric about the median); a model that was saved "
+                "before there were any is trained again"
             )
         scales, first = self.standardiser.scales_of(panel, panel.offsets[1:]), 0
         quantiles = self._last(panel, later, self.network_on(panel), scales).quantiles

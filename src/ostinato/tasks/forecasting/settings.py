@@ -177,8 +177,7 @@ class ForecasterSettings(
     @model_validator(mode="before")
     @classmethod
     def _earlier_names(cls, values: Any) -> Any:
-        """In bundles of earlier versions `non_negative` was called `counts`."""
-        return {"non_negative" if name == "counts" else name: value for name, value in values.items()}
+        return cls.by_names_of_today(values)
 
     @model_validator(mode="before")
     @classmethod
@@ -204,6 +203,11 @@ class ForecasterSettings(
         if self.wiring == "many_to_one" and self.decoding == "recurrent":
             raise ValueError("decoding='recurrent' belongs to wiring='encoder_decoder'; many_to_one has no decoder")
         return self
+
+    @classmethod
+    def by_names_of_today(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """In bundles of earlier versions `non_negative` was called `counts`."""
+        return {"non_negative" if name == "counts" else name: value for name, value in values.items()}
 
     @property
     def log(self) -> bool:
