@@ -64,7 +64,7 @@ def test_words_are_what_stands_between_separators():
         (frames(2, 0), [0], r"labels must lie between 0 and 2 and not be 0, got \[0\]"),
         (frames(2, 0), [3], r"got \[3\]"),
         (np.array([[0.0, -np.inf], [0.0, -np.inf]]), [1], "a probability of zero"),
-        (np.full((2, 3), np.nan), [1], "log_probs hold NaN"),
+        (np.full((2, 3), np.nan), [1], "got nan in frame 0, class 0"),
     ],
 )
 def test_what_cannot_be_aligned_is_refused(log_probs, labels, message):

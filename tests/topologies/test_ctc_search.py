@@ -89,6 +89,13 @@ def test_chunks_of_any_size_give_what_all_frames_give_at_once(chunks, seed, beam
     assert stream.finish(3) == search(log_probs, 3)
 
 
+def test_frames_of_one_stream_are_of_as_many_classes():
+    stream = CTCSearch().stream()
+    stream.feed(torch.zeros(2, 4, dtype=torch.bfloat16))
+    with pytest.raises(ValueError, match="log_probs have 3 classes; scorers or frames before had 4"):
+        stream.feed(np.zeros((2, 3)))
+
+
 def test_a_stream_tells_what_it_has_so_far_and_holds_only_what_goes_on():
     stream = CTCSearch(beam_size=4, scorers=[(LengthBonus(4), 1.0)]).stream()
     texts = []
@@ -203,7 +210,9 @@ def test_a_bonus_a_word_counts_words():
         (lambda: CTCSearch(scorers=[(LengthBonus(3), np.nan)]), "weight must be a finite number, got nan"),
         (lambda: CTCSearch()(np.zeros(3)), r"log_probs must be \(time, classes\) .* got \(3,\)"),
         (lambda: CTCSearch(blank=3)(np.zeros((2, 3))), "with class 3 for the blank"),
-        (lambda: CTCSearch()(np.array([[0, 0], [0, np.nan]])), "log_probs hold NaN, first in frame 1"),
+        (lambda: CTCSearch()(np.array([[0, 0], [0, np.nan]])), "got nan in frame 1, class 1"),
+        (lambda: CTCSearch()(np.array([[0, np.inf]])), "got inf in frame 0, class 1"),
+        (lambda: CTCSearch(scorers=[(LengthBonus(3), 1.0)])(np.zeros((1, 4))), "have 4 classes; scorers .* had 3"),
         (lambda: CTCSearch()(np.zeros((2, 3)), n_best=0), "n_best must be at least 1, got 0"),
         (lambda: Lexicon([], 3), "a lexicon must have at least one word"),
         (lambda: Lexicon([[1], []], 3), "a word must have at least one label"),

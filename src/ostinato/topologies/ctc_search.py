@@ -191,6 +191,8 @@ class CTCStream:
     def __init__(self, search: CTCSearch) -> None:
         self._size, self._label_free = search.beam_size, search.blank
         self._tree = PrefixTree(search.scorers)
+        scored = self._tree.root.following
+        self._classes = None if scored is None else len(scored)
         self._in_blank, self._in_label = np.zeros(1), np.full(1, -np.inf)
         self._keep([self._tree.root])
 
@@ -216,7 +218,12 @@ class CTCStream:
         Raises:
             ValueError: For frames of another shape, or that hold NaN.
         """
-        for frame in as_frames(log_probs, self._label_free):
+        frames = as_frames(log_probs, self._label_free)
+        classes = frames.shape[1] if self._classes is None else self._classes
+        if frames.shape[1] != classes:
+            raise ValueError(f"log_probs have {frames.shape[1]} classes; scorers or frames before had {classes}")
+        self._classes = classes
+        for frame in frames:
             self._advance(frame)
 
     def _advance(self, frame: Floats) -> None:
@@ -279,12 +286,14 @@ def as_frames(log_probs: Frames, blank: int) -> Floats:
     """Frames as an array ``(time, classes)`` of float64.
 
     Raises:
-        ValueError: For another shape, a blank that is no class, or NaN.
+        ValueError: For another shape, a blank that is no class, or what is NaN or infinitely likely.
     """
-    given = log_probs.detach().cpu().numpy() if isinstance(log_probs, torch.Tensor) else log_probs
+    given = log_probs.detach().cpu().double().numpy() if isinstance(log_probs, torch.Tensor) else log_probs
     frames = np.asarray(given, np.float64)
     if frames.ndim != 2 or not 0 <= blank < frames.shape[1]:
         raise ValueError(f"log_probs must be (time, classes) with class {blank} for the blank, got {frames.shape}")
-    if np.isnan(frames).any():
-        raise ValueError(f"log_probs hold NaN, first in frame {int(np.isnan(frames).any(1).argmax())}")
+    wrong = ~(frames < np.inf)
+    if wrong.any():
+        row, label = (int(at) for at in np.argwhere(wrong)[0])
+        raise ValueError(f"log_probs must be log-probabilities, got {frames[row, label]} in frame {row}, class {label}")
     return frames
