@@ -131,3 +131,16 @@ def test_sample_paths_and_sums_are_printed_as_forecasts_are(model, sales):
     assert 6000 < total["forecast"].item() < 8000  # of seven days of about 1,000
     assert run("predict", model, sales, "--samples", 0).code == 2
     assert "horizon" in run("predict", model, sales, "--total", "all").err
+
+
+def test_series_that_are_new_to_the_model_are_said(model, sales, tmp_path):
+    long = pd.read_csv(sales).rename(columns={"sales": "y"}).assign(unique_id="newcomer")
+    long.to_csv(tmp_path / "long.csv", index=False)
+    fitted = tmp_path / "model"
+    known = pd.concat([long.assign(unique_id=name) for name in ("a", "b")])
+    known.to_csv(tmp_path / "known.csv", index=False)
+    assert run("fit", "forecaster", tmp_path / "known.csv", "--out", fitted, "--no-refit", *TINY).code == 0
+    ended = run("predict", fitted, tmp_path / "long.csv")
+    assert ended.code == 0
+    assert ended.err.startswith("note: 1 series is new to the model (newcomer): forecast by the past given here alone")
+    assert run("predict", fitted, tmp_path / "known.csv").err == ""

@@ -73,6 +73,11 @@ def predict(
         table = estimator.predict(source, **known, **known_by(estimator.predict, samples=samples, total=total))
         if plot is not None:
             estimator.plot(source, plot, **known)
+    if new := getattr(estimator, "new_series", ()):
+        listed = f"{', '.join(new[:3])}{', ...' * (len(new) > 3)}"
+        are = "series is" if len(new) == 1 else "series are"
+        told = f"{len(new):,} {are} new to the model ({listed}): forecast by the past given here alone (zero-shot)"
+        typer.echo(f"note: {told}", err=True)
     if out is None:
         from ostinato.cli.digits import rounded_csv  # not before: it brings pandas
 

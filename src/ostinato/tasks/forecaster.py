@@ -51,6 +51,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         scores_by_series: The same, a row for each series and model; None before.
         metrics_beside_peers: Scores beside AutoETS and AutoTheta on the windows that these forecast, where that is a
             part only; None where they stand in `metrics`, or nowhere.
+        new_series: Those of the last `predict` that training did not know: forecast from their own past alone.
         notes: What was found and done when the training data were read.
 
     Raises:
@@ -92,6 +93,8 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
     scores_by_series: pd.DataFrame | None = None
 
     metrics_beside_peers: ScoreTable | None = None
+
+    new_series: tuple[str, ...] = ()
 
     _fitted_on: PanelPart  # what `refit` trains on unless told otherwise
 
@@ -269,6 +272,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         """
         model = self.model
         panel = model.read(data)
+        self.new_series = tuple(map(str, panel.ids[model.standardiser.index(panel) < 0]))
         later = model.steps_after(panel, data, future)
         if samples is not None and samples < 1:
             raise OstinatoError(f"samples must be at least 1, got {samples}")
