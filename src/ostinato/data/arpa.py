@@ -64,6 +64,7 @@ def read_arpa(path: str | Path) -> dict[Run, Entry]:
     lines = _Lines(path)
     stated = _stated(lines)
     entries: dict[Run, Entry] = {}
+    symbols: set[str] = set()
     for order, number in stated.items():
         if lines.current != f"\\{order}-grams:":
             raise lines.error(f"\\{order}-grams: should be here")
@@ -74,8 +75,11 @@ def read_arpa(path: str | Path) -> dict[Run, Entry]:
             run, entry = _entry(lines, order)
             if run in entries:
                 raise lines.error(f"the run {' '.join(run)!r} again: remove one of the two")
-            if unknown := [symbol for symbol in run if order > 1 and (symbol,) not in entries]:
-                raise lines.error(f"{unknown[0]!r} is not among the runs of one symbol")
+            if order == 1:
+                symbols.update(run)
+            elif not symbols.issuperset(run):
+                unknown = next(symbol for symbol in run if symbol not in symbols)
+                raise lines.error(f"{unknown!r} is not among the runs of one symbol")
             entries[run] = entry
             found += 1
             lines.advance()
