@@ -22,7 +22,7 @@ WRONG = [
     ({"horizon": 0}, r"horizon = 0: .*greater than or equal to 1"),
     ({"horizon": "many"}, r"horizon = 'many': .*integer"),
     ({"window": 1}, r"window = 1: .*greater than or equal to 2"),
-    ({"scaling": "robust"}, r"scaling = 'robust': .*'last', 'level', 'trend', 'standard', 'difference' or 'none'"),
+    ({"scaling": "robust"}, r"scaling = 'robust': .*'last', 'level', 'trend', 'standard', 'difference', 'mean' or 'none'"),
     ({"wiring": "transformer"}, r"wiring = 'transformer': .*'encoder_decoder' or 'many_to_one'"),
     ({"cell": "grux"}, rf"cell = 'grux': no cell 'grux'; choose one of {', '.join(CELLS)}, or give a Cell class"),
     ({"cell": int}, r"cell = <class 'int'>: .*subclass of Cell"),
@@ -83,6 +83,7 @@ def test_settings_survive_json(chosen):
 
 
 def test_log_returns_are_differences():
+    assert Forecaster(season_length="24,168").settings.seasons == (24, 168)
     assert Forecaster(returns="log").settings.scaling == "difference"
     assert Forecaster().settings.scaling == "level"
 

@@ -82,7 +82,7 @@ class ForecasterSettings(
         "one they have.",
     )
     season_length: int | tuple[int, ...] | None = Field(
-        None, description="Steps of a season, or of several: [24, 168]; None takes the frequency's (hourly: both)."
+        None, description="Steps of a season, or of several: 24,168; None takes the frequency's (hourly: both)."
     )
     non_negative: bool = Field(
         True, description="Whether forecasts of a series that is never below 0 in training are not, either."
@@ -165,6 +165,12 @@ class ForecasterSettings(
         if not value or list(value) != sorted(set(value)) or value[0] <= 0 or value[-1] >= 1 or 0.5 not in value:
             raise ValueError("quantiles must rise strictly between 0 and 1 and contain 0.5, the median")
         return value
+
+    @field_validator("season_length", mode="before")
+    @classmethod
+    def _several_seasons(cls, value: Any) -> Any:
+        """One text with commas between is several."""
+        return tuple(value.split(",")) if isinstance(value, str) and "," in value else value
 
     @field_validator("season_length")
     @classmethod
