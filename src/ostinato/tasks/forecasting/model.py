@@ -275,11 +275,10 @@ class ForecasterModel(Model[ForecasterSettings]):
         calibration = None
         if not self.settings.of_counts:
             calibration = Calibration.fit(quantiles, target, observed, levels)
-            quantiles = calibration.moved(quantiles)
-        times = windows.panel.times
-        moment = self.frequency.steps(times.min(), times[some.origin])
-        few = slice(None, None, max(len(moment) // COPULA_WINDOWS, 1))
-        copula = Copula.fit(quantiles[few], target[few], observed[few], levels, moment[few])
+        times, few = windows.panel.times, slice(None, None, max(len(target) // COPULA_WINDOWS, 1))
+        moment = self.frequency.steps(times.min(), times[some.origin[few]])
+        told = quantiles[few] if calibration is None else calibration.moved(quantiles[few])
+        copula = Copula.fit(told, target[few], observed[few], levels, moment)
         return replace(self, calibration=calibration, copula=copula)
 
     def baseline_on(self, panel: Panel, name: str) -> ForecastWindows:
