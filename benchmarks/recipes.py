@@ -16,6 +16,16 @@ CLASSIFY: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "patience": None,
     },
+    "fsdd": {
+        "label": "digit",
+        "hidden_size": 96,
+        "subsampling": 2,
+        "dropout": 0.4,
+        "label_smoothing": 0.1,
+        "batch_size": 32,
+        "epochs": 20,
+        "patience": None,
+    },
 }
 """Settings for public data sets, chosen on their validation parts."""
 

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
+from audio_scenario import manifest, tone, write
 from command import error_of, run
 
 from ostinato import SequenceClassifier
@@ -233,3 +234,35 @@ def test_the_demo_leaves_a_model_the_data_and_lines_to_go_on_with(tmp_path, monk
     assert sum(len(pd.read_csv(out / f"{part}.csv")) for part in ("training", "test")) == len(load_reviews())
     for line in ended.out.splitlines()[-2:]:
         assert run(*shlex.split(line.partition(": ")[2])[1:]).code == 0
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory):
+    """A manifest of low and high tones, one of them broken, with a test part."""
+    folder = tmp_path_factory.mktemp("tones")
+    for number in range(24):
+        write(folder / f"{number}.wav", tone(0.2, 8000, (300, 1200)[number % 2], seed=number), 8000)
+    (folder / "0.wav").write_bytes(b"no audio")
+    rows = [f"{n}.wav,{('low', 'high')[n % 2]},{'test' if n > 19 else 'train'}" for n in range(24)]
+    return manifest(folder / "clips.csv", *rows, columns="file,label,split")
+
+
+HEARS = ["--set=hidden_size=8", "--set=channels=4", "--set=epochs=1"]
+
+
+def test_a_manifest_of_recordings_is_told_by_its_files_and_scored_on_its_test_part(tones, tmp_path):
+    out = tmp_path / "model"
+    ended = run("fit", "classifier", tones, "--out", out, "--skip-bad", *HEARS)
+    assert (ended.code, ended.err) == (0, "")
+    assert "note: 1 of 24 recordings are left out: 1 unreadable (line 2: 0.wav: not readable audio" in ended.out
+    assert "Scores on the test part that the data name, 4 recordings" in ended.out
+    assert "explain" not in ended.out
+    told = pd.read_csv(io.StringIO(run("predict", out, tones).out))
+    assert told["label"].isna().tolist() == [True] + [False] * 23
+    assert "4 recordings" in run("evaluate", out, tones).out
+
+
+def test_a_broken_recording_names_the_option_that_leaves_it_out(tones, tmp_path):
+    said = error_of("fit", "classifier", tones, "--out", tmp_path / "model", *HEARS)
+    assert "1 of 24 recordings cannot be used: 1 unreadable (line 2: 0.wav" in said
+    assert said.rstrip().endswith("leave them out, --skip-bad")
