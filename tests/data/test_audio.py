@@ -49,6 +49,19 @@ class TestSources:
         read = read_labelled(tmp_path)
         assert (read.labels, read.modality, read.names[2]) == (("no", "yes", "yes"), "audio", "yes/deep/2.flac")
         assert read.spec.layout == "audio"
+        assert read.notes == ("1 of 4 files are no audio by their names, and left alone, such as yes/README.txt",)
+
+    def test_a_folder_of_texts_with_a_few_recordings_is_none_of_recordings(self, tmp_path):
+        for name in ("good/1.txt", "bad/1.txt", "bad/.hidden.wav", "bad/.2.wav", "bad/.3.wav"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("a text")
+        assert read_labelled(tmp_path).modality == "text"
+
+    def test_a_table_of_recordings_and_texts_is_one_of_texts_where_their_column_is_named(self, tmp_path):
+        write(tmp_path / "a.wav")
+        table = manifest(tmp_path / "m.csv", "a.wav,a text,good", columns="path,text,label")
+        assert read_labelled(table).modality == "audio"
+        assert read_labelled(table, LabelledSpec(text="text")).modality == "text"
 
     def test_a_file_beside_the_folders_has_no_label_which_is_an_error_only_where_one_is_needed(self, tmp_path):
         write(tmp_path / "no" / "1.wav")

@@ -113,11 +113,11 @@ def read_recordings(
         return source
     spec = spec or AudioSpec()
     require_audio(str(source) if not isinstance(source, list | tuple) else "the files")
-    origin, rows, spec = rows_of(source, spec, texts=texts)
+    origin, rows, spec, left_alone = rows_of(source, spec, texts=texts)
     if not rows:
         raise OstinatoError(f"{origin}: nothing to read: give at least one recording")
     heard, rejected = _heard(rows, spec, texts)
-    notes = _left_out(rejected, rows, origin, spec, kept=not texts) if rejected else []
+    notes = [*left_alone, *(_left_out(rejected, rows, origin, spec, kept=not texts) if rejected else [])]
     sound = [(row, one) for row, one in zip(rows, heard, strict=True) if one is not None]
     if not sound:
         raise OstinatoError(f"{origin}: no recording is left of {len(rows):,}: {_counted(rejected)}")

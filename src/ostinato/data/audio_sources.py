@@ -56,8 +56,27 @@ class Row(NamedTuple):
     fault: str = ""
 
 
+class Found(NamedTuple):
+    """What a source holds.
+
+    Attributes:
+        origin: What errors call it.
+        rows: Its recordings.
+        spec: How it was read.
+        notes: What was left alone.
+    """
+
+    origin: str
+    rows: list[Row]
+    spec: AudioSpec
+    notes: tuple[str, ...] = ()
+
+
 def is_audio_source(source: object) -> bool:
-    """Whether a folder, a table or the name of a file is one of recordings, by the names of files in it."""
+    """Whether a folder, a table or the name of a file is one of recordings.
+
+    A folder is where most files in it are named as those of audio are, a table where the first it names is.
+    """
     if isinstance(source, Table):
         column = named(source, AUDIO_NAMES)
         return column is not None and any(is_audio(str(name)) for name in source.texts(column)[:1])
@@ -65,12 +84,13 @@ def is_audio_source(source: object) -> bool:
         return False
     path = Path(source)
     if path.is_dir():
-        return (path / WAV_SCP).is_file() or any(is_audio(file) for file in path.rglob("*") if file.is_file())
+        named_so = [is_audio(file) for file in path.rglob("*") if file.is_file() and file.name[0] != "."]
+        return (path / WAV_SCP).is_file() or 2 * sum(named_so) > len(named_so)
     return is_audio(path)
 
 
-def rows_of(source: AudioSource, spec: AudioSpec, *, texts: bool) -> tuple[str, list[Row], AudioSpec]:
-    """The rows of a source, what errors call it, and how it was read.
+def rows_of(source: AudioSource, spec: AudioSpec, *, texts: bool) -> Found:
+    """The rows of a source, which is not opened yet.
 
     Args:
         source: A folder with a folder for each text, or a Kaldi directory (`wav.scp`, and `text`, `utt2spk`,
@@ -84,18 +104,20 @@ def rows_of(source: AudioSource, spec: AudioSpec, *, texts: bool) -> tuple[str, 
     """
     if isinstance(source, str | Path) and Path(source).is_dir():
         path = Path(source)
-        found = _kaldi(path, texts) if (path / WAV_SCP).is_file() else _folders(path, texts)
-        return str(path), found, spec
+        if (path / WAV_SCP).is_file():
+            return Found(str(path), _kaldi(path, texts), spec)
+        return _folders(path, spec, texts)
     if isinstance(source, str | Path) and is_audio(source):
         source = [source]
     if isinstance(source, str | Path | pd.DataFrame | Table):
         table = _table(source, spec)
         spec = _found_columns(table, spec, texts)
         beside = Path(table.origin).parent if Path(table.origin).is_file() else Path()
-        return table.origin, list(_manifest(table, spec, beside)), spec
+        return Found(table.origin, list(_manifest(table, spec, beside)), spec)
     if texts:
         raise OstinatoError("the files: no texts: give a folder for each text, or a manifest")
-    return "the files", [Row(AudioFile(Path(file)), str(file), f"item {n}") for n, file in enumerate(source)], spec
+    rows = [Row(AudioFile(Path(file)), str(file), f"item {number}") for number, file in enumerate(source)]
+    return Found("the files", rows, spec)
 
 
 def _table(source: str | Path | pd.DataFrame | Table, spec: AudioSpec) -> Table:
@@ -108,16 +130,22 @@ def _table(source: str | Path | pd.DataFrame | Table, spec: AudioSpec) -> Table:
     return read_table(source, spec.form)
 
 
-def _folders(path: Path, texts: bool) -> list[Row]:
-    files = [(file, file.relative_to(path)) for file in Text.of(path).paths if is_audio(file)]
+def _folders(path: Path, spec: AudioSpec, texts: bool) -> Found:
+    every = [(file, file.relative_to(path)) for file in Text.of(path).paths]
+    files = [(file, inside) for file, inside in every if is_audio(file)]
     if not files:
         raise OstinatoError(f"{path}: the folder holds no file of audio")
     stray = [file for file, inside in files if len(inside.parts) == 1]
     if texts and stray:
         raise OstinatoError(f"{stray[0]}: a file beside the folders of the labels: move it into one, or away")
-    return [
+    rows = [
         Row(AudioFile(file), str(inside), str(inside), None if stray else inside.parts[0]) for file, inside in files
     ]
+    others = [str(inside) for file, inside in every if not is_audio(file)]
+    if not others:
+        return Found(str(path), rows, spec)
+    left = f"{len(others):,} of {len(every):,} files are no audio by their names, and left alone, such as {others[0]}"
+    return Found(str(path), rows, spec, (left,))
 
 
 def _found_columns(table: Table, spec: AudioSpec, texts: bool) -> AudioSpec:

@@ -77,7 +77,7 @@ def read_labelled(
         read = _lines(Path(source), spec, labels, known)
     elif isinstance(source, str | Path | pd.DataFrame | Table):
         table = _table(source, spec)
-        audible = spec.layout is None and is_audio_source(table)
+        audible = spec.layout is None and spec.text is None and is_audio_source(table)
         read = _recordings(table, spec, labels) if audible else _from_table(table, spec, labels)
     else:
         read = _memory(cast(Sequence[Any], source), spec.label_separator)
