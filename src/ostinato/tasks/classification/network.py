@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.modalities import Modality
-from ostinato.nn import Recurrent
+from ostinato.tasks.body import recurrent_body
 from ostinato.tasks.classification.batches import Batch
 from ostinato.tasks.classification.settings import ClassifierSettings
 from ostinato.topologies import ManyToOne
@@ -24,14 +24,8 @@ class Reader(nn.Module):
     def __init__(self, settings: ClassifierSettings, modality: Modality, classes: int) -> None:
         super().__init__()
         self.front_end = modality.front_end(settings)
-        recurrent = Recurrent(
-            settings.make_cell,
-            self.front_end.width,
-            settings.hidden_size,
-            num_layers=settings.num_layers,
-            bidirectional=settings.bidirectional,
-            dropout=settings.dropout,
-            backend=settings.backend,
+        recurrent = recurrent_body(
+            settings, self.front_end.width, dropout=settings.dropout, bidirectional=settings.bidirectional
         )
         self.summary = ManyToOne(recurrent, classes, pooling=settings.pooling, dropout=settings.dropout)
 

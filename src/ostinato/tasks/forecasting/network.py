@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.data.windows import WindowBatch
-from ostinato.nn import Recurrent
+from ostinato.tasks.body import recurrent_body
 from ostinato.tasks.forecasting.counts import parameters
 from ostinato.tasks.forecasting.scaling import ScaledWindow, scale_window
 from ostinato.tasks.forecasting.settings import ForecasterSettings
@@ -70,14 +70,7 @@ class ForecastNetwork(nn.Module):
         about = sizes.static + settings.series_embedding
         self.series = nn.Embedding(sizes.series, settings.series_embedding) if settings.series_embedding else None
         self.read = nn.Sequential(nn.Linear(segment * (2 + 2 * sizes.past + sizes.known), width), nn.ReLU())
-        recurrent = Recurrent(
-            settings.make_cell,
-            width,
-            width,
-            num_layers=settings.num_layers,
-            dropout=settings.dropout,
-            backend=settings.backend,
-        )
+        recurrent = recurrent_body(settings, width, dropout=settings.dropout)
         self.linear = nn.Linear(settings.window, settings.horizon) if settings.linear else None
         if self.linear is not None:
             nn.init.zeros_(self.linear.weight)

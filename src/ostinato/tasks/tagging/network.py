@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.modalities import Modality
-from ostinato.nn import CRF, LockedDropout, Recurrent, Transitions, sequence_mask
+from ostinato.nn import CRF, LockedDropout, Transitions, sequence_mask
+from ostinato.tasks.body import recurrent_body
 from ostinato.tasks.tagging.batches import TagBatch
 from ostinato.tasks.tagging.settings import TaggerSettings
 from ostinato.topologies import ManyToMany
@@ -26,15 +27,12 @@ class TaggingNetwork(nn.Module):
         super().__init__()
         self.front_end = modality.front_end(settings)
         self.dropout = LockedDropout(settings.dropout) if settings.locked_dropout else nn.Dropout(settings.dropout)
-        recurrent = Recurrent(
-            settings.make_cell,
+        recurrent = recurrent_body(
+            settings,
             self.front_end.width,
-            settings.hidden_size,
-            num_layers=settings.num_layers,
-            bidirectional=settings.bidirectional,
             dropout=settings.dropout,
             locked_dropout=settings.locked_dropout,
-            backend=settings.backend,
+            bidirectional=settings.bidirectional,
         )
         self.wiring = ManyToMany(recurrent, tags, dropout=settings.dropout, locked_dropout=settings.locked_dropout)
         self.crf = CRF(tags, allowed=allowed) if settings.decoder == "crf" else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from ostinato.modalities import FrontEnd, Modality
-from ostinato.nn import Recurrent
+from ostinato.tasks.body import recurrent_body
 from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.topologies import ManyToMany
 
@@ -39,14 +39,8 @@ class TranscriptionNetwork(nn.Module):
     def __init__(self, settings: TranscriberSettings, modality: Modality, tokens: int) -> None:
         super().__init__()
         self.front_end: FrontEnd = modality.front_end(settings)
-        recurrent = Recurrent(
-            settings.make_cell,
-            self.front_end.width,
-            settings.hidden_size,
-            num_layers=settings.num_layers,
-            bidirectional=settings.bidirectional,
-            dropout=settings.dropout,
-            backend=settings.backend,
+        recurrent = recurrent_body(
+            settings, self.front_end.width, dropout=settings.dropout, bidirectional=settings.bidirectional
         )
         self.wiring = ManyToMany(recurrent, 1 + tokens, dropout=settings.dropout)
 
