@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from ostinato import OstinatoError
 from ostinato.data import AudioSpec, Clip, LabelledSpec, Recordings, audio_checks, read_labelled, read_recordings
-from ostinato.data.audio_checks import unalignable
 
 FORMATS = {
     "wav": {},
@@ -290,10 +289,6 @@ class TestChecks:
         (tmp_path / "b.wav").unlink()
         with pytest.raises(OstinatoError, match=r"b\.wav: no such file; it was readable"):
             read.clips[1].wave()
-
-    def test_fewer_frames_than_letters_and_repeats_cannot_be_aligned(self):
-        assert unalignable([3, 2, 4, 0], ["abc", "abc", "aab", ""]) == [(1, 2, 3)]
-        assert unalignable([3], ["aab"]) == [(0, 3, 4)]
 
     def test_without_the_libraries_the_extra_is_named(self, tmp_path, monkeypatch):
         write(tmp_path / "a.wav")

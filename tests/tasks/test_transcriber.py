@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import ostinato
 from ostinato import OstinatoError, Transcriber
 from ostinato.data import Recordings
-from ostinato.tasks.transcription.alphabet import Alphabet
 from ostinato.tasks.transcription.heard import Heard
+from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
 
 PITCH = {letter: 0.05 + 0.08 * number for number, letter in enumerate("abc")}
 TINY = {"hidden_size": 8, "num_layers": 1, "epochs": 1, "channels": 4, "mels": 16, "num_threads": 1}
@@ -75,7 +76,7 @@ def test_files_are_read_from_a_manifest(tmp_path):
     manifest = tmp_path / "clips.csv"
     manifest.write_text("\n".join(rows))
     transcriber = Transcriber(**TINY, lowercase=True).fit(manifest)
-    assert set(transcriber.model.alphabet.tokens) == set(" abc")
+    assert set(transcriber.model.tokenizer.tokens) - {"<unk>"} == set(" abc")
     assert any("capitals" in note for note in transcriber.notes)
     assert transcriber.predict(manifest)["audio"].tolist() == [f"{number}.wav" for number in range(16)]
     assert transcriber.evaluate(manifest).count == 16
@@ -104,17 +105,41 @@ def test_tokens_that_training_has_not_are_said(fitted):
 
 
 def test_words_may_be_written_instead_of_characters():
-    transcriber = Transcriber(**TINY, unit="words").fit(tones(24))
-    assert all(" " not in token for token in transcriber.model.alphabet.tokens)
+    transcriber = Transcriber(**TINY, tokenizer="word").fit(tones(24))
+    assert all(" " not in token for token in transcriber.model.tokenizer.tokens)
 
 
-@given(text=st.text(alphabet="ab c", max_size=12), unit=st.sampled_from(["characters", "words"]))
+@given(text=st.text(alphabet="ab c", max_size=12), kind=st.sampled_from(["char", "word"]))
 @settings(max_examples=60, deadline=None)
-def test_an_alphabet_writes_what_it_encodes(text, unit):
+def test_tokens_write_what_they_encode_and_leave_out_what_is_not_known(text, kind):
     text = " ".join(text.split())
-    alphabet = Alphabet.of([text, "a"], unit)
-    assert alphabet.written(alphabet.encoded(text)) == text
-    assert alphabet.unknown("a?") == (["a?"] if unit == "words" else ["?"])
+    tokenizer = learned_tokens([text, "a"], TranscriberSettings(tokenizer=kind))
+    (ids,) = encoded(tokenizer, [text])
+    assert tokenizer.decode(ids) == text
+    assert unknown_in(tokenizer, ["a?"]) == (["a?"] if kind == "word" else ["?"])
+    assert encoded(tokenizer, ["?"])[0].tolist() == []
+
+
+def test_a_text_needs_a_step_for_each_letter_and_one_between_two_that_are_alike():
+    tokenizer = learned_tokens(["abc"], TranscriberSettings())
+    assert steps_needed(encoded(tokenizer, ["abc", "abc", "aab", ""])) == [3, 3, 4, 0]
+
+
+def test_pieces_of_words_may_be_written(tmp_path):
+    transcriber = Transcriber(**TINY, tokenizer="bpe", vocabulary_size=270).fit(tones(24))
+    transcriber.save(tmp_path / "model")
+    again = ostinato.load(tmp_path / "model")
+    assert len(again.model.tokenizer) <= 270
+    pd.testing.assert_frame_equal(again.predict(tones(5)), transcriber.predict(tones(5)))
+
+
+def test_of_a_manifest_with_a_test_part_that_is_scored_and_nothing_else(fitted):
+    sounds = tones(12)
+    clips = tuple(replace(clip, split="test" if row < 5 else "train") for row, clip in enumerate(sounds.clips))
+    parted = replace(sounds, clips=clips)
+    assert fitted.evaluate(parted).count == 5
+    assert len(fitted.losses(parted)) == 5
+    assert fitted.evaluate(sounds).count == 12
 
 
 def test_figures_of_two_texts_worked_by_hand():

@@ -36,7 +36,9 @@ def evaluate(
     ] = None,
     worst: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Classifiers, taggers: also show the N rows with the greatest loss."),
+        typer.Option(
+            metavar="N", min=1, help="Classifiers, taggers, transcribers: also show the N rows with the greatest loss."
+        ),
     ] = None,
     report: Annotated[
         Path | None,

@@ -2,8 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -280,25 +279,3 @@ def in_two_parts(rows: Sequence[Row], *, sentences: bool) -> list[str]:
             listed = f"{torn[0]!r} is in {' and '.join(sorted(parts[torn[0]]))}"
             notes.append(f"{len(torn):,} of {len(parts):,} {what} are in two parts, and known from one: {listed}")
     return notes
-
-
-def unalignable(frames: Sequence[int], texts: Sequence[Sequence[Hashable]]) -> list[tuple[int, int, int]]:
-    """The rows that no alignment can have: a network that writes a letter or nothing at each frame has too few.
-
-    It needs a frame for every letter, and one of nothing between two that are the same (Graves et al. 2006, section 3).
-
-    Args:
-        frames: That the network sees of each recording.
-        texts: The letters, or other tokens, of each.
-
-    Returns:
-        Row, frames there are, frames needed.
-
-    Example:
-        >>> from ostinato.data.audio_checks import unalignable
-        >>> unalignable([4, 4], ["all", "alll"])
-        [(1, 4, 6)]
-    """
-    needed = [len(text) + sum(one == next_ for one, next_ in pairwise(text)) for text in texts]
-    rows = zip(frames, needed, strict=True)
-    return [(row, there, least) for row, (there, least) in enumerate(rows) if there < least]

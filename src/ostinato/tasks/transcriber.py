@@ -1,8 +1,8 @@
 """Transcription: from recordings to what is said in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,10 @@ from rich.console import RenderableType
 from torch import Tensor, nn
 
 from ostinato.data.audio import Recordings
-from ostinato.data.audio_checks import read_recordings, unalignable
+from ostinato.data.audio_checks import read_recordings
 from ostinato.data.audio_parts import TEST
 from ostinato.data.audio_sources import AudioSource
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.modalities import learned
 from ostinato.tasks.estimator import Estimator
@@ -21,13 +22,13 @@ from ostinato.tasks.prepared import Prepared, augmented
 from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
-from ostinato.tasks.transcription.alphabet import Alphabet
 from ostinato.tasks.transcription.baselines import Baselines
 from ostinato.tasks.transcription.error_rates import of_characters, plain_rate
 from ostinato.tasks.transcription.heard import Heard
 from ostinato.tasks.transcription.model import TranscriberModel
 from ostinato.tasks.transcription.network import TextBatch
 from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
 from ostinato.tasks.transcription.train import gathered, gathering, transcription_error, transcription_loss
 from ostinato.training import LossSum, moved
 
@@ -107,32 +108,27 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         modality = learned(training, settings, None if start is None else start.modality)
         modality.check(validation)
         texts, judged = training.require_texts(), validation.require_texts()
-        alphabet = Alphabet.of(texts, settings.unit) if start is None else start.alphabet
-        network = TranscriberModel.build(settings, {"modality": modality, "alphabet": alphabet})
-        read, tokens = modality.reader(training.clips), [alphabet.encoded(text) for text in texts]
-
-        def steps_of(frames: Any) -> list[int]:
-            return network.front_end.steps_of(torch.as_tensor(frames)).tolist()
-
-        _refuse_unalignable(training, steps_of(read.lengths), tokens)
-
-        def enough(frames: int, own: Any) -> bool:
-            return not unalignable(steps_of([frames]), [own])
+        tokenizer = learned_tokens(texts, settings) if start is None else start.tokenizer
+        network = TranscriberModel.build(settings, {"modality": modality, "tokenizer": tokenizer})
+        read, tokens = modality.reader(training.clips), encoded(tokenizer, texts)
+        needed = steps_needed(tokens)
+        steps_of = network.front_end.steps_of
+        _refuse_unalignable(training, steps_of(torch.from_numpy(read.lengths)).tolist(), needed)
 
         def loss(model: nn.Module, batch: TextBatch, state: None) -> LossSum:
             return transcription_loss(model, batch)
 
         def model() -> TranscriberModel:
-            return TranscriberModel(settings, network, alphabet, modality, Baselines.fit(texts, read))
+            return TranscriberModel(settings, network, tokenizer, modality, Baselines.fit(texts, read))
 
         return Prepared(
             settings=settings,
             network=network,
-            batches=augmented(read.lengths, gathering(read, tokens, enough), settings),
+            batches=augmented(read.lengths, gathering(read, tokens, needed, steps_of), settings),
             loss=loss,
-            score=transcription_error(modality.reader(validation.clips), judged, alphabet),
+            score=transcription_error(modality.reader(validation.clips), judged, tokenizer),
             model=model,
-            notes=(*training.notes, *_unwritable(validation, alphabet)),
+            notes=(*training.notes, *_unwritable(judged, tokenizer)),
         )
 
     def predict(self, data: AudioSource | Recordings) -> pd.DataFrame:
@@ -173,8 +169,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
             OstinatoError: For anything wrong with the data.
         """
         model = self.model
-        recordings = read_recordings(data, self.settings.spec)
-        model.modality.check(recordings)
+        recordings = self._to_judge(data)
         told = [each.text for each in model.transcripts(recordings.clips)]
         others = model.baselines.told(model.modality.reader(recordings.clips))
         self._heard = Heard(recordings, tuple(told))
@@ -183,13 +178,19 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         self.metrics = ScoreTable("ostinato", rows, len(recordings), "recordings")
         return self.metrics
 
+    def _to_judge(self, data: AudioSource | Recordings) -> Recordings:
+        """Recordings with their texts; the test part, where a manifest names one."""
+        recordings = read_recordings(data, self.settings.spec)
+        self.model.modality.check(recordings)
+        return recordings.part(*TEST) or recordings
+
     def details(self, data: AudioSource | Recordings) -> RenderableType | None:
         """How sure the word error rate is, which words are heard for which, and what is heard worst."""
         return None if self._heard is None else self._heard.details()
 
     def losses(self, data: AudioSource | Recordings) -> pd.DataFrame:
         """One row a recording: "audio", "text", what is "told", and "loss": the share of wrong characters."""
-        recordings = read_recordings(data, self.settings.spec)
+        recordings = self._to_judge(data)
         told = [each.text for each in self.model.transcripts(recordings.clips)]
         texts = recordings.require_texts()
         wrong = [plain_rate([each]) for each in of_characters(texts, told)]
@@ -197,10 +198,10 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
 
     def sample_loss(self, data: AudioSource | Recordings) -> Callable[[], Tensor]:
         model = self.model
-        recordings = read_recordings(data, self.settings.spec)
+        recordings = self._to_judge(data)
         some = recordings.take(np.asarray(evenly(len(recordings)), np.int64))
         steps = model.modality.reader(some.clips)(range(len(some)))
-        batch = gathered(steps, [model.alphabet.encoded(text) for text in some.require_texts()])
+        batch = gathered(steps, encoded(model.tokenizer, some.require_texts()))
         batch = moved(batch, model.settings.on_device)
         return lambda: transcription_loss(model.network, batch).mean
 
@@ -210,27 +211,29 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         both = " in both directions" if settings.bidirectional else ""
         return (
             f"Transcriber: {cell_name(settings.cell)}, {settings.num_layers} x {settings.hidden_size} units{both}, "
-            f"{model.num_weights:,} weights; {model.modality.summary(settings)} in, {len(model.alphabet)} "
-            f"{model.alphabet.unit} out."
+            f"{model.num_weights:,} weights; {model.modality.summary(settings)} in, "
+            f"{len(model.tokenizer) - 1:,} tokens ({model.tokenizer.kind}) out."
         )
 
 
-def _refuse_unalignable(recordings: Recordings, steps: list[int], tokens: Any) -> None:
+def _refuse_unalignable(recordings: Recordings, steps: Sequence[int], needed: Sequence[int]) -> None:
     """Makes sure that every text fits into its recording."""
-    if wrong := unalignable(steps, tokens):
-        row, there, needed = wrong[0]
+    short = [row for row, (there, least) in enumerate(zip(steps, needed, strict=True)) if there < least]
+    if short:
+        row = short[0]
         raise OstinatoError(
-            f"{recordings.origin}, {recordings.places[row]}: {recordings.names[row]}: {there} steps for a text that "
-            f"needs {needed} (one for each token, and one between two that are alike); {len(wrong)} of "
+            f"{recordings.origin}, {recordings.places[row]}: {recordings.names[row]}: {steps[row]} steps for a text "
+            f"that needs {needed[row]} (one for each token, and one between two that are alike); {len(short)} of "
             f"{len(recordings)} recordings are too short for their texts: mend or leave them out, or take a smaller "
             "subsampling"
         )
 
 
-def _unwritable(validation: Recordings, alphabet: Alphabet) -> list[str]:
-    """A statement on tokens of the validation texts that training has not."""
-    unknown = sorted({token for text in validation.require_texts() for token in alphabet.unknown(text)})
+def _unwritable(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+    """A statement on characters or words of the validation texts that training has not."""
+    unknown = unknown_in(tokenizer, texts)
     if not unknown:
         return []
     listed = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
-    return [f"the validation texts have {alphabet.unit} that training has not, and that are never written: {listed}"]
+    kind = "words" if tokenizer.kind == "word" else "characters"
+    return [f"the validation texts have {kind} that training has not, and that are never written: {listed}"]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ostinato.modalities.modality import Reader, Steps
+from ostinato.tasks.sample import evenly
 
 REMEMBERED = 5_000
 """Training recordings that the nearest is looked for among, at most."""
@@ -36,7 +37,7 @@ class Baselines:
     @classmethod
     def fit(cls, texts: Sequence[str], read: Reader) -> Self:
         """Those of some recordings."""
-        rows = np.linspace(0, len(texts) - 1, min(len(texts), REMEMBERED)).round().astype(int)
+        rows = evenly(len(texts), REMEMBERED)
         sounds = np.stack([_sound(read([row])[0]) for row in rows])
         return cls(Counter(texts).most_common(1)[0][0], tuple(texts[row] for row in rows), sounds)
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ostinato.data.tokenizers import Tokenizer
 from ostinato.modalities import Modality
 from ostinato.tasks.model import Model
-from ostinato.tasks.transcription.alphabet import Alphabet
 from ostinato.tasks.transcription.baselines import Baselines
 from ostinato.tasks.transcription.network import TranscriptionNetwork
 from ostinato.tasks.transcription.reading import LogProbabilities, log_probabilities
@@ -35,20 +35,20 @@ class TranscriberModel(Model[TranscriberSettings]):
     Attributes:
         settings: The transcriber's, with what fitting found in place of None.
         network: In evaluation mode.
-        alphabet: What it writes with.
+        tokenizer: What it writes with; number 0 is the blank.
         modality: How recordings become steps.
         baselines: Fitted on the training part.
     """
 
     settings: TranscriberSettings
     network: TranscriptionNetwork
-    alphabet: Alphabet
+    tokenizer: Tokenizer
     modality: Modality
     baselines: Baselines
 
     @classmethod
     def build(cls, settings: TranscriberSettings, parts: Mapping[str, Any]) -> TranscriptionNetwork:
-        return TranscriptionNetwork(settings, parts["modality"], len(parts["alphabet"]))
+        return TranscriptionNetwork(settings, parts["modality"], len(parts["tokenizer"]))
 
     def read(self, clips: Sequence[Any]) -> list[LogProbabilities]:
         """The log-probability of the blank and of each token at each step of some recordings."""
@@ -59,4 +59,4 @@ class TranscriberModel(Model[TranscriberSettings]):
         """What each of some recordings is heard as; nothing, for sure, where there is no step."""
         search = CTCSearch(beam_size=self.settings.beam_size)
         best = [search(told)[0] for told in self.read(clips)]
-        return [Transcript(self.alphabet.written(each.ids), float(np.exp(each.log_probability))) for each in best]
+        return [Transcript(self.tokenizer.decode(each.ids), float(np.exp(each.log_probability))) for each in best]

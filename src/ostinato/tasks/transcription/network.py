@@ -33,18 +33,18 @@ class TranscriptionNetwork(nn.Module):
     Args:
         settings: The transcriber's.
         modality: What it reads.
-        tokens: How many there are, without the blank.
+        classes: The blank and the tokens.
     """
 
-    def __init__(self, settings: TranscriberSettings, modality: Modality, tokens: int) -> None:
+    def __init__(self, settings: TranscriberSettings, modality: Modality, classes: int) -> None:
         super().__init__()
         self.front_end: FrontEnd = modality.front_end(settings)
         recurrent = recurrent_body(
             settings, self.front_end.width, dropout=settings.dropout, bidirectional=settings.bidirectional
         )
-        self.wiring = ManyToMany(recurrent, 1 + tokens, dropout=settings.dropout)
+        self.wiring = ManyToMany(recurrent, classes, dropout=settings.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``(batch, steps, 1 + tokens)``, before a softmax, and the steps of each row ``(batch,)``."""
+        """Scores ``(batch, steps, classes)``, before a softmax, and the steps of each row ``(batch,)``."""
         features, steps = self.front_end(x, lengths)
         return self.wiring(features, lengths=steps)[0], steps

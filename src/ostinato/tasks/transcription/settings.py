@@ -5,17 +5,18 @@ from typing import Annotated
 from pydantic import Field
 
 from ostinato.data.audio import AudioSpec
-from ostinato.modalities import AudioSettings
-from ostinato.options import DATA, MODEL, Option
+from ostinato.modalities import AudioSettings, TokenizerSettings
+from ostinato.options import DATA, Option
 from ostinato.tasks.settings import BidirectionalSettings, NetworkSettings, TableSettings
-from ostinato.tasks.transcription.alphabet import Unit
 
 
 class TranscriberSettings(
     TableSettings,
+    TokenizerSettings,
     AudioSettings,
     BidirectionalSettings,
     NetworkSettings,
+    tokenizer="char",
     epochs=60,
     patience=12,
     batch_size=16,
@@ -32,10 +33,6 @@ class TranscriberSettings(
     )
     text: Annotated[str | None, Option("COLUMN", DATA)] = Field(
         None, description="Manifests: column of what is said; found by name unless given."
-    )
-    lowercase: Annotated[bool, Option("", DATA)] = Field(False, description="Whether texts are made small letters.")
-    unit: Annotated[Unit, Option("NAME", MODEL)] = Field(
-        "characters", description="What is written one after another: characters or words."
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before, between and after the recurrent layers.")
     beam_size: int = Field(
