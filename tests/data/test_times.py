@@ -110,6 +110,8 @@ def test_times_without_a_zone_are_of_the_one_that_is_named():
         (["2020-01-01", ""], "row 1, column 't': no time in this row"),
         (["20200101", "20200102", "20200230"], "row 2, column 't': '20200230' is not a date written YYYYMMDD"),
         (["1", "2", "x"], "row 2, column 't': 'x' is not a whole number"),
+        (["1", "2", "\u0663"], "row 2, column 't': '\u0663' is not a whole number"),
+        (["\u0663", "\u0664"], "row 0, column 't': '\u0663' is not a date or time"),
         ([0.0, 0.5], "row 1, column 't': 0.5 is not a whole number"),
         (["2020-01-01T00:00Z", "2020-01-02T00:00"], "row 1, column 't': '2020-01-02T00:00' has no UTC offset"),
         (

@@ -2,12 +2,21 @@
 
 from functools import cache
 
+import jiwer
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.tasks.transcription.error_rates import Edits, confusions, edits, error_rate
+from ostinato.tasks.transcription.error_rates import (
+    Edits,
+    confusions,
+    edits,
+    error_rate,
+    of_characters,
+    of_words,
+    plain_rate,
+)
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 words = st.text("abc", max_size=7)
@@ -34,6 +43,15 @@ def test_edits_are_as_few_as_can_be_and_lead_from_one_to_the_other(reference, hy
     assert "".join(a for a, _ in found.pairs if a is not None) == reference
     assert "".join(b for _, b in found.pairs if b is not None) == hypothesis
     assert found.length == len(reference)
+
+
+@law
+@given(st.lists(st.tuples(st.lists(st.sampled_from("abc"), min_size=1, max_size=6), st.lists(st.sampled_from("abc")))))
+def test_rates_are_those_of_jiwer(pairs):
+    texts = [(" ".join(said), " ".join(told)) for said, told in [(["a"], ["a"]), *pairs]]
+    said, told = ([pair[side] for pair in texts] for side in (0, 1))
+    assert plain_rate(of_words(said, told)) == pytest.approx(jiwer.wer(said, told))
+    assert plain_rate(of_characters(said, told)) == pytest.approx(jiwer.cer(said, told))
 
 
 def test_each_kind_of_edit_is_counted():

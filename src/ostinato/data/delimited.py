@@ -19,6 +19,7 @@ from ostinato.errors import OstinatoError
 
 _DELIMITERS = b"\t;,"  # in order of preference: a comma may also be a decimal sign, a tab is nothing else
 _CHUNK = 500_000  # records that are split at once
+_STRIPPED = 100_000  # records in which a name may recur with other spaces about it
 _BLOCK = 2**24  # bytes that are looked at at once
 _NEWLINE, _QUOTE, _SPACE, _TAB = b'\n" \t'
 
@@ -163,7 +164,10 @@ def _look_like_data(spelled: list[str], cells: pd.DataFrame) -> bool:
     vague[0] &= bool(names[0])  # a row index has no name
 
     def recurs(place: int) -> bool:
-        return bool(names[place]) and bool((cells[place] == spelled[place]).any())
+        if not names[place]:
+            return False
+        column = cells[place]
+        return bool((column == spelled[place]).any() or (column.iloc[:_STRIPPED].str.strip() == names[place]).any())
 
     places = range(len(names))
     return len(names) > 1 and all(vague[place] or recurs(place) for place in places) and any(map(recurs, places))

@@ -144,6 +144,10 @@ class Panel:
             raise OstinatoError(f"{what} has no series {id!r} (it has: {some})")
         return self.series(int(found[0]))
 
+    def value_at(self, row: int) -> str:
+        """What the target is at a row, of which series and when, for an error."""
+        return f"series {str(self.ids[self.codes[row]])!r} is {self.target[row]:g} at {spell(self.times[row])}"
+
     def take(self, which: npt.NDArray[np.bool_]) -> Self:
         """Some of the series, ``(series,)``."""
         part = self._between(self.offsets[:-1][which], self.offsets[1:][which])

@@ -16,7 +16,7 @@ from ostinato.data.times import Times, looks_like_dates, read_times
 _FEWEST = 5  # columns of values that make such a table unmistakable
 _BLOCK = 16  # columns of text that are in memory a second time while they become numbers
 _ID_NAMES = {"unique_id", "id", "series", "series_id", "item_id"}
-_COUNTED = re.compile(r"(.*?)0*(\d+)")
+_COUNTED = re.compile(r"(.*?)0*(\d+)", re.ASCII)
 
 
 def holds_series_rows(table: Table, spec: PanelSpec) -> bool:
@@ -103,7 +103,7 @@ def read_series_rows(table: Table, spec: PanelSpec) -> Records:
 
 def _value_columns(columns: list[str]) -> list[str]:
     """The last columns, as far as their names are dates or numbers, or count up by one from column to column."""
-    figures = list(takewhile(lambda name: name[:1].isdigit(), reversed(columns)))
+    figures = list(takewhile(_begins_with_a_digit, reversed(columns)))
     if len(figures) > 1:
         return figures[::-1]
     parts = [_COUNTED.fullmatch(name) for name in reversed(columns)]
@@ -113,6 +113,10 @@ def _value_columns(columns: list[str]) -> list[str]:
     )
     counted = len(list(steps))
     return columns[-counted - 1 :] if counted else []
+
+
+def _begins_with_a_digit(name: str) -> bool:
+    return "0" <= name[:1] <= "9"
 
 
 def _ids(table: Table, identity: str) -> npt.NDArray[np.str_]:
@@ -144,7 +148,7 @@ def _inside(table: Table, values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[
 
 def _times(table: Table, columns: list[str], spec: PanelSpec) -> Times | None:
     """When each column was, None where its name does not say."""
-    if not all(name[:1].isdigit() for name in columns):
+    if not all(map(_begins_with_a_digit, columns)):
         return None
     header = Table(pd.DataFrame({"ds": columns}, dtype=object), f"{table.origin}, the names of columns")
     return read_times(header, "ds", format=spec.time_format, zone=spec.zone)

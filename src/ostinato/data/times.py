@@ -21,12 +21,14 @@ _MONTHS = ["%b %Y", "%B %Y", "%b-%Y", "%m/%Y", "%Y.%m"]
 _FORMATS = [date + clock for date in _DATES for clock in _CLOCKS] + _MONTHS
 _DATE, _CLOCK = r"\d{4}(?:[-/]?\d{1,2}){0,2}", r"[T ]\d{1,2}(?::?\d{2}){0,2}(?:\.\d+)?"
 _OFFSET = r"Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?"
-_ISO = re.compile(f"{_DATE}(?:{_CLOCK})?")  # pandas alone would also take "now", and mix times with and without offset
-_ZONED = re.compile(rf"({_DATE}{_CLOCK}) ?({_OFFSET})")
-_WHOLE, _REAL = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?\d+(?:\.\d+)?")
-_WEEK = re.compile(r"(\d{4})-?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE)
+# pandas alone would also take "now", mix times with and without offset, and read no digits but 0 to 9
+_ISO = re.compile(f"{_DATE}(?:{_CLOCK})?", re.ASCII)
+_ZONED = re.compile(rf"({_DATE}{_CLOCK}) ?({_OFFSET})", re.ASCII)
+_WHOLE, _REAL = re.compile(r"[+-]?\d+", re.ASCII), re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+_WEEK = re.compile(r"(\d{4})-?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE | re.ASCII)
 _QUARTER = re.compile(
-    r"(?P<year>\d{4})[- ]?(?P<part>[QH][1-4])|(?P<part_>[QH][1-4])[-/ ]?(?P<year_>\d{4})", re.IGNORECASE
+    r"(?P<year>\d{4})[- ]?(?P<part>[QH][1-4])|(?P<part_>[QH][1-4])[-/ ]?(?P<year_>\d{4})",
+    re.IGNORECASE | re.ASCII,
 )
 _FIRST_MONTH = {"Q1": "01", "Q2": "04", "Q3": "07", "Q4": "10", "H1": "01", "H2": "07"}
 _SAMPLE = 10_000  # texts that decide whether a column counts

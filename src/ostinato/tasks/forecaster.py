@@ -295,7 +295,7 @@ class Forecaster(Estimator[ForecasterSettings, PanelPart, ForecasterModel]):
         Args:
             data: The same columns as in training: the past that fitting saw, and rows after it.
             stride: Steps between origins; the setting `scoring_stride` unless given. Without either every origin
-                counts, or 100,000 of them, evenly spread.
+                counts, or 100,000 of them (10,000 of very long windows), evenly spread.
             new_series: Whether all series may be new to the model; else an id of training must be among theirs.
 
         Returns:

@@ -106,19 +106,22 @@ class Backtest:
     def forecasts(self, *names: str) -> Iterator[Forecasts]:
         """What some models forecast, batch by batch in the order of time; all of them unless named."""
         network, steps = self.model.adapting_on(self.panel), np.arange(1, self.windows.horizon + 1)
+        wanted, baselines = names or self.names, self.model.baselines
+        compared = set(wanted) & set(baselines.names)
         for batch in batches(self.windows.in_time_order()):
             rows = self.scales.rows(batch.series.numpy())
-            plain = baseline_batch(batch, self.scales, self.windows.context(batch))
+            plain = baseline_batch(batch, self.scales, self.windows.context(batch)) if compared else None
             told, seconds = {}, {}
-            for name in names or self.names:
+            for name in wanted:
                 began = perf_counter()
                 if name == NETWORK:
                     told[name] = self.model.in_units(network(batch), rows)
                 elif self.peers is not None and name in PEERS:
                     told[name] = self.peers.forecast(name, batch)
                 else:
+                    assert plain is not None
                     back = partial(self.model.standardiser.back, scales=rows)
-                    told[name] = self.model.baselines.forecast(name, plain).changed(back)
+                    told[name] = baselines.forecast(name, plain).changed(back)
                 seconds[name] = perf_counter() - began
             target = self.panel.target[batch.origin.numpy()[:, None] + steps]
             yield Forecasts(batch, rows, target, told, seconds)

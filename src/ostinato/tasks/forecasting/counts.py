@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.data import Panel
-from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.forecast import Forecast
 
@@ -101,11 +100,9 @@ def refuse_other_than_counts(panel: Panel) -> None:
     """
     bad = panel.observed & ~is_count(panel.target)
     if bad.any():
-        row = int(np.argmax(bad))
-        series = str(panel.ids[panel.codes[row]])
         raise OstinatoError(
-            f"this output needs counts (whole numbers, none below 0), but series {series!r} is {panel.target[row]:g} "
-            f"at {spell(panel.times[row])}: mend that row or use output='quantiles'"
+            "this output needs counts (whole numbers, none below 0), but "
+            f"{panel.value_at(int(np.argmax(bad)))}: mend that row or use output='quantiles'"
         )
 
 

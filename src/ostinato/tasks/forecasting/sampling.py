@@ -9,6 +9,7 @@ import pandas as pd
 from ostinato.data import Panel
 from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
+from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.model import ForecasterModel
 from ostinato.tasks.forecasting.tables import table_of
 
@@ -34,10 +35,9 @@ def sample_table(model: ForecasterModel, panel: Panel, later: Panel, samples: in
 def total_table(model: ForecasterModel, panel: Panel, later: Panel, total: Total) -> pd.DataFrame:
     """A row for each sum: its median, mean and quantiles."""
     values = _paths(model, panel, later, TOTAL_PATHS, total)
-    found = {"forecast": np.median(values, axis=0).ravel(), "mean": values.mean(axis=0).ravel()}
-    quantiles = np.quantile(values, model.settings.levels, axis=0)
-    found |= {f"q{level:g}": each.ravel() for level, each in zip(model.settings.levels, quantiles, strict=True)}
-    return table_of(panel, found, *_places(panel, later, total))
+    quantiles = np.moveaxis(np.quantile(values, model.settings.levels, axis=0), 0, -1)
+    summed = Forecast(np.median(values, axis=0), quantiles, values.mean(axis=0))
+    return table_of(panel, model.columns(summed), *_places(panel, later, total))
 
 
 def _paths(model: ForecasterModel, panel: Panel, later: Panel, samples: int, total: Total | None) -> Array:

@@ -151,8 +151,8 @@ class ForecasterSettings(
     scoring_stride: Annotated[int | None, Option("N", SCORE, name="stride")] = Field(
         None,
         ge=1,
-        description="Steps from one scored forecast to the next; unless given 1, and of more than 100,000 forecasts as "
-        "many, evenly spread.",
+        description="Steps from one scored forecast to the next; unless given 1, and of more forecasts than 100,000 "
+        "(10,000 of very long windows) as many, evenly spread.",
     )
 
     peers: Annotated[bool, Option("", SCORE)] = Field(

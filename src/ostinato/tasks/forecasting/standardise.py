@@ -1,13 +1,13 @@
 """Each series in its own units: what is learned from the training part, and the way there and back."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ostinato.data import Panel
-from ostinato.data.times import spell
 from ostinato.errors import OstinatoError
 from ostinato.tasks.forecasting.counts import refuse_other_than_counts
 from ostinato.tasks.forecasting.power import box_cox, even_power, from_box_cox
@@ -131,8 +131,12 @@ class Standardiser:
 
     def index(self, panel: Panel) -> Rows:
         """Each series' number among those of the training, -1 for a new one."""
-        known = {name: number for number, name in enumerate(self.ids)}
-        return np.array([known.get(str(name), -1) for name in panel.ids], dtype=np.int64)
+        return np.array([self._numbers.get(str(name), -1) for name in panel.ids], dtype=np.int64)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Each series' number, by its id: asked for several times by every forecast."""
+        return {name: number for number, name in enumerate(self.ids)}
 
     def scales_of(self, panel: Panel, ends: Rows) -> SeriesScales:
         """Statistics of the panel's series: the training's, or for new series those of their rows before `ends`."""
@@ -229,11 +233,9 @@ def _series_change(panel: Panel, values: Floats, seen: npt.NDArray[np.bool_], la
 def _refuse_not_positive(panel: Panel) -> None:
     bad = panel.observed & (panel.target <= 0)
     if bad.any():
-        row = int(np.argmax(bad))
-        series = str(panel.ids[panel.codes[row]])
         raise OstinatoError(
-            f"returns='log' and transform need positive values, but series {series!r} is {panel.target[row]:g} at "
-            f"{spell(panel.times[row])}: mend that row or leave them out"
+            f"returns='log' and transform need positive values, but {panel.value_at(int(np.argmax(bad)))}: mend that "
+            "row or leave them out"
         )
 
 
