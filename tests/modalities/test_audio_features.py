@@ -158,3 +158,18 @@ def test_a_long_sound_is_computed_in_blocks_with_the_same_bits(monkeypatch):
     whole = form.frames(wave)
     monkeypatch.setattr("ostinato.modalities.log_mel.BLOCK", 7)
     assert form.frames(wave).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        (np.zeros(4, np.int16), "divide 16-bit numbers by 32,768"),
+        (np.zeros((4, 2)), "must be fractions between -1 and 1"),
+        (np.array([0.0, np.nan]), "not finite"),
+    ],
+)
+def test_what_is_no_sound_is_refused_and_nothing_of_it_is_kept(samples, told):
+    stream, sound = FeatureStream(LogMel(8000, 8)), np.ones(400, np.float32)
+    with pytest.raises(ValueError, match=told):
+        stream.feed(samples)
+    np.testing.assert_array_equal(stream.feed(sound), LogMel(8000, 8).frames(sound))

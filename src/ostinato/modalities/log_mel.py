@@ -138,7 +138,17 @@ class FeatureStream:
 
         Args:
             samples: Between -1 and 1, float32 ``(samples,)``, one and none included.
+
+        Raises:
+            ValueError: For another shape, whole numbers, or numbers that are not finite.
         """
+        if samples.ndim != 1 or samples.dtype.kind != "f":
+            raise ValueError(
+                f"samples must be fractions between -1 and 1, (samples,), got {samples.dtype} {samples.shape}; divide "
+                "16-bit numbers by 32,768"
+            )
+        if not np.isfinite(samples).all():
+            raise ValueError("samples hold numbers that are not finite")
         self._kept = np.concatenate([self._kept, samples.astype(np.float32, copy=False)])
         frames = self.form.frames(self._kept)
         self._kept = self._kept[len(frames) * self.form.hop :]
