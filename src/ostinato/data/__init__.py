@@ -10,6 +10,7 @@ from ostinato.data.corpus import Corpus, Passage
 from ostinato.data.dialogues import Dialogues
 from ostinato.data.file_format import FileFormat
 from ostinato.data.frequency import Frequency
+from ostinato.data.grammar import Grammar, Request
 from ostinato.data.labelled import LabelledSequences, LabelledSpec
 from ostinato.data.labelled_files import read_labelled
 from ostinato.data.leakage import check_leakage
@@ -33,6 +34,7 @@ __all__ = [
     "Dialogues",
     "FileFormat",
     "Frequency",
+    "Grammar",
     "IndexBatches",
     "LabelledSequences",
     "LabelledSpec",
@@ -42,6 +44,7 @@ __all__ = [
     "PanelSpec",
     "Passage",
     "Recordings",
+    "Request",
     "StepColumns",
     "StreamBatches",
     "Table",
