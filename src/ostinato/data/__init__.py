@@ -22,6 +22,7 @@ from ostinato.data.tagged import StepColumns, TaggedSequences
 from ostinato.data.tagged_steps import read_steps
 from ostinato.data.text import Text
 from ostinato.data.tokenizers import Tokenizer
+from ostinato.data.voice import Voice, speak
 from ostinato.data.windows import WindowBatch, Windows
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "TaggedSequences",
     "Text",
     "Tokenizer",
+    "Voice",
     "WindowBatch",
     "Windows",
     "calendar_features",
@@ -60,5 +62,6 @@ __all__ = [
     "read_recordings",
     "read_steps",
     "read_table",
+    "speak",
     "write_conll",
 ]
