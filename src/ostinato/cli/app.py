@@ -23,6 +23,7 @@ from ostinato.cli import (
     fit,
     generate,
     info,
+    listen,
     predict,
     suggest,
     tag,
@@ -45,6 +46,7 @@ class Commands(TyperGroup):
             "tag",
             "translate",
             "transcribe",
+            "listen",
             "chat",
             "evaluate",
             "generate",
@@ -70,6 +72,7 @@ app.command("detect", cls=Command, no_args_is_help=True)(detect.detect)
 app.command("tag", cls=Command, no_args_is_help=True)(tag.tag)
 app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
 app.command("transcribe", cls=Command, no_args_is_help=True)(transcribe.transcribe)
+app.command("listen", cls=Command, no_args_is_help=True)(listen.listen)
 app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)
 app.command("evaluate", cls=Command, no_args_is_help=True)(evaluate.evaluate)
 app.command("explain", cls=Command, no_args_is_help=True)(explain.explain)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
-from ostinato.cli.outputs import check_file, check_report
+from ostinato.cli.outputs import check_file, check_plot, check_report
 from ostinato.cli.screen import rows_shown, screen, show_details, show_scores, waiting
 from ostinato.cli.settings import known_by
 
@@ -44,6 +44,18 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Forecasters: also write the scores of each series, as a CSV file."),
     ] = None,
+    background: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Classifiers that hear streams: also score keywords over a stream, with false alarms in sound without "
+            "any: a folder, a manifest or a file. Repeatable.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --background: PNG of what is missed, over false alarms an hour."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --worst: write those rows as a CSV file.")
     ] = None,
@@ -65,10 +77,17 @@ def evaluate(
         if worst is None:
             raise OstinatoError("--out is where the rows of --worst are written: give --worst, too")
         check_file(out, data)
+    if plot is not None:
+        if background is None:
+            raise OstinatoError("--plot draws what --background tells: give that, too")
+        check_plot(plot)
     estimator = load(model, encoding=encoding, decimal=decimal, thousands=thousands)
     if report is not None:
         check_report(type(estimator), report, data)
+    if background is not None and not hasattr(estimator, "spot"):
+        raise OstinatoError(f"--background: a {type(estimator).__name__} hears no streams")
     with waiting("scoring"):
+        spotting = None if background is None else estimator.spot(data, background)
         rows = None if worst is None else estimator.worst(data, worst)
         scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
     if rows is not None and out is not None:
@@ -78,13 +97,19 @@ def evaluate(
             rows.to_csv(temporary, index=False)
     if report is not None:
         estimator.write(estimator.scores_by_series, report)
+    if spotting is not None and plot is not None:
+        spotting.plot(plot)
     if as_json:
         listed = {} if rows is None else {"worst": json.loads(rows.to_json(orient="records"))}
-        typer.echo(json.dumps(scores.to_dict() | listed, indent=2))
+        streamed = {} if spotting is None else {"stream": spotting.to_dict()}
+        typer.echo(json.dumps(scores.to_dict() | streamed | listed, indent=2))
         return
     console = screen()
     show_scores(console, f"{estimator.scores_title} {estimator.evaluated_on.format(data=data)}", scores)
     show_details(console, estimator, data)
+    if spotting is not None:
+        console.print("\nOver a stream:\n")
+        console.print(spotting.rich())
     if report is not None:
         console.print(f"\nScores of each series: {report}", soft_wrap=True)
     if rows is not None:

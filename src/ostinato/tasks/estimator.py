@@ -346,7 +346,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
     def _keep(self, prepared: Prepared[Any, M], history: History | None, further_notes: tuple[str, ...]) -> None:
         """Makes the model of a network that was trained; None: not to the end."""
         self._model, self._history = prepared.model(), history
-        self.settings, self.metrics = prepared.settings, None  # type: ignore[assignment]
+        self.settings, self.metrics = self._model.settings, None
         self.notes = (*prepared.notes, *further_notes)
 
     def adopt_settings(self, other: Self) -> None:

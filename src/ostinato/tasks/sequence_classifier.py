@@ -18,16 +18,20 @@ from ostinato.data.clip import Clip
 from ostinato.data.labelled import LabelledSequences, is_blank
 from ostinato.data.labelled_files import LabelledSource, read_labelled
 from ostinato.errors import OstinatoError
-from ostinato.modalities import MODALITIES, Text, foreign_settings, learned, modality_named
+from ostinato.modalities import MODALITIES, Audio, Text, foreign_settings, learned, modality_named
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import Batch, gathered
 from ostinato.tasks.classification.calibration import Mix
+from ostinato.tasks.classification.distractors import parted, read_background, with_distractors
 from ostinato.tasks.classification.explanation import Explanation, explained
-from ostinato.tasks.classification.labels import found_in
+from ostinato.tasks.classification.keyword_stream import REFRACTORY, KeywordStream
+from ostinato.tasks.classification.labels import folded, found_in, refuse_absent
 from ostinato.tasks.classification.linear_text import COST, LinearText
 from ostinato.tasks.classification.model import ClassifierModel, labelling_of
 from ostinato.tasks.classification.report import LabelReport
 from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
+from ostinato.tasks.classification.spotting import Spotting, spotted, with_threshold
+from ostinato.tasks.classification.stream_batches import gathered_in_streams
 from ostinato.tasks.classification.train import calibrated_score
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.lists import refuse_unmatched
@@ -95,10 +99,13 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         Raises:
             OstinatoError: For anything wrong with them, with file, line and column.
         """
-        return read_labelled(data, self._given.spec)
+        read = read_labelled(data, self._given.spec)
+        refuse_absent(read, self._given.unknown)
+        return folded(read, self._given.unknown)
 
     def read_validation(self, data: LabelledSource, training: LabelledSequences) -> LabelledSequences:
-        read = read_labelled(data, self._given.model_copy(update=training.spec.found).spec)
+        spec = self._given.model_copy(update=training.spec.found).spec
+        read = folded(read_labelled(data, spec), self._given.unknown)
         if len(read.features) != len(training.features):
             raise read.error(f"{len(read.features)} features, where training has {len(training.features)}")
         return read
@@ -135,10 +142,18 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
     ) -> Prepared[Batch, ClassifierModel]:
         settings = self._resolved(training)
         labelling = labelling_of(training.several)
+        modality = learned(training, settings, None if start is None else start.modality)
+        keywords, judged_by = validation, list[Clip]()
+        if settings.streaming:
+            background = parted(
+                read_background(settings.background, training.clips[0].rate, skip_bad=settings.skip_bad)
+            )
+            learned_from, judged_by = background
+            training = with_distractors(training, learned_from, settings.seed)
+            validation = with_distractors(validation, judged_by, settings.seed + 1)
         own = labelling.ordered(training, settings.label_separator)
         labels = own if start is None else start.labels
         targets, others = labelling.encoded(training, labels), labelling.encoded(validation, labels)
-        modality = learned(training, settings, None if start is None else start.modality)
         notes = found_in(training, modality)
         if pretrained := modality.pretrained(settings) if start is None else None:
             settings = settings.model_copy(update=pretrained.settings)
@@ -170,11 +185,16 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             raw = ClassifierModel(settings, network, labels, modality, linear, Mix(), baselines)
             temperature = settings.calibration == "temperature"
             mix = labelling.fitted_mix(*raw.parts(validation.items), others, temperature=temperature)
-            return replace(raw, mix=mix)
+            whole = replace(raw, mix=mix)
+            if not judged_by or settings.threshold is not None:
+                return whole
+            return with_threshold(whole, spotted(whole, keywords.clips, keywords.require_labels(), judged_by))
 
         read = modality.reader(training.items)
 
         def gather(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
+            if settings.streaming and isinstance(modality, Audio):
+                return gathered_in_streams(read(rows, rng), targets[rows], modality, rng)
             return gathered(read(rows, rng), targets[rows])
 
         return Prepared(
@@ -195,6 +215,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         if useless:
             whose = next((other for other in MODALITIES if useless[0] in other.setting_names()), Text).kinds
             raise OstinatoError(f"{useless[0]}: a setting for {whose}, and {training.origin} holds {kind.kinds}")
+        if self._given.streaming and (kind is not Audio or training.several):
+            raise training.error("streaming is for recordings with one label each: leave it out")
         found = training.spec.found
         if training.several:
             found["label_separator"] = self._given.label_separator or SEPARATOR
@@ -304,6 +326,46 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         The loss is the negative log-likelihood of the label, or of all labels together where there may be several.
         """
         return self.model.losses(data)
+
+    def stream(self, *, threshold: float | None = None, refractory: float = REFRACTORY) -> KeywordStream:
+        """What tells keywords in sound that comes in chunks, of a model that was trained with ``streaming=True``.
+
+        Args:
+            threshold: How sure a keyword must be; None: the one that training chose, see `settings`.
+            refractory: Seconds around a keyword within which no other is told, which it is told later by.
+
+        Raises:
+            OstinatoError: This model hears no streams; a threshold or time out of range.
+
+        Example:
+            >>> import numpy as np
+            >>> from ostinato import SequenceClassifier
+            >>> from ostinato.data import Recordings
+            >>> tones = [np.sin(np.arange(4000) * pitch) / 2 for pitch in (0.1, 0.2) * 8]
+            >>> sounds = Recordings.of_waves(tones, 8000, ["low", "high"] * 8)
+            >>> stream = SequenceClassifier(hidden_size=8, epochs=1, streaming=True).fit(sounds).stream(threshold=0.99)
+            >>> told = [*stream.feed(np.zeros(8000, np.float32)), *stream.flush()]
+        """
+        return KeywordStream(self.model, threshold, refractory)
+
+    def spot(
+        self, data: LabelledSource, background: str | Path | Sequence[str | Path] = (), threshold: float | None = None
+    ) -> Spotting:
+        """How keywords are told over a stream of all recordings, one after another, and of sound without any.
+
+        Args:
+            data: As for `evaluate`.
+            background: Folders, manifests or files of sound without keywords.
+            threshold: As for `stream`.
+
+        Raises:
+            OstinatoError: As for `evaluate` and `stream`.
+        """
+        KeywordStream(self.model, threshold)
+        read = self.model.read(data, labels=True)
+        given = [background] if isinstance(background, str | Path) else background
+        sound = read_background(list(map(str, given)), read.clips[0].rate, skip_bad=self.settings.skip_bad)
+        return spotted(self.model, read.clips, read.require_labels(), sound, threshold)
 
     def report(self, data: LabelledSource) -> LabelReport:
         """Precision, recall and F1 of each label, how well confidence fits, and of one label each the confusion matrix.

@@ -21,13 +21,15 @@ class Batch(NamedTuple):
         x: Padded steps, ``(batch, time, ...)``.
         lengths: int64 ``(batch,)``.
         target: See `Targets`.
+        begins: The first step of each row that is its own, int64 ``(batch,)``.
     """
 
     x: Tensor
     lengths: Tensor
     target: Tensor
+    begins: Tensor
 
 
 def gathered(steps: Sequence[Steps], targets: Targets) -> Batch:
     """A batch of the steps of some items."""
-    return Batch(*padded(steps), torch.from_numpy(targets))
+    return Batch(*padded(steps), torch.from_numpy(targets), torch.zeros(len(steps), dtype=torch.int64))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from ostinato.data.labelled import LabelledSequences
 from ostinato.data.labels import Label, all_in, in_order
 from ostinato.errors import OstinatoError
 from ostinato.modalities import Modality
-from ostinato.tasks.classification.settings import ClassifierSettings
+from ostinato.tasks.classification.settings import UNKNOWN, ClassifierSettings
 
 
 def ordered_labels(data: LabelledSequences) -> tuple[str, ...]:
@@ -44,6 +45,26 @@ def _one_each(data: LabelledSequences) -> list[str]:
     if len(labels) < len(data):
         raise data.error("several labels each, where training had one: give one label for each sequence")
     return labels
+
+
+def folded(data: LabelledSequences, several: tuple[str, ...]) -> LabelledSequences:
+    """The data, where several labels are one, `UNKNOWN`."""
+    if data.labels is None or not several:
+        return data
+    return replace(data, labels=tuple(UNKNOWN if label in several else label for label in data.labels))
+
+
+def refuse_absent(data: LabelledSequences, several: tuple[str, ...]) -> None:
+    """Makes sure that labels that are to be folded are there, unless they have been folded before.
+
+    Raises:
+        OstinatoError: One is not.
+    """
+    there = set(_one_each(data)) if several else set()
+    if UNKNOWN not in there and (absent := [label for label in several if label not in there]):
+        raise data.error(
+            f"unknown={','.join(several)}: no label is {absent[0]!r}; there are {', '.join(sorted(there))}"
+        )
 
 
 def unknown(data: LabelledSequences, row: int, label: str, labels: tuple[str, ...]) -> OstinatoError:

@@ -15,6 +15,7 @@ from ostinato.modalities import Modality
 from ostinato.tasks.classification.baselines import Baselines
 from ostinato.tasks.classification.batches import gathered
 from ostinato.tasks.classification.calibration import Array, Mix
+from ostinato.tasks.classification.labels import folded
 from ostinato.tasks.classification.linear_text import LinearText
 from ostinato.tasks.classification.network import ClassifierNetwork
 from ostinato.tasks.classification.one_label import OneLabel
@@ -82,7 +83,7 @@ class ClassifierModel(Model[ClassifierSettings]):
         Raises:
             OstinatoError: For anything wrong with them, or another kind of sequence or other features.
         """
-        read = read_labelled(data, self.spec, labels=labels, known=self.labels)
+        read = folded(read_labelled(data, self.spec, labels=labels, known=self.labels), self.settings.unknown)
         if labels and (tested := read.part(*TEST)) is not None:
             read = tested
         self.modality.check(read)

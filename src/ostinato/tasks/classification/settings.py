@@ -1,12 +1,13 @@
 """Every choice a SequenceClassifier leaves to its user."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ostinato.data.labelled import LabelledSpec, Layout
 from ostinato.modalities import AudioSettings, EmbeddingSettings, WordSplitSettings
-from ostinato.options import DATA, Option
+from ostinato.options import DATA, MODEL, Option
 from ostinato.tasks.classification.linear_text import Cut
 from ostinato.tasks.settings import (
     BidirectionalSettings,
@@ -18,8 +19,15 @@ from ostinato.tasks.settings import (
 )
 from ostinato.topologies import Pooling
 
+STREAM_SETTINGS = ("unknown", "background", "threshold")
+"""What only `streaming` needs."""
+
 SEPARATOR = "|"
 """What stands between the labels of a text that are told, unless a setting says otherwise."""
+
+
+UNKNOWN, SILENCE = "unknown", "silence"
+"""Labels of sound that holds no keyword."""
 
 
 def _apart(value: Any) -> Any:
@@ -32,6 +40,15 @@ def _apart(value: Any) -> Any:
 
 
 LabelColumns = Annotated[tuple[str, ...], BeforeValidator(_apart)]
+
+
+def _paths(value: Any) -> Any:
+    """Several paths as they are, also where there is one."""
+    given = [value] if isinstance(value, str | Path) else value
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else given
+
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(_paths)]
 
 
 class ClassifierSettings(
@@ -117,6 +134,50 @@ class ClassifierSettings(
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="Whether the outputs are divided by one number fitted on the validation part."
     )
+
+    streaming: Annotated[bool, Option("", MODEL, "Recordings: also hear labels in a running stream, for listen.")] = (
+        Field(
+            False,
+            description="Recordings: whether the network reads in one direction and scores every step, so that it runs "
+            "on over a stream, see `SequenceClassifier.stream`. The labels 'unknown' and 'silence' are none to be told "
+            "there; more of both is made, of other sound and of noise.",
+        )
+    )
+    unknown: Annotated[LabelColumns, Option("LABELS", DATA, "Streams: labels that become 'unknown': one,two.")] = Field(
+        (), description="Streams: labels that become one, 'unknown'."
+    )
+    background: Annotated[
+        Paths, Option("PATH", DATA, "Streams: sound without keywords, a folder, a manifest or files.")
+    ] = Field(
+        (),
+        description="Streams: folders, manifests or files of sound without keywords: two thirds of it to learn from as "
+        "'unknown', one third to choose `threshold` by.",
+    )
+    false_alarms_per_hour: float = Field(
+        1.0, gt=0, description="Streams: how many false alarms `threshold` may let pass in an hour of background."
+    )
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Streams: how sure a keyword must be to be told; None chooses it by the background, and is 0.5 "
+        "without.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_direction(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        if not values.get("streaming"):
+            if foreign := [name for name in STREAM_SETTINGS if values.get(name)]:
+                raise ValueError(f"{foreign[0]} is of streams: give streaming=True, too")
+            return values
+        if values.get("bidirectional"):
+            raise ValueError("a stream has no end to read from: leave bidirectional out, or streaming")
+        if values.get("pooling", "max") != "max":
+            raise ValueError(f"streaming takes the highest step: leave out pooling={values['pooling']!r}")
+        return values | {"bidirectional": False}
 
     @field_validator("class_weights")
     @classmethod
