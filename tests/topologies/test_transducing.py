@@ -1,5 +1,7 @@
 """The recurrent transducer: its loss, and what it writes, against plain loops and its own loss."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,15 @@ from hypothesis import strategies as st
 
 from ostinato.cells import GRU, LSTM
 from ostinato.nn import Recurrent
-from ostinato.topologies import HotWords, LengthBonus, Transducer, TransducerSearch, join_rows, select_rows
+from ostinato.topologies import (
+    HotWords,
+    LengthBonus,
+    Transducer,
+    TransducerSearch,
+    join_rows,
+    select_rows,
+    transducer_align,
+)
 
 law = settings(deadline=None, derandomize=True, max_examples=15)
 
@@ -153,3 +163,40 @@ def test_rows_that_were_selected_are_joined_again():
 def test_arguments_that_do_not_fit_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@law
+@given(st.integers(1, 4), st.lists(st.integers(1, 2), max_size=4), st.integers(0, 5))
+def test_the_alignment_is_the_best_of_all(time, labels, seed):
+    net = network(seed)
+    torch.manual_seed(seed)
+    encoded = torch.randn(time, 5).double()
+    with torch.no_grad():
+        told = net(encoded[None], torch.tensor([labels], dtype=torch.int64))[0].log_softmax(-1).numpy()
+
+    def nats(frames):
+        """Of one way through the lattice: the frame that writes each label."""
+        wrote = sum(told[frame, at, label] for at, (frame, label) in enumerate(zip(frames, labels, strict=True)))
+        return wrote + sum(told[frame, sum(each <= frame for each in frames), 0] for frame in range(time))
+
+    ways = list(combinations_with_replacement(range(time), len(labels)))
+    found = transducer_align(net, encoded, labels)
+    assert [each.label for each in found] == labels
+    assert nats([each.start for each in found]) == pytest.approx(max(map(nats, ways)))
+    for at, each in enumerate(found):
+        assert each.end == each.start + 1
+        assert each.confidence == pytest.approx(np.exp(told[each.start, at, each.label]))
+
+
+@pytest.mark.parametrize(
+    ("frames", "labels", "told"),
+    [
+        (torch.zeros(0, 5), [1], "no frames for 1 labels"),
+        (torch.zeros(3, 4), [1], r"must be \(time, 5\)"),
+        (torch.zeros(3, 5), [0], "not be 0"),
+        (torch.zeros(3, 5), [7], "between 0 and 2"),
+    ],
+)
+def test_what_cannot_be_aligned_is_refused(frames, labels, told):
+    with pytest.raises(ValueError, match=told):
+        transducer_align(network(), frames.double(), labels)

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ostinato.data.arpa import HIGHEST, Entry, Run, read_arpa, write_arpa
 from ostinato.data.kneser_ney import discounts_of
 from ostinato.errors import OstinatoError
+from ostinato.parts import lines_of, lines_tensor
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 """What stands before the first symbol of a text and behind the last, and for symbols that are not known."""
@@ -94,6 +97,27 @@ class NgramModel:
         share[BEGIN,] = 0.0  # nothing is followed by the beginning of a text
         entries = {run: Entry(_log(part), _log(left.get(run, 1.0))) for run, part in share.items()}
         return cls(dict(sorted(entries.items(), key=lambda item: (len(item[0]), item[0]))), order)
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Its runs and their numbers, as a saved model holds them."""
+        numbers = torch.tensor([*self.entries.values()], dtype=torch.float64).reshape(-1, 2)
+        return {"runs": lines_tensor(["\t".join(run) for run in self.entries]), "nats": numbers}, {"order": self.order}
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> Self:
+        """What `saved` came from.
+
+        Raises:
+            ValueError: It came from nothing of the kind.
+        """
+        runs, numbers = [tuple(line.split("\t")) for line in lines_of(tensors["runs"])], tensors["nats"]
+        if (
+            numbers.shape != (len(runs), 2)
+            or numbers.isnan().any()
+            or max(map(len, runs), default=0) > content["order"]
+        ):
+            raise ValueError(f"{len(runs)} runs of a language model, and numbers of shape {tuple(numbers.shape)}")
+        return cls({run: Entry(*own) for run, own in zip(runs, numbers.tolist(), strict=True)}, content["order"])
 
     def start(self) -> Run:
         """What a text begins with, as `log_probability` takes it."""

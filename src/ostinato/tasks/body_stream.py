@@ -37,7 +37,7 @@ class BodyStream:
         >>> from ostinato.tasks.body_stream import BodyStream
         >>> sounds = Recordings.of_waves([np.sin(np.arange(4000) * 0.1) / 2] * 8, 8000, ["a"] * 8)
         >>> model = Transcriber(hidden_size=8, num_layers=1, epochs=1, bidirectional=False).fit(sounds).model
-        >>> stream = BodyStream(model.modality, model.network.front_end, model.network.wiring)
+        >>> stream = BodyStream(model.modality, model.network.front_end, model.network.read)
         >>> len(stream.feed(np.zeros(8000, np.float32))), len(stream.flush())  # a step every 20 ms
         (48, 2)
     """

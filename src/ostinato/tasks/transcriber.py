@@ -23,6 +23,7 @@ from ostinato.tasks.sample import evenly
 from ostinato.tasks.score_table import ScoreTable
 from ostinato.tasks.settings import cell_name
 from ostinato.tasks.transcription.baselines import Baselines
+from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.error_rates import of_characters, plain_rate
 from ostinato.tasks.transcription.heard import Heard
 from ostinato.tasks.transcription.model import TranscriberModel
@@ -30,6 +31,7 @@ from ostinato.tasks.transcription.network import TextBatch
 from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
 from ostinato.tasks.transcription.train import gathered, gathering, transcription_error, transcription_loss
+from ostinato.tasks.transcription.tuning import Tuner
 from ostinato.training import LossSum, moved
 
 
@@ -118,8 +120,14 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         def loss(model: nn.Module, batch: TextBatch, state: None) -> LossSum:
             return transcription_loss(model, batch)
 
+        decoder = Decoder.of(settings, tokenizer, texts)
+
         def model() -> TranscriberModel:
-            return TranscriberModel(settings, network, tokenizer, modality, Baselines.fit(texts, read))
+            network.eval()
+            tuner = Tuner(network, tokenizer, modality.reader(validation.clips), judged)
+            tuned = tuner.decoder(decoder, settings)
+            baselines, sureness = Baselines.fit(texts, read), tuner.sureness(tuned)
+            return TranscriberModel(settings, network, tokenizer, modality, baselines, tuned, sureness)
 
         return Prepared(
             settings=settings,
@@ -146,7 +154,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         model = self.model
         recordings = read_recordings(data, self.settings.spec, texts=False)
         model.modality.check(recordings)
-        told = model.transcripts(recordings.clips)
+        told = [best for best, *_ in model.transcripts(recordings.clips)]
         return pd.DataFrame(
             {
                 "audio": list(recordings.names),
@@ -170,7 +178,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         """
         model = self.model
         recordings = self._to_judge(data)
-        told = [each.text for each in model.transcripts(recordings.clips)]
+        told = [best.text for best, *_ in model.transcripts(recordings.clips)]
         others = model.baselines.told(model.modality.reader(recordings.clips))
         self._heard = Heard(recordings, tuple(told))
         heard = {"ostinato": self._heard} | {name: Heard(recordings, tuple(own)) for name, own in others.items()}
@@ -191,7 +199,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
     def losses(self, data: AudioSource | Recordings) -> pd.DataFrame:
         """One row a recording: "audio", "text", what is "told", and "loss": the share of wrong characters."""
         recordings = self._to_judge(data)
-        told = [each.text for each in self.model.transcripts(recordings.clips)]
+        told = [best.text for best, *_ in self.model.transcripts(recordings.clips)]
         texts = recordings.require_texts()
         wrong = [plain_rate([each]) for each in of_characters(texts, told)]
         return pd.DataFrame({"audio": list(recordings.names), "text": list(texts), "told": told, "loss": wrong})

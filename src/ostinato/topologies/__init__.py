@@ -13,6 +13,7 @@ from ostinato.topologies.one_to_one import Activation, OneToOne
 from ostinato.topologies.sampling import no_repeat_ngram, repetition_penalty, sample, top_k_top_p_filter
 from ostinato.topologies.scorers import LengthBonus, Scorer, SymbolModel, SymbolScorer, WeightedScorers, WordScorer
 from ostinato.topologies.transducer import EmittedLabel, PredictionState, Transducer
+from ostinato.topologies.transducer_alignment import transducer_align
 from ostinato.topologies.transducer_search import TransducerSearch, TransducerStream
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "sample",
     "select_rows",
     "top_k_top_p_filter",
+    "transducer_align",
 ]

@@ -1,8 +1,11 @@
-"""From recordings to the probability of each token at each step."""
+"""From recordings to what texts are searched in."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from ostinato.modalities import padded
 from ostinato.modalities.modality import Reader
@@ -11,23 +14,20 @@ from ostinato.tasks.transcription.network import TranscriptionNetwork
 STEPS = 20_000
 """Steps, padding included, that are read at a time."""
 
-LogProbabilities = npt.NDArray[np.float32]
-"""Of the blank and of each token at each step, ``(steps, 1 + tokens)``."""
-
 
 @torch.no_grad()
-def log_probabilities(network: TranscriptionNetwork, read: Reader) -> list[LogProbabilities]:
-    """What a network makes of each recording; nothing of one without a step."""
+def told_of(network: TranscriptionNetwork, read: Reader) -> Iterator[tuple[int, Tensor]]:
+    """What a network makes of each recording, ``(steps, ...)``, see `TranscriptionNetwork.read`, with its number.
+
+    Recordings of like length come together; one without a step does not come.
+    """
     device = next(network.parameters()).device
-    classes = network.wiring.output.out_features
-    found: list[LogProbabilities] = [np.zeros((0, classes), np.float32) for _ in read.lengths]
     for rows in _of_like_length(read.lengths):
         x, lengths = padded(read(rows))
-        scores, steps = network(x.to(device), lengths.to(device))
-        told = scores.float().log_softmax(-1).cpu().numpy()
+        features, steps = network.front_end(x.to(device), lengths.to(device))
+        told, _ = network.read(features, None, steps)
         for row, own, count in zip(rows, told, steps.tolist(), strict=True):
-            found[row] = own[:count].copy()
-    return found
+            yield row, own[:count]
 
 
 def _of_like_length(lengths: npt.NDArray[np.int64]) -> list[list[int]]:

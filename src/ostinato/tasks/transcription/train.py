@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.modalities import padded
 from ostinato.modalities.modality import Reader, Steps
-from ostinato.nn import ctc_loss
 from ostinato.tasks.transcription.error_rates import of_characters, plain_rate
 from ostinato.tasks.transcription.network import TextBatch, TranscriptionNetwork
-from ostinato.tasks.transcription.reading import LogProbabilities, log_probabilities
+from ostinato.tasks.transcription.reading import told_of
 from ostinato.tasks.transcription.tokens import Ids, encoded, padded_tokens, steps_needed
-from ostinato.topologies import ctc_greedy
 from ostinato.training import LossSum
 
 SHARE_OF_LOSS = 0.01
@@ -53,9 +51,7 @@ def gathering(
 
 def transcription_loss(model: nn.Module, batch: TextBatch) -> LossSum:
     """The negative log-likelihood of the texts of a batch, over all their tokens."""
-    scores, steps = model(batch.x, batch.lengths)
-    rows = ctc_loss(scores, batch.targets, steps, batch.target_lengths)
-    return LossSum(rows.sum(), batch.target_lengths.sum())
+    return LossSum(model(batch).sum(), batch.target_lengths.sum())
 
 
 def transcription_error(read: Reader, texts: Sequence[str], tokenizer: Tokenizer) -> Callable[[nn.Module], float]:
@@ -68,22 +64,13 @@ def transcription_error(read: Reader, texts: Sequence[str], tokenizer: Tokenizer
     needed = steps_needed(tokens)
 
     def score(model: nn.Module) -> float:
-        told = log_probabilities(cast(TranscriptionNetwork, model), read)
-        wrong = plain_rate(of_characters(texts, [tokenizer.decode(_greedy(each)) for each in told]))
-        fitting = [row for row, each in enumerate(told) if len(each) >= needed[row]]
-        return wrong + SHARE_OF_LOSS * _nats([told[row] for row in fitting], [tokens[row] for row in fitting])
+        network = cast(TranscriptionNetwork, model)
+        written, nats = [""] * len(texts), 0.0
+        for row, told in told_of(network, read):
+            written[row] = tokenizer.decode(network.greedy(told))
+            if len(told) >= needed[row]:
+                nats += network.nats_of(told, tokens[row])
+        wrong = plain_rate(of_characters(texts, written))
+        return wrong + SHARE_OF_LOSS * nats / max(sum(map(len, tokens)), 1)
 
     return score
-
-
-def _greedy(told: LogProbabilities) -> list[int]:
-    return ctc_greedy(torch.from_numpy(told[None]))[0]
-
-
-def _nats(told: Sequence[LogProbabilities], tokens: Sequence[Ids]) -> float:
-    """The negative log-likelihood of each token, of recordings that are long enough for theirs."""
-    each = (
-        ctc_loss(torch.from_numpy(own)[None], torch.from_numpy(ids)[None])
-        for own, ids in zip(told, tokens, strict=True)
-    )
-    return sum(nats.item() for nats in each) / max(sum(map(len, tokens)), 1)
