@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ostinato import OstinatoError
 from ostinato.data import LabelledSequences, Recordings
 from ostinato.modalities import Audio, AudioFrontEnd, AudioSettings, FeatureStream, LogMel, Modality
+from ostinato.modalities.augmentation import amid_silence
 from ostinato.modalities.log_mel import FLOOR
 
 
@@ -173,3 +174,16 @@ def test_what_is_no_sound_is_refused_and_nothing_of_it_is_kept(samples, told):
     with pytest.raises(ValueError, match=told):
         stream.feed(samples)
     np.testing.assert_array_equal(stream.feed(sound), LogMel(8000, 8).frames(sound))
+
+
+def test_silence_is_added_before_and_behind_and_the_recording_stays_whole():
+    wave = np.concatenate([noise(800) * 0.01, noise(4000)])
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        longer = amid_silence(wave, 8000, 0.5, rng)
+        (start,) = (at for at in range(len(longer) - len(wave) + 1) if longer[at] == wave[0])
+        np.testing.assert_array_equal(longer[start : start + len(wave)], wave)
+        assert 0 <= start <= 4000
+        assert len(longer) - len(wave) - start <= 4000
+        assert np.abs(longer[:start]).max(initial=0) < 0.01
+    assert len(amid_silence(np.zeros(0, np.float32), 8000, 0.5, rng)) <= 8000

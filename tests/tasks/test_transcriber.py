@@ -8,29 +8,16 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transcriber_scenario import PLAIN, TINY, spoken, tones
 
 import ostinato
 from ostinato import OstinatoError, Transcriber
-from ostinato.data import Recordings
+from ostinato.data import NgramModel, Recordings
 from ostinato.tasks.transcription.heard import Heard
 from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.tasks.transcription.sureness import calibrated
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
-
-PITCH = {letter: 0.05 + 0.08 * number for number, letter in enumerate("abc")}
-TINY = {"hidden_size": 8, "num_layers": 1, "epochs": 1, "channels": 4, "mels": 16, "num_threads": 1}
-
-
-def spoken(text, rng, length=800):
-    """Each letter as a tone of its own, a space as silence."""
-    window = np.hanning(length) / 2
-    parts = [np.sin(np.arange(length) * PITCH[sign]) * window if sign != " " else np.zeros(length) for sign in text]
-    return np.concatenate(parts) + rng.normal(size=length * len(text)) * 0.005
-
-
-def tones(count, seed=0, rate=8000):
-    rng = np.random.default_rng(seed)
-    texts = ["".join(rng.choice(list("abc"), 2)) + " " + "".join(rng.choice(list("abc"), 2)) for _ in range(count)]
-    return Recordings.of_waves([spoken(text, rng) for text in texts], rate, texts)
+from ostinato.tasks.transcription.tuning import BONUSES, WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +26,9 @@ def fitted():
 
 
 def test_it_learns_to_write_what_it_hears():
-    plain = {"dropout": 0.0, "speed": 0.0, "noise": None, "specaugment": False}
-    chosen = TINY | plain | {"hidden_size": 16, "channels": 8, "subsampling": 4, "epochs": 14, "learning_rate": 0.01}
+    chosen = TINY | PLAIN | {"hidden_size": 16, "channels": 8, "epochs": 10, "learning_rate": 0.01}
     transcriber = Transcriber(**chosen).fit(tones(120), validation=tones(30, seed=1))
+    assert transcriber.settings.subsampling == 4
     scores = transcriber.evaluate(tones(30, seed=2)).rows
     assert scores["ostinato"]["cer"] < 0.1
     assert scores["ostinato"]["cer"] < scores["nearest recording"]["cer"] / 3
@@ -94,7 +81,8 @@ def test_a_recording_made_faster_is_read_as_it_is_where_its_text_would_not_fit()
     rng = np.random.default_rng(0)
     texts = ["abcabcabc"] * 12
     sounds = Recordings.of_waves([spoken("ab", rng) for _ in texts], 8000, texts)  # 19 frames, 10 steps for 9 letters
-    Transcriber(**TINY | {"speed": 0.5, "epochs": 3}).fit(sounds, validation=sounds)
+    fitted = Transcriber(**TINY | {"speed": 0.5, "epochs": 3}).fit(sounds, validation=sounds)
+    assert fitted.settings.subsampling == 2  # with 4 there would be 5
 
 
 def test_tokens_that_training_has_not_are_said(fitted):
@@ -122,7 +110,7 @@ def test_tokens_write_what_they_encode_and_leave_out_what_is_not_known(text, kin
 
 def test_a_text_needs_a_step_for_each_letter_and_one_between_two_that_are_alike():
     tokenizer = learned_tokens(["abc"], TranscriberSettings())
-    assert steps_needed(encoded(tokenizer, ["abc", "abc", "aab", ""])) == [3, 3, 4, 0]
+    assert steps_needed(encoded(tokenizer, ["abc", "abc", "aab", ""]), TranscriberSettings()) == [3, 3, 4, 0]
 
 
 def test_pieces_of_words_may_be_written(tmp_path):
@@ -154,3 +142,86 @@ def test_figures_of_two_texts_worked_by_hand():
     assert "'bat' for 'cat' (1)" in told
     assert "'down' for nothing (1)" in told
     assert "Worst: 0, 'the cat sat' heard as 'the bat sat down'." in told
+
+
+@pytest.mark.parametrize("output", ["transducer", "both"])
+def test_a_transducer_writes_what_it_hears_and_when(output, tmp_path):
+    chosen = TINY | PLAIN | {"hidden_size": 32, "channels": 8, "epochs": 16, "learning_rate": 0.005, "output": output}
+    transcriber = Transcriber(**chosen).fit(tones(120), validation=tones(16, seed=1))
+    assert transcriber.evaluate(tones(20, seed=2)).rows["ostinato"]["cer"] < 0.15
+    transcriber.save(tmp_path / "model")
+    again, sounds = ostinato.load(tmp_path / "model"), tones(4, seed=3)
+    assert again.transcribe(sounds, n_best=2) == transcriber.transcribe(sounds, n_best=2)
+    for best, *_ in transcriber.transcribe(sounds):
+        assert " ".join(word.text for word in best.words) == best.text
+        assert all(one.end <= other.start for one, other in zip(best.words, best.words[1:], strict=False))
+
+
+def test_words_have_times_and_confidences_and_others_come_behind_the_best(fitted):
+    sounds = tones(3)
+    for row, found in enumerate(fitted.transcribe(sounds, n_best=4)):
+        assert 1 <= len(found) <= 4
+        assert found[0].text == fitted.predict(sounds)["text"][row]
+        assert [each.confidence for each in found] == sorted((each.confidence for each in found), reverse=True)
+        assert all(0 <= word.start < word.end <= 0.6 and 0 <= word.confidence <= 1 for word in found[0].words)
+    with pytest.raises(OstinatoError, match="n_best must be at least 1"):
+        fitted.transcribe(sounds, n_best=0)
+
+
+def test_a_language_model_of_the_training_texts_is_weighed_on_the_validation_part_and_kept(tmp_path):
+    told = Transcriber(**TINY, language_model="ngram", ngram_order=2).fit(tones(24))
+    decoder = told.model.decoder
+    assert decoder.lm_weight in WEIGHTS
+    assert decoder.length_bonus in BONUSES
+    told.save(tmp_path / "model")
+    again = ostinato.load(tmp_path / "model")
+    assert dict(again.model.decoder.language.entries) == dict(decoder.language.entries)
+    pd.testing.assert_frame_equal(again.predict(tones(5)), told.predict(tones(5)))
+
+
+def test_the_search_may_be_changed_without_training(fitted, tmp_path):
+    sounds = tones(12)
+    model = NgramModel.estimate([text.split() for text in sounds.texts], 2)
+    model.write(tmp_path / "words.arpa")
+    (tmp_path / "words.txt").write_text("ab\n\nca\ncb\n", encoding="utf-8")
+    fitted.save(tmp_path / "model")
+    transcriber = ostinato.load(tmp_path / "model")
+    with pytest.raises(OstinatoError, match="lm_weight: give it"):
+        transcriber.decode_with(language_model=str(tmp_path / "words.arpa"))
+    transcriber.decode_with(sounds, language_model=str(tmp_path / "words.arpa"))
+    assert transcriber.model.decoder.lm_weight in WEIGHTS
+    transcriber.decode_with(lexicon=str(tmp_path / "words.txt"), language_model=None, hot_words=("ca",))
+    assert transcriber.model.decoder.hot_words == ("ca",)
+    words = {word for text in transcriber.predict(sounds)["text"] for word in text.split()}
+    assert words <= {"ab", "ca", "cb"}
+    with pytest.raises(OstinatoError, match="hidden_size: choose among"):
+        transcriber.decode_with(hidden_size=3)
+
+
+def test_words_that_can_never_be_written_are_refused(fitted, tmp_path):
+    with pytest.raises(OstinatoError, match="hot_words: 'zoo' holds 'o', 'z'"):
+        fitted.decode_with(hot_words=("zoo",))
+    (tmp_path / "words.txt").write_text("ab\nabd\n", encoding="utf-8")
+    with pytest.raises(OstinatoError, match=r"words.txt: 'abd' holds 'd'"):
+        fitted.decode_with(lexicon=str(tmp_path / "words.txt"))
+    NgramModel.estimate([["AB", "CA"]], 2).write(tmp_path / "capitals.arpa")
+    with pytest.raises(OstinatoError, match="none of the words of the training texts: is it in capital letters"):
+        fitted.decode_with(language_model=str(tmp_path / "capitals.arpa"), lm_weight=0.5)
+
+
+@given(st.lists(st.tuples(st.floats(-8, 8), st.booleans()), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_a_calibration_is_a_probability_that_rises(told):
+    found = calibrated([each for each, _ in told], [right for _, right in told])
+    chances = [found(each) for each in (-50.0, -2.0, 0.0, 3.0, 50.0)]
+    assert all(0 <= each <= 1 for each in chances)
+    assert chances == sorted(chances)
+
+
+def test_a_calibration_finds_how_often_something_is_right():
+    rng = np.random.default_rng(0)
+    odds = rng.normal(size=4000) * 3
+    right = rng.random(4000) < 1 / (1 + np.exp(-0.5 * odds + 1))
+    found = calibrated(odds.tolist(), right.tolist())
+    assert found.slope == pytest.approx(0.5, abs=0.05)
+    assert found.offset == pytest.approx(-1, abs=0.15)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ostinato.data.clip import Clip
 from ostinato.errors import OstinatoError
-from ostinato.modalities.augmentation import another_background, another_speed, hidden_in_part
+from ostinato.modalities.augmentation import amid_silence, another_background, another_speed, hidden_in_part
 from ostinato.modalities.log_mel import FeatureStream, Frames, LogMel
 from ostinato.modalities.modality import FrontEnd, Modality, Steps
 from ostinato.options import DATA, Option
@@ -57,6 +57,13 @@ class AudioSettings(BaseModel):
     channels: int = Field(32, ge=1, description="Audio: of the convolutions that the network begins with.")
     specaugment: bool = Field(True, description="Audio: whether training hides bands and stretches of time.")
     speed: float = Field(0.1, ge=0, le=0.5, description="Audio: share by which training changes the speed, at most.")
+    silence: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Audio: seconds of quiet that training adds before and behind a recording, at most: a stream is "
+        "silent in between.",
+    )
     noise: float | None = Field(
         15.0,
         ge=-10,
@@ -127,6 +134,7 @@ class Audio(Modality):
         spread: Standard deviation, float32 ``(mels,)``.
         specaugment: Whether training hides parts.
         speed: Share by which training changes the speed, at most.
+        silence: Seconds of quiet that training adds before and behind, at most.
         noise: Decibels between a recording and the noise that training adds, at least; None for no noise.
         max_length: Frames read of each recording, the first ones; None for all.
 
@@ -152,6 +160,7 @@ class Audio(Modality):
     spread: npt.NDArray[np.float32]
     specaugment: bool
     speed: float
+    silence: float
     noise: float | None
     max_length: int | None = None
 
@@ -172,8 +181,9 @@ class Audio(Modality):
         rate = clips[0].rate
         nothing, one = np.zeros(settings.mels, np.float32), np.ones(settings.mels, np.float32)
         form = (rate, settings.mels, settings.window_ms, settings.hop_ms)
-        how = (settings.specaugment, settings.speed, settings.noise, getattr(settings, "max_length", None))
-        raw = cls(*form, nothing, one, *how)
+        how = (settings.specaugment, settings.speed, settings.silence, settings.noise)
+        most = getattr(settings, "max_length", None)
+        raw = cls(*form, nothing, one, *how, most)
         every = max(int(sum(clip.seconds for clip in clips) / LEARNED_FROM), 1)
         frames = [raw.whole(clip) for clip in clips[::every]]
         count = sum(map(len, frames))
@@ -182,7 +192,7 @@ class Audio(Modality):
         mean = sum(each.sum(axis=0, dtype=np.float64) for each in frames) / count
         square = sum(np.square(each - mean).sum(axis=0, dtype=np.float64) for each in frames) / count
         spread = np.maximum(np.sqrt(square), 1e-3)  # a band that never changes stays 0
-        return cls(*form, mean.astype(np.float32), spread.astype(np.float32), *how)
+        return cls(*form, mean.astype(np.float32), spread.astype(np.float32), *how, most)
 
     def stream(self) -> "AudioStream":
         """What gives the same frames as `steps`, of samples that come in chunks."""
@@ -208,6 +218,8 @@ class Audio(Modality):
         wave = item.wave()
         if self.speed:
             wave = another_speed(wave, self.rate, self.speed, rng)
+        if self.silence:
+            wave = amid_silence(wave, self.rate, self.silence, rng)
         if self.noise is not None:
             wave = another_background(wave, self.noise, rng)
         frames = self._frames(wave)[: self.max_length]

@@ -31,6 +31,17 @@ def another_speed(wave: Wave, rate: int, most: float, rng: np.random.Generator) 
     return np.asarray(soxr.resample(wave, played, rate, quality="LQ"), np.float32)
 
 
+def amid_silence(wave: Wave, rate: int, most: float, rng: np.random.Generator) -> Wave:
+    """The wave with up to so many seconds before and behind it, each as loud as its quietest stretch."""
+    stretch = max(rate // 50, 1)
+    whole = wave[: len(wave) // stretch * stretch].reshape(-1, stretch)
+    floor = float(np.sqrt(np.square(whole, dtype=np.float64).mean(axis=1)).min()) if len(whole) else 0.0
+    before, behind = (
+        rng.standard_normal(int(rate * rng.uniform(0, most)), np.float32) * np.float32(floor) for _ in range(2)
+    )
+    return np.concatenate([before, wave, behind])
+
+
 def another_background(wave: Wave, loudest: float, rng: np.random.Generator) -> Wave:
     """The wave a little louder or softer, with white noise at least `loudest` decibels below it."""
     level = float(np.sqrt(np.square(wave, dtype=np.float64).mean())) if len(wave) else 0.0

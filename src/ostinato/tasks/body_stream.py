@@ -1,6 +1,6 @@
 """A network over sound that comes in chunks: what it says at each step, whenever the step is complete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -60,23 +60,36 @@ class BodyStream:
 
         Args:
             samples: Between -1 and 1, float32 ``(samples,)``, one and none included, at the modality's rate.
+
+        Raises:
+            ValueError: For another shape, whole numbers, or numbers that are not finite.
         """
-        self._frames = np.concatenate([self._frames, self._sound.feed(samples)])
-        seen = (BLOCK - 1) * self._front_end.subsampling + self._front_end.context
-        outputs = []
-        while len(self._frames) >= seen:
-            outputs.append(self._read(self._frames[:seen]))
-            self._frames = self._frames[BLOCK * self._front_end.subsampling :]
-        return torch.cat([self._nothing, *outputs])
+        return torch.cat([self._nothing, *self.blocks(samples)])
 
     def flush(self) -> Tensor:
         """The outputs of the last steps ``(steps, features)``; a new sound begins."""
+        return torch.cat([self._nothing, *self.last_blocks()])
+
+    def blocks(self, samples: npt.NDArray[np.float32]) -> Iterator[Tensor]:
+        """As `feed`, block by block: what was heard may end between two, see `begin_anew`."""
+        self._frames = np.concatenate([self._frames, self._sound.feed(samples)])
+        seen = (BLOCK - 1) * self._front_end.subsampling + self._front_end.context
+        while len(self._frames) >= seen:
+            block, self._frames = self._frames[:seen], self._frames[BLOCK * self._front_end.subsampling :]
+            yield self._read(block)
+
+    def last_blocks(self) -> Iterator[Tensor]:
+        """As `flush`, block by block."""
         self._frames = np.concatenate([self._frames, self._sound.flush()])
-        outputs = [self.feed(np.zeros(0, np.float32))]
+        yield from self.blocks(np.zeros(0, np.float32))
         if len(self._frames) >= self._front_end.context:
-            outputs.append(self._read(self._frames))
+            yield self._read(self._frames)
         self.reset()
-        return torch.cat([self._nothing, *outputs])
+
+    def begin_anew(self) -> None:
+        """Forgets the steps so far, as if a recording began with the next one."""
+        self._state = None
+        self._frames[: self._front_end.context - self._front_end.subsampling] = 0
 
     @torch.no_grad()
     def _read(self, frames: npt.NDArray[np.float32]) -> Tensor:

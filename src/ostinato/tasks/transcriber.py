@@ -1,10 +1,12 @@
 """Transcription: from recordings to what is said in them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from rich.console import RenderableType
@@ -17,6 +19,7 @@ from ostinato.data.audio_sources import AudioSource
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.modalities import learned
+from ostinato.modalities.audio import STRIDES
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.prepared import Prepared, augmented
 from ostinato.tasks.sample import evenly
@@ -29,10 +32,28 @@ from ostinato.tasks.transcription.heard import Heard
 from ostinato.tasks.transcription.model import TranscriberModel
 from ostinato.tasks.transcription.network import TextBatch
 from ostinato.tasks.transcription.settings import TranscriberSettings
+from ostinato.tasks.transcription.stream import Endpoints, TranscriberStream
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
 from ostinato.tasks.transcription.train import gathered, gathering, transcription_error, transcription_loss
+from ostinato.tasks.transcription.transcript import Transcript
 from ostinato.tasks.transcription.tuning import Tuner
 from ostinato.training import LossSum, moved
+
+SEARCH = (
+    "beam_size",
+    "language_model",
+    "ngram_order",
+    "lm_weight",
+    "length_bonus",
+    "lexicon",
+    "hot_words",
+    "hot_word_bonus",
+)
+"""Settings of the search, which need no training."""
+
+
+FITTING = 0.99
+"""Share of the texts that fit at all, that must fit the steps of a subsampling for it to be chosen."""
 
 
 class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
@@ -40,7 +61,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
 
     Reads a manifest (CSV, TSV or JSON lines: ``audio, text``, perhaps ``start, end, speaker, split``) or a Kaldi
     directory, and learns from whole recordings and their texts alone where each letter is said (connectionist temporal
-    classification, Graves et al. 2006).
+    classification, Graves et al. 2006; the recurrent transducer, Graves 2012).
 
     Args:
         settings: See `TranscriberSettings`.
@@ -111,9 +132,10 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         modality.check(validation)
         texts, judged = training.require_texts(), validation.require_texts()
         tokenizer = learned_tokens(texts, settings) if start is None else start.tokenizer
-        network = TranscriberModel.build(settings, {"modality": modality, "tokenizer": tokenizer})
         read, tokens = modality.reader(training.clips), encoded(tokenizer, texts)
-        needed = steps_needed(tokens)
+        needed = steps_needed(tokens, settings)
+        settings = settings.model_copy(update={"subsampling": _subsampling(settings, read.lengths, needed)})
+        network = TranscriberModel.build(settings, {"modality": modality, "tokenizer": tokenizer})
         steps_of = network.front_end.steps_of
         _refuse_unalignable(training, steps_of(torch.from_numpy(read.lengths)).tolist(), needed)
 
@@ -134,7 +156,7 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
             network=network,
             batches=augmented(read.lengths, gathering(read, tokens, needed, steps_of), settings),
             loss=loss,
-            score=transcription_error(modality.reader(validation.clips), judged, tokenizer),
+            score=transcription_error(modality.reader(validation.clips), judged, tokenizer, settings),
             model=model,
             notes=(*training.notes, *_unwritable(judged, tokenizer)),
         )
@@ -162,6 +184,92 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
                 "confidence": [each.confidence for each in told],
             }
         )
+
+    def transcribe(self, data: AudioSource | Recordings, *, n_best: int = 1) -> list[list[Transcript]]:
+        """As `predict`, with the times and confidences of words, and with more texts than the likeliest.
+
+        Args:
+            data: As for `predict`.
+            n_best: Texts of each recording.
+
+        Returns:
+            The transcripts of each recording, the likeliest first; fewer where no more were found.
+
+        Raises:
+            OstinatoError: For recordings that cannot be used, or no texts asked for.
+        """
+        if n_best < 1:
+            raise OstinatoError(f"n_best must be at least 1, got {n_best}")
+        model = self.model
+        recordings = read_recordings(data, self.settings.spec, texts=False)
+        model.modality.check(recordings)
+        return model.transcripts(recordings.clips, n_best)
+
+    def stream(self, endpoints: Endpoints | None = Endpoints()) -> TranscriberStream:  # noqa: B008 (it is immutable)
+        """Writes down speech while it is spoken.
+
+        Args:
+            endpoints: When a text is final and the next begins; None for at the end of the sound alone.
+
+        Raises:
+            OstinatoError: The network also hears from the end.
+
+        Example:
+            >>> import numpy as np
+            >>> from ostinato import Transcriber
+            >>> from ostinato.data import Recordings
+            >>> tones = [np.sin(np.arange(4000) * pitch) / 2 for pitch in (0.1, 0.2) * 8]
+            >>> sounds = Recordings.of_waves(tones, 8000, ["low", "high"] * 8)
+            >>> small = {"hidden_size": 8, "num_layers": 1, "epochs": 1, "bidirectional": False}
+            >>> stream = Transcriber(**small).fit(sounds).stream()
+            >>> heard = stream.feed(np.zeros(400, np.float32)) + stream.flush()  # 50 ms of silence
+            >>> [each.text for each in heard]
+            []
+        """
+        if self.settings.bidirectional:
+            raise OstinatoError(
+                "a network of both directions hears the end of a recording first and cannot follow a stream: train one "
+                "with bidirectional=False"
+            )
+        return TranscriberStream(self.model, endpoints)
+
+    def decode_with(self, data: AudioSource | Recordings | None = None, **changes: Any) -> Self:
+        """Searches for texts in another way from now on; the network stays as it is.
+
+        Args:
+            data: Recordings with texts, none of those to be scored, on which weights that are left open and
+                confidences are chosen; None for confidences as they are.
+            changes: Settings of the search: `beam_size`, `language_model`, `ngram_order`, `lm_weight`, `length_bonus`,
+                `lexicon`, `hot_words`, `hot_word_bonus`.
+
+        Returns:
+            This transcriber.
+
+        Raises:
+            OstinatoError: For other settings, a language model whose weight is neither given nor can be chosen, or
+                anything wrong with files or recordings.
+        """
+        model = self.model
+        if other := changes.keys() - SEARCH:
+            raise OstinatoError(f"decode_with: {', '.join(sorted(other))}: choose among {', '.join(SEARCH)}")
+        settings = self._settings(dict(self.settings) | changes)
+        decoder = Decoder.of(settings, model.tokenizer, model.baselines.texts)
+        sureness = model.sureness
+        if data is not None:
+            recordings = read_recordings(data, self.settings.spec)
+            model.modality.check(recordings)
+            reader = model.modality.reader(recordings.clips)
+            tuner = Tuner(model.network, model.tokenizer, reader, recordings.require_texts())
+            decoder = tuner.decoder(decoder, settings)
+            sureness = tuner.sureness(decoder)
+        elif decoder.language is not None and settings.lm_weight is None:
+            if not model.decoder.lm_weight:
+                raise OstinatoError("lm_weight: give it, 0.5 say, or recordings to choose it on")
+            chosen = model.decoder
+            decoder = replace(decoder, lm_weight=chosen.lm_weight, length_bonus=chosen.length_bonus)
+        self.settings = settings
+        self._model = replace(model, settings=settings, decoder=decoder, sureness=sureness)
+        return self
 
     def evaluate(self, data: AudioSource | Recordings) -> ScoreTable:
         """Scores the network and the baselines on recordings that fitting has not heard.
@@ -222,6 +330,14 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
             f"{model.num_weights:,} weights; {model.modality.summary(settings)} in, "
             f"{len(model.tokenizer) - 1:,} tokens ({model.tokenizer.kind}) out."
         )
+
+
+def _subsampling(settings: TranscriberSettings, frames: npt.NDArray[np.int64], needed: Sequence[int]) -> int:
+    """The most frames that may become one step: nearly every text that fits at all still fits."""
+    if settings.subsampling is not None:
+        return settings.subsampling
+    fitting = {each: int((-(-frames // each) >= needed).sum()) for each in sorted(STRIDES, reverse=True)}
+    return next(each for each, count in fitting.items() if count >= FITTING * fitting[1])
 
 
 def _refuse_unalignable(recordings: Recordings, steps: Sequence[int], needed: Sequence[int]) -> None:

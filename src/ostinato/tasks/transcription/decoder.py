@@ -16,6 +16,7 @@ from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.tasks.transcription.tokens import BLANK, encoded, unknown_in
 from ostinato.topologies import (
     CTCSearch,
+    CTCStream,
     HotWords,
     Hypothesis,
     LengthBonus,
@@ -23,6 +24,7 @@ from ostinato.topologies import (
     Scorer,
     SymbolScorer,
     TransducerSearch,
+    TransducerStream,
     WordScorer,
 )
 
@@ -108,9 +110,16 @@ class Decoder:
 Search = CTCSearch | TransducerSearch
 
 
-def searched(search: Search, told: Tensor, n_best: int) -> list[Hypothesis]:
-    """The likeliest texts of one recording, best first; one at least, which is empty where none may be written."""
-    return search(told, n_best) or [Hypothesis((), float("-inf"), float("-inf"))]
+def searched(stream: CTCStream | TransducerStream, n_best: int) -> list[Hypothesis]:
+    """The likeliest texts of what a search was fed, best first; one at least, which is empty where none may be."""
+    return stream.finish(n_best) or [Hypothesis((), float("-inf"), float("-inf"))]
+
+
+def found_in(search: Search, told: Tensor, n_best: int = 1) -> list[Hypothesis]:
+    """The likeliest texts of one recording, as `searched`; `told` is a row of what the network's `read` gives."""
+    stream = search.stream()
+    stream.feed(told)
+    return searched(stream, n_best)
 
 
 def separators(tokenizer: Tokenizer) -> tuple[int, ...]:

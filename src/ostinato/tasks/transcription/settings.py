@@ -19,7 +19,8 @@ class TranscriberSettings(
     tokenizer="char",
     epochs=60,
     patience=12,
-    batch_size=16,
+    batch_size=8,
+    silence=0.3,
     learning_rate=2e-3,
     schedule="cosine",
     hidden_size=128,
@@ -33,6 +34,11 @@ class TranscriberSettings(
     )
     text: Annotated[str | None, Option("COLUMN", DATA)] = Field(
         None, description="Manifests: column of what is said; found by name unless given."
+    )
+    subsampling: Literal[1, 2, 4] | None = Field(  # type: ignore[assignment]
+        None,
+        description="Frames that become one step of the network; None for the most that leave each token of the "
+        "texts a step.",
     )
     output: Annotated[Literal["ctc", "transducer", "both"], Option("KIND", MODEL)] = Field(
         "ctc",

@@ -39,8 +39,10 @@ def unknown_in(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
     return sorted(part for part in parts if BLANK in tokenizer.encode(part))
 
 
-def steps_needed(tokens: Sequence[Ids]) -> list[int]:
-    """How many steps each text needs, see `fewest_frames`."""
+def steps_needed(tokens: Sequence[Ids], settings: TranscriberSettings) -> list[int]:
+    """How many steps each text needs: see `fewest_frames`; a transducer alone writes it all in one."""
+    if settings.output == "transducer":
+        return [min(len(own), 1) for own in tokens]
     targets, lengths = padded_tokens(tokens)
     needed: list[int] = fewest_frames(targets, lengths).tolist()
     return needed

@@ -14,6 +14,7 @@ from ostinato.modalities.modality import Reader, Steps
 from ostinato.tasks.transcription.error_rates import of_characters, plain_rate
 from ostinato.tasks.transcription.network import TextBatch, TranscriptionNetwork
 from ostinato.tasks.transcription.reading import told_of
+from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.tasks.transcription.tokens import Ids, encoded, padded_tokens, steps_needed
 from ostinato.training import LossSum
 
@@ -54,14 +55,16 @@ def transcription_loss(model: nn.Module, batch: TextBatch) -> LossSum:
     return LossSum(model(batch).sum(), batch.target_lengths.sum())
 
 
-def transcription_error(read: Reader, texts: Sequence[str], tokenizer: Tokenizer) -> Callable[[nn.Module], float]:
+def transcription_error(
+    read: Reader, texts: Sequence[str], tokenizer: Tokenizer, settings: TranscriberSettings
+) -> Callable[[nn.Module], float]:
     """What scores a network by the share of characters that its greedy texts have wrong.
 
     A little of the loss is added: in the first epochs a network writes blanks alone, and only its loss tells that it
     learns.
     """
     tokens = encoded(tokenizer, texts)
-    needed = steps_needed(tokens)
+    needed = steps_needed(tokens, settings)
 
     def score(model: nn.Module) -> float:
         network = cast(TranscriptionNetwork, model)
