@@ -10,6 +10,7 @@ from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
     from ostinato.tasks import (
+        Assistant,
         Chatbot,
         Forecaster,
         LanguageModel,
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 """The version, in the one place where it stands."""
 
 __all__ = [
+    "Assistant",
     "Chatbot",
     "Forecaster",
     "LanguageModel",

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from ostinato import __version__
 from ostinato.cli import (
+    ask,
     bench,
     chat,
     demo,
@@ -47,6 +48,7 @@ class Commands(TyperGroup):
             "translate",
             "transcribe",
             "listen",
+            "ask",
             "chat",
             "evaluate",
             "generate",
@@ -73,6 +75,7 @@ app.command("tag", cls=Command, no_args_is_help=True)(tag.tag)
 app.command("translate", cls=Command, no_args_is_help=True)(translate.translate)
 app.command("transcribe", cls=Command, no_args_is_help=True)(transcribe.transcribe)
 app.command("listen", cls=Command, no_args_is_help=True)(listen.listen)
+app.command("ask", cls=Command, no_args_is_help=True)(ask.ask)
 app.command("chat", cls=Command, no_args_is_help=True)(chat.chat)
 app.command("evaluate", cls=Command, no_args_is_help=True)(evaluate.evaluate)
 app.command("explain", cls=Command, no_args_is_help=True)(explain.explain)

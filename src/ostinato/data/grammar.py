@@ -47,6 +47,11 @@ class Request(NamedTuple):
         """As JSON, slots in the order of the alphabet."""
         return json.dumps({"intent": self.intent, "slots": dict(sorted(self.slots.items()))}, ensure_ascii=False)
 
+    @property
+    def slots_text(self) -> str:
+        """The slots as JSON, in the order of the alphabet."""
+        return json.dumps(dict(sorted(self.slots.items())), ensure_ascii=False)
+
     @classmethod
     def of_text(cls, text: str) -> Self:
         """What `str` gave."""

@@ -6,6 +6,7 @@ from ostinato.nn.crf import CRF, Transitions
 from ostinato.nn.ctc import ctc_loss, fewest_frames
 from ostinato.nn.dropin import GRU, LSTM, RNN
 from ostinato.nn.dropout import LockedDropout, TokenEmbedding
+from ostinato.nn.graph_ctc import GraphBatch, LabelArc, LabelGraph, graph_log_likelihood
 from ostinato.nn.output_loss import linear_cross_entropy
 from ostinato.nn.recurrent import Recurrent
 from ostinato.nn.transducer import transducer_loss
@@ -16,6 +17,9 @@ __all__ = [
     "LSTM",
     "RNN",
     "AdditiveAttention",
+    "GraphBatch",
+    "LabelArc",
+    "LabelGraph",
     "LockedDropout",
     "MultiplicativeAttention",
     "Recurrent",
@@ -23,6 +27,7 @@ __all__ = [
     "Transitions",
     "ctc_loss",
     "fewest_frames",
+    "graph_log_likelihood",
     "linear_cross_entropy",
     "sequence_mask",
     "transducer_loss",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.tasks.registry import kinds, load
 
 if TYPE_CHECKING:
+    from ostinato.tasks.assistant import Assistant
     from ostinato.tasks.chatbot import Chatbot
     from ostinato.tasks.estimator import Estimator
     from ostinato.tasks.forecaster import Forecaster
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ostinato.tasks.translator import Translator
 
 __all__ = [
+    "Assistant",
     "Chatbot",
     "Estimator",
     "Forecaster",

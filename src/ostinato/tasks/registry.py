@@ -55,6 +55,11 @@ REGISTRY: dict[str, Entry] = {
             "Reads a text and writes another, learned from pairs of texts.",
         ),
         Entry("transcriber", "ostinato.tasks.transcriber:Transcriber", "What is said in recordings."),
+        Entry(
+            "assistant",
+            "ostinato.tasks.assistant:Assistant",
+            "What is asked for in recordings, and a reply, by a grammar of what may be said.",
+        ),
     )
 }
 """Name on the command line -> verb, in the order of the help."""

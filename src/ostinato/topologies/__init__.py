@@ -5,6 +5,7 @@ from ostinato.topologies.ctc_alignment import AlignedLabel, AlignedWord, aligned
 from ostinato.topologies.ctc_search import CTCSearch, CTCStream, ctc_greedy
 from ostinato.topologies.encoder_decoder import AttentionKind, EncoderDecoder
 from ostinato.topologies.encoder_output import DecoderState, EncoderOutput, join_rows, select_rows
+from ostinato.topologies.graph_search import GraphSearch
 from ostinato.topologies.lexicon import HotWords, Lexicon
 from ostinato.topologies.many_to_many import ManyToMany
 from ostinato.topologies.many_to_one import ManyToOne, Pooling
@@ -27,6 +28,7 @@ __all__ = [
     "EmittedLabel",
     "EncoderDecoder",
     "EncoderOutput",
+    "GraphSearch",
     "HotWords",
     "Hypothesis",
     "LengthBonus",
