@@ -70,7 +70,7 @@ def classifier():
     weights = torch.tensor([0.2, 1.0, 3.0], dtype=torch.float64)
     texts, labels = rows_of(LENGTHS, 12), np.array([0, 0, 1, 0, 2, 2, 1, 0])
     text = Text.of([" ".join(map(str, range(10)))], settings)  # and padding and unknown: 12 tokens
-    network = ClassifierNetwork(settings, text, 3)
+    network = ClassifierNetwork(settings, text, ("a", "b", "c"))
     batch = lambda rows: gathered([texts[row] for row in rows], labels[rows])  # noqa: E731
     return network, batch, lambda model, batch, state: classifier_loss(model(batch), batch.target, weights, 0.1)
 

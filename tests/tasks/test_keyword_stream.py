@@ -4,16 +4,20 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from audio_scenario import manifest, tone, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ostinato
 from ostinato import OstinatoError, SequenceClassifier
+from ostinato.cells import GRU
 from ostinato.data import Recordings
 from ostinato.data.clip import Clip
+from ostinato.nn import Recurrent
 from ostinato.tasks.classification.distractors import noise, parted, with_distractors
 from ostinato.tasks.classification.keyword_stream import Detection, Peaks
+from ostinato.tasks.classification.network import HighestSteps
 from ostinato.tasks.classification.spotting import Spoken, Spotting
 
 RATE = 8000
@@ -197,6 +201,26 @@ def test_a_part_of_a_manifest_is_heard(fitted, tmp_path):
         write(tmp_path / f"{number}.wav", beep("low", number), RATE)
     rows = [f"{number}.wav,low,{'test' if number else 'train'}" for number in range(4)]
     assert len(fitted.spot(manifest(tmp_path / "m.csv", *rows, columns="file,label,split")).spoken) == 3
+
+
+def test_training_weighs_the_steps_that_say_a_label_best_and_those_that_say_a_wrong_keyword():
+    """Compared with a plain loop over rows, labels and the steps that count."""
+    torch.manual_seed(0)
+    labels = ("go", "silence", "stop", "unknown")
+    module = HighestSteps(Recurrent(GRU, 3, 5), labels, dropout=0.0)
+    x, lengths, begins = torch.randn(2, 7, 3), torch.tensor([7, 5]), torch.tensor([2, 0])
+    given = module(x, lengths, begins)
+    assert given.shape == (2, 3, 4)
+    scores = module.steps(x, lengths=lengths)[0]
+    for row in range(2):
+        own = scores[row, begins[row] : lengths[row]]
+        said = own.softmax(-1)
+        for number, label in enumerate(labels):
+            allowed = {1, 3} | {number}
+            right = said[:, sorted(allowed)].sum(-1).log().mean()
+            expected = torch.stack([own[:, number].max(), said[:, number].log().max(), right])
+            torch.testing.assert_close(given[row, :, number], expected, msg=f"{row} {label}")
+    torch.testing.assert_close(module.eval()(x, lengths, begins), given[:, 0])
 
 
 steps = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75]), max_size=30)

@@ -32,7 +32,7 @@ from ostinato.tasks.classification.report import LabelReport
 from ostinato.tasks.classification.settings import SEPARATOR, ClassifierSettings
 from ostinato.tasks.classification.spotting import Spotting, spotted, with_threshold
 from ostinato.tasks.classification.stream_batches import gathered_in_streams
-from ostinato.tasks.classification.train import calibrated_score
+from ostinato.tasks.classification.train import calibrated_score, stream_loss
 from ostinato.tasks.estimator import Estimator, NextStep
 from ostinato.tasks.lists import refuse_unmatched
 from ostinato.tasks.prepared import Prepared, augmented
@@ -178,6 +178,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         importance = torch.tensor(weights, dtype=torch.float32, device=device)
 
         def loss(model: nn.Module, batch: Batch, state: None) -> LossSum:
+            if settings.streaming:
+                return stream_loss(model(batch), batch.target, importance, settings.label_smoothing)
             return labelling.loss(model(batch), batch.target, importance, settings.label_smoothing)
 
         def model() -> ClassifierModel:

@@ -167,8 +167,9 @@ class KeywordStream:
         return smooth
 
     def _probabilities(self, scores: list[torch.Tensor]) -> Array:
-        of_all = torch.stack(scores).double().mean(0).cpu().numpy()
-        return probabilities(self._model.labelling.logits(self._model.mix, of_all, None))
+        """Of every step, without the temperature that is fitted to whole recordings; of several networks their mean."""
+        each = [probabilities(one.double().cpu().numpy()) for one in scores]
+        return np.asarray(np.mean(each, axis=0))
 
     def _smoothed(self, row: Array) -> Array:
         self._latest.append(row)

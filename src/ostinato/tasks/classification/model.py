@@ -65,7 +65,7 @@ class ClassifierModel(Model[ClassifierSettings]):
 
     @classmethod
     def build(cls, settings: ClassifierSettings, parts: Mapping[str, Any]) -> ClassifierNetwork:
-        return ClassifierNetwork(settings, parts["modality"], len(parts["labels"]))
+        return ClassifierNetwork(settings, parts["modality"], parts["labels"])
 
     @property
     def labelling(self) -> Labelling:

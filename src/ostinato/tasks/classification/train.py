@@ -46,6 +46,28 @@ def calibrated_score(
     return score
 
 
+WRONG = 0.3
+"""How much all steps of a recording weigh that say a wrong keyword, where the one that says its own weighs 1."""
+
+
+def stream_loss(scores: Tensor, target: Tensor, weights: Tensor, smoothing: float) -> LossSum:
+    """That of `classifier_loss`, and what makes a step's softmax hold by itself, of each network, added up.
+
+    The step that says a label best is to be sure of it, and none is to say a keyword that is not the recording's: also
+    not before its word has ended.
+
+    Args:
+        scores: ``(networks, batch, 3, labels)``, see `HighestSteps`.
+        target: ``(batch,)``.
+        weights: Of each label, ``(labels,)``.
+        smoothing: As for `classifier_loss`.
+    """
+    highest, best, allowed = scores.unbind(2)
+    together = classifier_loss(highest, target, weights, smoothing)
+    steps = (F.nll_loss(one, target, weights, reduction="sum") for one in best + WRONG * allowed)
+    return LossSum(together.total + torch.stack(tuple(steps)).sum(), together.weight)
+
+
 def classifier_loss(scores: Tensor, target: Tensor, weights: Tensor, smoothing: float) -> LossSum:
     """The cross-entropy of each network, added up over them, so that each learns as it would alone.
 
