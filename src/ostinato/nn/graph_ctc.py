@@ -37,6 +37,11 @@ class LabelGraph(NamedTuple):
         nodes: How many.
         arcs: In any order.
         ends: Nodes where a sequence may end.
+
+    Example:
+        >>> from ostinato.nn import LabelArc, LabelGraph
+        >>> LabelGraph(3, (LabelArc(0, 1, 1), LabelArc(1, 1, 2)), ends=(2,)).fewest_frames()  # 1, a blank, 1
+        3
     """
 
     nodes: int
@@ -97,6 +102,12 @@ class GraphBatch(NamedTuple):
         end_starts: Where those of each graph begin among them.
         begins: The place before the first frame, of each graph.
         rows: The graph of each place.
+
+    Example:
+        >>> from ostinato.nn import GraphBatch, LabelArc, LabelGraph
+        >>> one, two = LabelGraph(2, (LabelArc(0, 1, 1),), (1,)), LabelGraph(2, (LabelArc(0, 2, 1),), (1,))
+        >>> GraphBatch.of([one, two]).labels.tolist()
+        [1, 2]
     """
 
     labels: Tensor

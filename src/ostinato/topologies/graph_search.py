@@ -18,9 +18,7 @@ class GraphSearch:
         graph: Whose sequences may be said.
 
     Example:
-        >>> from typing import Any
-
-    import numpy as np
+        >>> import numpy as np
         >>> from ostinato.nn import LabelArc, LabelGraph
         >>> from ostinato.topologies import GraphSearch
         >>> either = GraphSearch(LabelGraph(2, (LabelArc(0, 1, 1), LabelArc(0, 2, 1)), ends=(1,)))
@@ -28,7 +26,7 @@ class GraphSearch:
         >>> either.best(frames)  # the second arc
         [1]
         >>> round(float(np.exp(either.log_likelihood(frames))), 2)
-        0.82
+        0.83
     """
 
     def __init__(self, graph: LabelGraph) -> None:
