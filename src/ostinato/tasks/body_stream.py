@@ -45,6 +45,7 @@ class BodyStream:
     def __init__(self, modality: Audio, front_end: AudioFrontEnd, layers: Layers) -> None:
         self._sound, self._front_end, self._layers = modality.stream(), front_end, layers
         self._device = next(front_end.parameters()).device
+        self.rate = modality.rate
         self.step_seconds = modality.form.hop / modality.rate * front_end.subsampling
         self.reset()
 

@@ -77,6 +77,11 @@ class TranscriberStream:
         self._body = model.body_stream()
         self.reset()
 
+    @property
+    def rate(self) -> int:
+        """Samples a second that it is fed."""
+        return self._body.rate
+
     def reset(self) -> None:
         """Forgets all it has heard; a new sound begins at second 0."""
         self._body.reset()
