@@ -206,6 +206,20 @@ def test_texts_that_are_no_requests_are_refused():
         Assistant(**TINY).fit(Recordings.of_waves([np.ones(3000) / 9] * 12, 8000, ["red"] * 12))
 
 
+def test_a_sentence_that_is_told_is_learned_as_it_is():
+    sentences = list(GRAMMAR.sentences())
+    for each in sentences:
+        graph = GRAMMAR.sentence(each.text)
+        assert [arcs[0].word for arcs in graph.arcs[:-1]] == each.text.split()
+        assert graph.count() == 1
+    wave = said("dark now hall", np.random.default_rng(0))
+    heard = Recordings.of_waves([wave] * 12, 8000, [str(GRAMMAR.sample(np.random.default_rng(0)))] * 12)
+    assert Assistant(**TINY).fit(heard).model.words == GRAMMAR.words
+    wrong = '{"intent": "off", "slots": {}, "text": "dark blue"}'
+    with pytest.raises(OstinatoError, match="the grammar has no sentence 'dark blue'"):
+        Assistant(**TINY).fit(Recordings.of_waves([wave] * 12, 8000, [wrong] * 12))
+
+
 def test_confidence_is_higher_where_less_is_doubted():
     nats = np.linspace(0.1, 30, 60)
     confidence = Confidence.fit(nats, nats < 10)

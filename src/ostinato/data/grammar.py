@@ -65,6 +65,10 @@ class Sentence(NamedTuple):
     text: str
     request: Request
 
+    def __str__(self) -> str:
+        """The request as JSON, with the text beside it."""
+        return json.dumps({**json.loads(str(self.request)), "text": self.text}, ensure_ascii=False)
+
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
@@ -182,6 +186,19 @@ class Grammar:
             filled = ", ".join(sorted(request.slots)) or "no slot"
             raise ValueError(f"no sentence of {request.intent!r} fills {filled} and nothing else")
         return graph
+
+    def sentence(self, text: str) -> SentenceGraph:
+        """A sentence alone, as a graph.
+
+        Raises:
+            ValueError: The grammar has no such sentence.
+        """
+        way = next(self.graph.along(text.lower().split()), None)
+        if way is None:
+            raise ValueError(f"the grammar has no sentence {text!r}")
+        arcs, intent = way
+        chain = tuple((arc._replace(target=place),) for place, arc in enumerate(arcs, 1))
+        return SentenceGraph((*chain, ()), (*((),) * len(arcs), (intent,)))
 
     def _check(self, request: Request) -> None:
         _require(request.intent, self.intents, "intent")

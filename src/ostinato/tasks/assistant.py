@@ -1,6 +1,7 @@
 """Assistance: from what is said to what is asked for, and a reply."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from ostinato.data.audio import Recordings
 from ostinato.data.audio_checks import read_recordings
 from ostinato.data.audio_parts import TEST
 from ostinato.data.grammar import Grammar, Request, is_grammar
+from ostinato.data.sentence_graph import SentenceGraph
 from ostinato.errors import OstinatoError
 from ostinato.modalities import learned
 from ostinato.nn import LabelGraph
@@ -142,7 +144,7 @@ class Assistant(Estimator[AssistantSettings, Recordings, AssistantModel]):
         network = AssistantModel.build(settings, {"modality": modality, "words": words})
         read, judged = modality.reader(training.clips), modality.reader(validation.clips)
         asked, wanted = _requests(training), _requests(validation)
-        graphs, steps_of = _graphs(asked, grammar, words), network.front_end.steps_of
+        graphs, steps_of = _graphs(training.require_texts(), grammar, words), network.front_end.steps_of
         needed = [graph.fewest_frames() or 0 for graph in graphs]
         _refuse_short(training, steps_of(torch.from_numpy(read.lengths)).tolist(), needed)
         understanding = Understanding(grammar, words)
@@ -244,7 +246,7 @@ class Assistant(Estimator[AssistantSettings, Recordings, AssistantModel]):
         if wrong:
             worst = max(wrong, key=lambda row: answers[row].confidence)
             lines.append(
-                f"Surest mistake: {recordings.names[worst]}, {recordings.require_texts()[worst]} understood as "
+                f"Surest mistake: {recordings.names[worst]}, {_requests(recordings)[worst]} understood as "
                 f"{answers[worst].request}."
             )
         return Text("\n".join(lines))
@@ -268,7 +270,7 @@ class Assistant(Estimator[AssistantSettings, Recordings, AssistantModel]):
         recordings = self._to_judge(data)
         some = recordings.take(np.asarray(evenly(len(recordings)), np.int64))
         steps = model.modality.reader(some.clips)(range(len(some)))
-        batch = RequestBatch.of(steps, _graphs(_requests(some), model.grammar, model.words))
+        batch = RequestBatch.of(steps, _graphs(some.require_texts(), model.grammar, model.words))
         batch = moved(batch, model.settings.on_device)
         return lambda: request_loss(model.network, batch).mean
 
@@ -291,10 +293,15 @@ def _requests(recordings: Recordings) -> list[Request]:
     return [Request.of_text(text) for text in recordings.require_texts()]
 
 
-def _graphs(asked: list[Request], grammar: Grammar, words: tuple[str, ...]) -> list[LabelGraph]:
-    """The sentences that ask for each; equal requests share a graph."""
-    known = {text: label_graph(grammar.saying(Request.of_text(text)), words) for text in set(map(str, asked))}
-    return [known[str(request)] for request in asked]
+def _graphs(texts: Sequence[str], grammar: Grammar, words: tuple[str, ...]) -> list[LabelGraph]:
+    """The sentence that is said, where it is told, else all that ask for each request; equal ones share a graph."""
+
+    def sentences(text: str) -> SentenceGraph:
+        told = json.loads(text).get("text")
+        return grammar.saying(Request.of_text(text)) if told is None else grammar.sentence(told)
+
+    known = {text: label_graph(sentences(text), words) for text in dict.fromkeys(texts)}
+    return [known[text] for text in texts]
 
 
 def _refuse_short(recordings: Recordings, steps: list[int], needed: list[int]) -> None:

@@ -31,7 +31,8 @@ def read_requests(source: Any, settings: AssistantSettings, grammar: Grammar) ->
     """Checked recordings, whose texts are requests as JSON (`Request.of_text`).
 
     Args:
-        source: A manifest with columns of files, intents and slots; or recordings with such texts.
+        source: A manifest with columns of files, intents and slots; or recordings with such texts, which may also have
+            the sentence that is said, "text".
         settings: How to read it.
         grammar: Which intents, slots and values there are.
 
@@ -104,6 +105,8 @@ def _check(recordings: Recordings, grammar: Grammar) -> None:
         try:
             content = json.loads(text)
             _request(content["intent"], content["slots"], grammar)
+            if "text" in content:
+                grammar.sentence(content["text"])
         except (ValueError, KeyError, TypeError) as error:
             raise recordings.error(f"{text!r} is no request: {error}", row) from None
 
@@ -130,7 +133,6 @@ def spoken(grammar: Grammar, settings: AssistantSettings, seed: int) -> Recordin
         before, after = (rng.uniform(*AROUND) for _ in range(2))
         whole = np.pad(soxr.resample(wave, RATE, rate), (round(before * rate), round(after * rate)))
         waves.append(np.clip(whole + HUM * rng.standard_normal(len(whole)), -1, 1))
-    requests = [str(sentence.request) for sentence in drawn]
-    recordings = Recordings.of_waves(waves, rate, requests, [voice.variant for voice in voices])
+    recordings = Recordings.of_waves(waves, rate, list(map(str, drawn)), [voice.variant for voice in voices])
     note = f"{len(drawn):,} sentences of the grammar are spoken by {len(set(voices)):,} voices of a synthesiser"
     return Recordings(**vars(recordings) | {"origin": grammar.origin, "notes": (note,)})
