@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmark import Benchmark, Figures
-from recipes import CHAT, CLASSIFY, FORECAST, LANGUAGE, TAG, TRANSLATE
+from recipes import ASSIST, CHAT, CLASSIFY, FORECAST, LANGUAGE, TAG, TRANSLATE
 
 from ostinato import OstinatoError
 
@@ -133,6 +133,18 @@ BENCHMARKS: dict[str, Benchmark] = {
         parts=("test", "validation"),
         num_threads=1,
         metrics=("accuracy", "train_seconds"),
+    ),
+    "coffee": Benchmark(
+        what="spoken orders of coffee, five folds: slots from sound, with and without a synthesiser before",
+        measure="order:coffee",
+        minutes=300,
+        settings=ASSIST["coffee"],
+        options={"folds": [0, 1, 2, 3, 4], "spoken_epochs": 12},
+        data=("coffee_intents/index.tsv", "coffee_intents/audio.zip", "coffee_intents/grammar.yaml.gz"),
+        parts=("test", "validation"),
+        num_threads=1,
+        metrics=("slot_f1", "request", "train_seconds"),
+        routine=False,
     ),
     "topics": Benchmark(
         what="22 topics of dialogues, by their first turn",
