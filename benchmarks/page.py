@@ -38,6 +38,8 @@ FORMS = {
     "accuracy": Form("accuracy, %", 1, 100),
     "accuracy_of_names": Form("accuracy of names, %", 1, 100),
     "f1": Form("F1, %", 1, 100),
+    "slot_f1": Form("slot F1, %", 1, 100),
+    "request": Form("all slots right, %", 1, 100),
     "ece": Form("confidence error, %", 1, 100),
     "recall_1_of_10": Form("true reply of ten, %", 1, 100),
     "distinct_1": Form("distinct words, %", 1, 100),
