@@ -25,7 +25,7 @@ def main():
     sounds = whistled(texts, rng)
     training, validation, test = (sounds.take(np.arange(*ends)) for ends in ((120,), (120, 150), (150, 180)))
     transcriber = Transcriber(
-        hidden_size=16, num_layers=1, channels=8, subsampling=4, dropout=0, learning_rate=0.01, epochs=30, speed=0
+        hidden_size=16, num_layers=1, channels=8, dropout=0, learning_rate=0.01, epochs=30, speed=0, silence=0
     )
     transcriber.fit(training, validation=validation)
     print(transcriber.evaluate(test))

@@ -90,3 +90,13 @@ def test_long_files_are_heard_as_streams(recordings):
     for form in ("txt", "srt", "json"):
         told = run("transcribe", folder, recordings / "long.wav", "--stream", f"--format={form}")
         assert (told.code, told.err) == (0, "")
+
+
+def test_the_worst_may_be_a_page_and_the_first_a_picture(model, recordings):
+    told = run("evaluate", model, recordings / "clips.csv", "--worst=2", "--out", recordings / "worst.html")
+    assert (told.code, told.err) == (0, "")
+    assert "a real-time factor of" in told.out
+    assert "<audio" in (recordings / "worst.html").read_text(encoding="utf-8")
+    told = run("predict", model, recordings / "clips.csv", "--plot", recordings / "heard.png")
+    assert (told.code, told.err) == (0, "")
+    assert (recordings / "heard.png").is_file()

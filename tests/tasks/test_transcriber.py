@@ -8,16 +8,20 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from transcriber_scenario import PLAIN, TINY, spoken, tones
 
 import ostinato
 from ostinato import OstinatoError, Transcriber
 from ostinato.data import NgramModel, Recordings
 from ostinato.tasks.transcription.heard import Heard
+from ostinato.tasks.transcription.page import _compared
 from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.tasks.transcription.sureness import calibrated
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
+from ostinato.tasks.transcription.train import TranscriptionError
 from ostinato.tasks.transcription.tuning import BONUSES, WEIGHTS
+from ostinato.training import TrainingLogger
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +229,50 @@ def test_a_calibration_finds_how_often_something_is_right():
     found = calibrated(odds.tolist(), right.tolist())
     assert found.slope == pytest.approx(0.5, abs=0.05)
     assert found.offset == pytest.approx(-1, abs=0.15)
+
+
+def test_a_picture_and_a_page_show_where_letters_are_heard(fitted, tmp_path):
+    sounds = tones(4)
+    fitted.plot(sounds, tmp_path / "heard.png")
+    assert (tmp_path / "heard.png").read_bytes().startswith(b"\x89PNG")
+    fitted.evaluate(sounds)
+    fitted.write_page(fitted.worst(sounds, 2), tmp_path / "worst.html")
+    page = (tmp_path / "worst.html").read_text(encoding="utf-8")
+    assert page.count("<section>") == page.count("data:audio/wav;base64,") == page.count("data:image/png;base64,") == 2
+    fitted.evaluate(tones(1))
+    with pytest.raises(OstinatoError, match="evaluate on these first"):
+        fitted.write_page(fitted.worst(sounds, 2), tmp_path / "worst.html")
+
+
+def test_a_page_marks_what_differs_and_is_safe_from_texts():
+    assert _compared("<b> turn left", "<b> turn") == "&lt;b&gt; turn <del>left</del>"
+    assert _compared("left", "right") == "<del>left</del> <ins>right</ins>"
+    assert _compared("", "<i>") == "<ins>&lt;i&gt;</ins>"
+
+
+def test_training_says_that_only_blanks_are_written(capfd):
+    Transcriber(**TINY).fit(tones(24), logger=TrainingLogger())
+    assert "only blanks so far: usual in the first epochs" in capfd.readouterr().err
+
+
+def test_a_verdict_tells_of_texts_in_another_script_and_of_blanks_that_stay():
+    tokenizer, chosen = learned_tokens(["abc"], TranscriberSettings()), TranscriberSettings()
+
+    def scored(texts, written, times=1):
+        error = TranscriptionError(Nothing(len(texts)), texts, tokenizer, chosen)
+        for _ in range(times):
+            error(nn.Linear(1, 1))
+        error._written = written
+        return error.verdict()
+
+    assert "among those of training" in scored(["\u0430\u0431"], [""])
+    assert "usual in the first epochs" in scored(["ab"], [" "])
+    assert "still only blanks after 16 epochs" in scored(["ab"], [""], 16)
+    assert scored(["ab"], ["a"], 16) == ""
+
+
+class Nothing:
+    """A reader of recordings without a step."""
+
+    def __init__(self, count):
+        self.lengths = np.zeros(count, np.int64)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,11 @@ from ostinato.cli.file_options import Decimal, FileEncoding, Thousands
 from ostinato.cli.outputs import check_file, check_plot, check_report
 from ostinato.cli.screen import rows_shown, screen, show_details, show_scores, waiting
 from ostinato.cli.settings import known_by
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ostinato.tasks.estimator import Estimator
 
 
 def evaluate(
@@ -57,7 +62,10 @@ def evaluate(
         typer.Option(metavar="FILE", help="With --background: PNG of what is missed, over false alarms an hour."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --worst: write those rows as a CSV file.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --worst: write those rows as a CSV file; transcribers: or as a page, .html."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores, all of them, as JSON.")] = False,
 ) -> None:
@@ -91,10 +99,7 @@ def evaluate(
         rows = None if worst is None else estimator.worst(data, worst)
         scores = estimator.evaluate(data, **known_by(estimator.evaluate, stride=stride, new_series=new_series))
     if rows is not None and out is not None:
-        from ostinato.storage import written_whole  # not before: it brings torch, and a refusal does without
-
-        with written_whole(out) as temporary:
-            rows.to_csv(temporary, index=False)
+        _write(estimator, rows, out)
     if report is not None:
         estimator.write(estimator.scores_by_series, report)
     if spotting is not None and plot is not None:
@@ -115,3 +120,17 @@ def evaluate(
     if rows is not None:
         console.print(f"\nThe rows with the greatest loss{f', in {out}' if out else ''}:\n", soft_wrap=True)
         console.print(rows_shown(rows))
+
+
+def _write(estimator: "Estimator[Any, Any, Any]", rows: "pd.DataFrame", out: Path) -> None:
+    """The worst rows as a CSV file, or as a page."""
+    from ostinato.errors import OstinatoError
+    from ostinato.storage import written_whole  # not before: it brings torch, and a refusal does without
+
+    if out.suffix.lower() != ".html":
+        with written_whole(out) as temporary:
+            rows.to_csv(temporary, index=False)
+    elif hasattr(estimator, "write_page"):
+        estimator.write_page(rows, out)
+    else:
+        raise OstinatoError(f"--out {out}: a {type(estimator).__name__} writes no page: give a .csv file")

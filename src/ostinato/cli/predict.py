@@ -49,7 +49,9 @@ def predict(
     encoding: FileEncoding = None,
     decimal: Decimal = None,
     thousands: Thousands = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecasters: PNG file to draw into.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Forecasters, transcribers: PNG file to draw.")
+    ] = None,
 ) -> None:
     """Apply a saved model to a file, and write a table.
 

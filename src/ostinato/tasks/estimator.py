@@ -392,7 +392,7 @@ class Estimator(Configured[S], ABC, Generic[S, R, M]):
             logger=logger,
             monitor=Doctor(network, settings),
         )
-        return trainer.fit(prepared.batches, prepared.score, resume=resume, last_epoch=last_epoch)
+        return trainer.fit(prepared.batches, prepared.scoring(logger), resume=resume, last_epoch=last_epoch)
 
     def score(self, data: Any, y: Any = None) -> float:
         """The first figure of `evaluate` that a verdict speaks of, negative where less is better: higher is better.

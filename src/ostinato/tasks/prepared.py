@@ -11,7 +11,7 @@ from torch import nn
 from ostinato.data.batches import AugmentedBatches, Batches, BucketBatches
 from ostinato.tasks.model import Model
 from ostinato.tasks.settings import NetworkSettings
-from ostinato.training import DistributedContext, Loss
+from ostinato.training import DistributedContext, Loss, TrainingLogger
 
 B = TypeVar("B")
 M = TypeVar("M", bound=Model[Any])
@@ -29,6 +29,7 @@ class Prepared(Generic[B, M]):
         score: Of a network on the validation part, lower is better; None where all is trained on.
         model: Makes the model, once the network is trained: calibration, baselines.
         notes: What a user should know of the data.
+        verdict: What a user should know of the training, asked after each score; "" for nothing.
     """
 
     settings: NetworkSettings
@@ -38,6 +39,20 @@ class Prepared(Generic[B, M]):
     score: Callable[[nn.Module], float] | None
     model: Callable[[], M]
     notes: tuple[str, ...] = ()
+    verdict: Callable[[], str] | None = None
+
+    def scoring(self, logger: TrainingLogger | None) -> Callable[[nn.Module], float] | None:
+        """The score, whose verdict is told as soon as it changes."""
+        score, verdict = self.score, self.verdict
+        if score is None or verdict is None or logger is None:
+            return score
+
+        def scored(network: nn.Module) -> float:
+            value = score(network)
+            logger.say(verdict())
+            return value
+
+        return scored
 
 
 def bucketed(

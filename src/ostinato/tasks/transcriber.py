@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from ostinato.data.tokenizers import Tokenizer
 from ostinato.errors import OstinatoError
 from ostinato.modalities import learned
 from ostinato.modalities.audio import STRIDES
+from ostinato.storage import write_durably
 from ostinato.tasks.estimator import Estimator
 from ostinato.tasks.prepared import Prepared, augmented
 from ostinato.tasks.sample import evenly
@@ -34,7 +36,7 @@ from ostinato.tasks.transcription.network import TextBatch
 from ostinato.tasks.transcription.settings import TranscriberSettings
 from ostinato.tasks.transcription.stream import Endpoints, TranscriberStream
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
-from ostinato.tasks.transcription.train import gathered, gathering, transcription_error, transcription_loss
+from ostinato.tasks.transcription.train import TranscriptionError, gathered, gathering, transcription_loss
 from ostinato.tasks.transcription.transcript import Transcript
 from ostinato.tasks.transcription.tuning import Tuner
 from ostinato.training import LossSum, moved
@@ -151,12 +153,14 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
             baselines, sureness = Baselines.fit(texts, read), tuner.sureness(tuned)
             return TranscriberModel(settings, network, tokenizer, modality, baselines, tuned, sureness)
 
+        error = TranscriptionError(modality.reader(validation.clips), judged, tokenizer, settings)
         return Prepared(
             settings=settings,
             network=network,
             batches=augmented(read.lengths, gathering(read, tokens, needed, steps_of), settings),
             loss=loss,
-            score=transcription_error(modality.reader(validation.clips), judged, tokenizer, settings),
+            score=error,
+            verdict=error.verdict,
             model=model,
             notes=(*training.notes, *_unwritable(judged, tokenizer)),
         )
@@ -286,9 +290,11 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         """
         model = self.model
         recordings = self._to_judge(data)
+        began = perf_counter()
         told = [best.text for best, *_ in model.transcripts(recordings.clips)]
+        seconds = perf_counter() - began
         others = model.baselines.told(model.modality.reader(recordings.clips))
-        self._heard = Heard(recordings, tuple(told))
+        self._heard = Heard(recordings, tuple(told), seconds)
         heard = {"ostinato": self._heard} | {name: Heard(recordings, tuple(own)) for name, own in others.items()}
         rows = {name: each.figures() for name, each in heard.items()}
         self.metrics = ScoreTable("ostinato", rows, len(recordings), "recordings")
@@ -320,6 +326,43 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
         batch = gathered(steps, encoded(model.tokenizer, some.require_texts()))
         batch = moved(batch, model.settings.on_device)
         return lambda: transcription_loss(model.network, batch).mean
+
+    def plot(self, data: AudioSource | Recordings, path: str | Path) -> None:
+        """Draws the first recording: its mel picture, and each letter where it is heard.
+
+        Args:
+            data: As for `predict`.
+            path: Of the PNG file.
+
+        Raises:
+            OstinatoError: For recordings that cannot be used, or a file that cannot be written.
+        """
+        from ostinato.tasks.plot import save_plot  # not before: matplotlib takes a second to import
+        from ostinato.tasks.transcription.plot import plot_alignment
+
+        recordings = read_recordings(data, self.settings.spec, texts=False)
+        self.model.modality.check(recordings)
+        first = recordings.take(np.arange(1))
+        text = None if first.texts is None else first.texts[0]
+        save_plot(plot_alignment(self.model, first.clips[0], first.names[0], text), path)
+
+    def write_page(self, rows: pd.DataFrame, path: str | Path) -> None:
+        """Writes what `worst` gave as a page to look at and listen to.
+
+        Args:
+            rows: Of recordings of the last `evaluate`.
+            path: Of the HTML file.
+
+        Raises:
+            OstinatoError: It cannot be written, or the rows are of other recordings.
+        """
+        from ostinato.tasks.transcription.page import page
+
+        heard = None if self._heard is None else self._heard.recordings
+        clips = {} if heard is None else dict(zip(heard.names, heard.clips, strict=True))
+        if not clips.keys() >= set(rows["audio"]):
+            raise OstinatoError(f"{path}: a page is of recordings of the last evaluation: evaluate on these first")
+        write_durably(Path(path), page(self.model, rows, clips).encode())
 
     def summary(self) -> str:
         """One line: what the network is, and of what it was made."""

@@ -68,6 +68,7 @@ class TrainingLogger:
         self._lines = progress and not console.is_terminal
         self._steps, self._told = 0, 0.0
         self._last_look = ""
+        self._verdict = ""
         self._score = ""  # the last one, shown until the next
         self._writer: SummaryWriter | None = None
         if tensorboard:
@@ -112,6 +113,12 @@ class TrainingLogger:
         self._last_look = f"doctor, last look at step {step}: {'; '.join(observation.seen['findings'])}"
         for words in observation.said:
             self._tell(f"doctor, step {step}: {words}")
+
+    def say(self, verdict: str) -> None:
+        """Something to know of the training, told once as long as it stays the same; "" for nothing."""
+        if verdict and verdict != self._verdict:
+            self._tell(verdict)
+        self._verdict = verdict
 
     def end(self) -> None:
         """After the last step, or when training breaks off."""

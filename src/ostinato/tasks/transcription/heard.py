@@ -18,10 +18,12 @@ class Heard(NamedTuple):
     Attributes:
         recordings: With texts.
         told: One a recording.
+        seconds: That it took, decoding of files included; 0 where nobody looked at the clock.
     """
 
     recordings: Recordings
     told: tuple[str, ...]
+    seconds: float = 0.0
 
     def figures(self) -> dict[str, float]:
         """Word and character error rate, and the share of texts that are right throughout."""
@@ -51,6 +53,10 @@ class Heard(NamedTuple):
             lines.append(f"Heard most often: {listed}.")
             name = self.recordings.names[worst]
             lines.append(f"Worst: {name}, {texts[worst]!r} heard as {self.told[worst]!r}.")
+        if self.seconds:
+            sound = sum(clip.seconds for clip in self.recordings.clips)
+            factor = self.seconds / sound
+            lines.append(f"{sound:,.0f} seconds of sound took {self.seconds:,.1f}: a real-time factor of {factor:.3f}.")
         return Text("\n".join(lines))
 
 

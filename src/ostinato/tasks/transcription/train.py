@@ -22,6 +22,10 @@ SHARE_OF_LOSS = 0.01
 """Of the loss in nats a token, in the score by which training stops."""
 
 
+USUALLY_BLANK = 15
+"""Epochs, within which a network that writes nothing is no wonder."""
+
+
 def gathered(steps: Sequence[Steps], tokens: Sequence[Ids]) -> TextBatch:
     """A batch of the steps of some recordings, and the tokens of their texts."""
     return TextBatch(*padded(steps), *padded_tokens(tokens))
@@ -55,25 +59,46 @@ def transcription_loss(model: nn.Module, batch: TextBatch) -> LossSum:
     return LossSum(model(batch).sum(), batch.target_lengths.sum())
 
 
-def transcription_error(
-    read: Reader, texts: Sequence[str], tokenizer: Tokenizer, settings: TranscriberSettings
-) -> Callable[[nn.Module], float]:
+class TranscriptionError:
     """What scores a network by the share of characters that its greedy texts have wrong.
 
     A little of the loss is added: in the first epochs a network writes blanks alone, and only its loss tells that it
     learns.
+
+    Args:
+        read: Gives the frames of the validation recordings.
+        texts: What is said in them.
+        tokenizer: What it writes with.
+        settings: The transcriber's.
     """
-    tokens = encoded(tokenizer, texts)
-    needed = steps_needed(tokens, settings)
 
-    def score(model: nn.Module) -> float:
+    def __init__(self, read: Reader, texts: Sequence[str], tokenizer: Tokenizer, settings: TranscriberSettings) -> None:
+        self._read, self._texts, self._tokenizer = read, texts, tokenizer
+        self._tokens = encoded(tokenizer, texts)
+        self._needed = steps_needed(self._tokens, settings)
+        self._written: list[str] = []
+        self._scores = 0
+
+    def __call__(self, model: nn.Module) -> float:
         network = cast(TranscriptionNetwork, model)
-        written, nats = [""] * len(texts), 0.0
-        for row, told in told_of(network, read):
-            written[row] = tokenizer.decode(network.greedy(told))
-            if len(told) >= needed[row]:
-                nats += network.nats_of(told, tokens[row])
-        wrong = plain_rate(of_characters(texts, written))
-        return wrong + SHARE_OF_LOSS * nats / max(sum(map(len, tokens)), 1)
+        self._written, nats = [""] * len(self._texts), 0.0
+        for row, told in told_of(network, self._read):
+            self._written[row] = self._tokenizer.decode(network.greedy(told))
+            if len(told) >= self._needed[row]:
+                nats += network.nats_of(told, self._tokens[row])
+        self._scores += 1
+        wrong = plain_rate(of_characters(self._texts, self._written))
+        return wrong + SHARE_OF_LOSS * nats / max(sum(map(len, self._tokens)), 1)
 
-    return score
+    def verdict(self) -> str:
+        """What the last score tells of the training."""
+        if not any(map(len, self._tokens)):
+            return "no letter of the validation texts is among those of training: are they of another language?"
+        if any(text.strip() for text in self._written):
+            return ""
+        if self._scores <= USUALLY_BLANK:
+            return "only blanks so far: usual in the first epochs"
+        return (
+            f"still only blanks after {self._scores} epochs: see whether the texts are those of the recordings; else "
+            "try a higher learning_rate, a smaller batch_size or shorter recordings"
+        )
