@@ -21,11 +21,11 @@ from ostinato.topologies import Hypothesis
 TUNED_ON, CALIBRATED_ON = 100, 1_000
 """Recordings of the validation part, evenly spread, that weights are tried on, and that tell how sure to be."""
 
-WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-"""Of a language model, that are tried first, without a bonus."""
+WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.5)
+"""Of a language model, that are tried..."""
 
-BONUSES = (0.0, 0.5, 1.0, 2.0, 3.0)
-"""For each word, that are tried with the best of them."""
+BONUSES = (0.0, 1.0, 2.0, 3.0, 5.0)
+"""...each with each of these for every word: the more a model weighs, the more it takes from long texts."""
 
 
 class Judged(NamedTuple):
@@ -57,11 +57,8 @@ class Tuner:
         weights = WEIGHTS if settings.lm_weight is None else (settings.lm_weight,)
         bonuses = BONUSES if settings.length_bonus is None else (settings.length_bonus,)
         few = [self._judged[at] for at in evenly(len(self._judged), TUNED_ON)]
-        decoder = self._best_of([replace(decoder, lm_weight=each) for each in weights], few)
-        return self._best_of([replace(decoder, length_bonus=each) for each in bonuses], few)
-
-    def _best_of(self, decoders: Sequence[Decoder], judged: Sequence[Judged]) -> Decoder:
-        return decoders[0] if len(decoders) == 1 else min(decoders, key=lambda each: self._wrong(each, judged))
+        ways = [replace(decoder, lm_weight=weight, length_bonus=bonus) for weight in weights for bonus in bonuses]
+        return ways[0] if len(ways) == 1 else min(ways, key=lambda each: self._wrong(each, few))
 
     def _wrong(self, decoder: Decoder, judged: Sequence[Judged]) -> tuple[float, float]:
         """The shares of words and of characters that a decoder has wrong."""
