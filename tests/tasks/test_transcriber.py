@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -14,6 +15,7 @@ from transcriber_scenario import PLAIN, TINY, spoken, tones
 import ostinato
 from ostinato import OstinatoError, Transcriber
 from ostinato.data import NgramModel, Recordings
+from ostinato.tasks.transcription.decoder import found_in
 from ostinato.tasks.transcription.heard import Heard
 from ostinato.tasks.transcription.page import _compared
 from ostinato.tasks.transcription.settings import TranscriberSettings
@@ -21,6 +23,7 @@ from ostinato.tasks.transcription.sureness import calibrated
 from ostinato.tasks.transcription.tokens import encoded, learned_tokens, steps_needed, unknown_in
 from ostinato.tasks.transcription.train import TranscriptionError
 from ostinato.tasks.transcription.tuning import BONUSES, WEIGHTS
+from ostinato.topologies import CTCSearch, Lexicon
 from ostinato.training import TrainingLogger
 
 
@@ -276,3 +279,13 @@ class Nothing:
 
     def __init__(self, count):
         self.lengths = np.zeros(count, np.int64)
+
+
+def test_where_no_text_may_end_the_whole_words_of_the_best_are_written():
+    # classes: blank, a, b, space; the lexicon has the word ab alone, and the sound ends in the middle of the second
+    search = CTCSearch(scorers=[(Lexicon([[1, 2]], 4, [3]), 1.0)])
+    told = torch.eye(4)[[1, 2, 3, 1]].mul(20).log_softmax(-1)
+    told[-1] = torch.tensor([-torch.inf, 0.0, -torch.inf, -torch.inf])
+    (best,) = found_in(search, told, 1, [3])
+    assert best.ids == (1, 2)
+    assert found_in(search, told[:0], 1, [3])[0].ids == ()

@@ -51,7 +51,7 @@ def _orders(grammar: Grammar, count: int, seed: int, voices: int) -> tuple[list[
 
 def _materials() -> Materials:
     grammar = Grammar(GRAMMAR)
-    parts = [_orders(grammar, count, seed, 12) for seed, count in enumerate((TRAINING, VALIDATION, TEST), 1)]
+    parts = [_orders(grammar, count, seed, 12) for count, seed in ((TRAINING, 1), (VALIDATION, 2), (TEST, 4))]
     training, validation, test = (Recordings.of_waves(waves, RATE, list(map(str, said))) for waves, said in parts)
     return Materials(training, test, validation)
 

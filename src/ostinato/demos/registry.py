@@ -31,6 +31,7 @@ DEMOS: dict[str, Entry] = {
     "language": Entry("ostinato.demos.language", "Python's own source, to write some more"),
     "chat": Entry("ostinato.demos.chat", "what is said at the counter of a music shop"),
     "translation": Entry("ostinato.demos.translation", "dates in English to other languages"),
+    "speech": Entry("ostinato.demos.speech", "strings of digits, spoken by a synthesiser"),
     "assistant": Entry("ostinato.demos.assistant", "orders to a robot, spoken by a synthesiser"),
     "memory": Entry("ostinato.demos.memory.demo", "who remembers how long: cells and their gradients"),
 }

@@ -115,10 +115,10 @@ class TrainingLogger:
             self._tell(f"doctor, step {step}: {words}")
 
     def say(self, verdict: str) -> None:
-        """Something to know of the training, told once as long as it stays the same; "" for nothing."""
+        """Something to know of the training, told once until it is something else; "" for nothing new."""
         if verdict and verdict != self._verdict:
             self._tell(verdict)
-        self._verdict = verdict
+            self._verdict = verdict
 
     def end(self) -> None:
         """After the last step, or when training breaks off."""

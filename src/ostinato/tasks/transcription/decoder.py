@@ -110,16 +110,30 @@ class Decoder:
 Search = CTCSearch | TransducerSearch
 
 
-def searched(stream: CTCStream | TransducerStream, n_best: int) -> list[Hypothesis]:
-    """The likeliest texts of what a search was fed, best first; one at least, which is empty where none may be."""
-    return stream.finish(n_best) or [Hypothesis((), float("-inf"), float("-inf"))]
+def searched(stream: CTCStream | TransducerStream, n_best: int, space: Sequence[int] = ()) -> list[Hypothesis]:
+    """The likeliest texts of what a search was fed, best first; one at least.
+
+    Where none of the beginnings that were kept may end, as all stand within a word of a lexicon, it is the whole words
+    of the best of them.
+
+    Args:
+        stream: The search.
+        n_best: Texts.
+        space: Tokens between words.
+    """
+    if found := stream.finish(n_best):
+        return found
+    for best in stream.best():
+        ends = [place for place, token in enumerate(best.ids) if token in space]
+        return [best._replace(ids=best.ids[: ends[-1]] if ends else ())]
+    return [Hypothesis((), float("-inf"), float("-inf"))]
 
 
-def found_in(search: Search, told: Tensor, n_best: int = 1) -> list[Hypothesis]:
+def found_in(search: Search, told: Tensor, n_best: int = 1, space: Sequence[int] = ()) -> list[Hypothesis]:
     """The likeliest texts of one recording, as `searched`; `told` is a row of what the network's `read` gives."""
     stream = search.stream()
     stream.feed(told)
-    return searched(stream, n_best)
+    return searched(stream, n_best, space)
 
 
 def separators(tokenizer: Tokenizer) -> tuple[int, ...]:

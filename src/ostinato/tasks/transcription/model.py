@@ -13,7 +13,7 @@ from ostinato.modalities import Audio, AudioFrontEnd, Modality
 from ostinato.tasks.body_stream import BodyStream
 from ostinato.tasks.model import Model
 from ostinato.tasks.transcription.baselines import Baselines
-from ostinato.tasks.transcription.decoder import Decoder, found_in
+from ostinato.tasks.transcription.decoder import Decoder, found_in, separators
 from ostinato.tasks.transcription.network import TranscriptionNetwork
 from ostinato.tasks.transcription.reading import told_of
 from ostinato.tasks.transcription.settings import TranscriberSettings
@@ -79,7 +79,7 @@ class TranscriberModel(Model[TranscriberSettings]):
         search = self.decoder.search(self.network, self.tokenizer)
         with self.settings.on_threads():
             for row, told in self.read(clips):
-                best = found_in(search, told, n_best)
+                best = found_in(search, told, n_best, separators(self.tokenizer))
                 how = (self.network, self.tokenizer, self.sureness, told)
                 found[row] = [transcript(*how, each, self.step_seconds, clips[row].start) for each in best]
         return found

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ostinato.data.clip import Clip
 from ostinato.palette import DARK
-from ostinato.tasks.transcription.decoder import found_in
+from ostinato.tasks.transcription.decoder import found_in, separators
 from ostinato.tasks.transcription.model import TranscriberModel
 from ostinato.tasks.transcription.transcript import aligned
 from ostinato.topologies import AlignedLabel
@@ -40,8 +40,9 @@ def plot_alignment(model: TranscriberModel, clip: Clip, title: str, text: str | 
         frames.T, origin="lower", aspect="auto", cmap="Greys", extent=(0, len(frames) * hop, 0, frames.shape[1])
     )
     labels: list[AlignedLabel] = []
+    search = model.decoder.search(model.network, model.tokenizer)
     for _, told in model.read([clip]):
-        best = found_in(model.decoder.search(model.network, model.tokenizer), told)[0]
+        best = found_in(search, told, 1, separators(model.tokenizer))[0]
         labels = aligned(model.network, told, best.ids) if best.ids else []
     _letters(axes, labels, model)
     told_text = model.tokenizer.decode([label.label for label in labels])

@@ -154,7 +154,7 @@ class TranscriberStream:
 
     def _final(self) -> StreamText:
         model, told = self._model, torch.cat(self._told)
-        best = searched(self._writing, 1)[0]
+        best = searched(self._writing, 1, separators(model.tokenizer))[0]
         since = self._seconds(self._begun)
         found = transcript(model.network, model.tokenizer, model.sureness, told, best, model.step_seconds, since)
         return StreamText(found.text, True, since, self._seconds(self._heard_steps), found)

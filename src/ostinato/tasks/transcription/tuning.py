@@ -9,7 +9,7 @@ from torch import Tensor
 from ostinato.data.tokenizers import Tokenizer
 from ostinato.modalities.modality import Reader
 from ostinato.tasks.sample import evenly
-from ostinato.tasks.transcription.decoder import Decoder, found_in
+from ostinato.tasks.transcription.decoder import Decoder, found_in, separators
 from ostinato.tasks.transcription.error_rates import of_characters, of_words, plain_rate
 from ostinato.tasks.transcription.network import TranscriptionNetwork
 from ostinato.tasks.transcription.reading import told_of
@@ -68,7 +68,7 @@ class Tuner:
 
     def _best(self, decoder: Decoder, judged: Sequence[Judged]) -> list[Hypothesis]:
         search = decoder.search(self._network, self._tokenizer)
-        return [found_in(search, each.told)[0] for each in judged]
+        return [found_in(search, each.told, 1, separators(self._tokenizer))[0] for each in judged]
 
     def sureness(self, decoder: Decoder) -> Sureness:
         """How sure a decoder may be of words and texts."""
