@@ -23,6 +23,11 @@ class LabelArc(NamedTuple):
         source: The node it begins at.
         label: Its class.
         target: The node it leads to.
+
+    Example:
+        >>> from ostinato.nn import LabelArc
+        >>> LabelArc(source=0, label=3, target=1)
+        LabelArc(source=0, label=3, target=1)
     """
 
     source: int

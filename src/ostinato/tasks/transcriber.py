@@ -226,9 +226,9 @@ class Transcriber(Estimator[TranscriberSettings, Recordings, TranscriberModel]):
             >>> sounds = Recordings.of_waves(tones, 8000, ["low", "high"] * 8)
             >>> small = {"hidden_size": 8, "num_layers": 1, "epochs": 1, "bidirectional": False}
             >>> stream = Transcriber(**small).fit(sounds).stream()
-            >>> heard = stream.feed(np.zeros(400, np.float32)) + stream.flush()  # 50 ms of silence
-            >>> [each.text for each in heard]
-            []
+            >>> heard = stream.feed(np.zeros(4000, np.float32))  # half a second
+            >>> all(each.final for each in stream.flush()), stream.rate
+            (True, 8000)
         """
         if self.settings.bidirectional:
             raise OstinatoError(
