@@ -150,10 +150,16 @@ def test_a_stream_of_clips_is_scored_with_its_delay(fitted):
     assert 0 < spotting.delay < 0.6
 
 
-def test_the_threshold_is_chosen_by_background(tmp_path):
+@pytest.fixture
+def over_music(tmp_path):
+    """Settings of a model whose threshold sounds of music choose."""
     for number in range(6):
         write(tmp_path / "music" / f"{number}.wav", tone(4.0, RATE, 700 + 100 * number, seed=number), RATE)
-    model = SequenceClassifier(**SMALL | {"epochs": 2}, background=tmp_path / "music", false_alarms_per_hour=60)
+    return SMALL | {"epochs": 1, "background": tmp_path / "music", "false_alarms_per_hour": 60}
+
+
+def test_the_threshold_is_chosen_by_background(over_music, tmp_path):
+    model = SequenceClassifier(**over_music | {"epochs": 2})
     model.fit(beeps(0, 8), validation=beeps(20, 22))
     chosen = model.settings.threshold
     judged = model.spot(beeps(20, 22), [tmp_path / "music" / "1.wav", tmp_path / "music" / "4.wav"])
@@ -162,6 +168,27 @@ def test_the_threshold_is_chosen_by_background(tmp_path):
     assert judged.alarms_per_hour(chosen) == 0  # 60 an hour are none in 8 seconds
     assert model.stream().threshold == chosen
     assert model.stream(threshold=0.25).threshold == 0.25
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_threshold_that_was_chosen_is_chosen_anew_where_fitting_goes_on(over_music, tmp_path, saved):
+    first = SequenceClassifier(**over_music).fit(beeps(0, 8), validation=beeps(20, 22))
+    if saved:
+        first.save(tmp_path / "model")
+        first = SequenceClassifier.load(tmp_path / "model")
+    before = first.settings.threshold
+    further = SequenceClassifier(epochs=4).fit(beeps(8, 16), validation=beeps(20, 22), warm_start=first)
+    music = [tmp_path / "music" / f"{number}.wav" for number in (1, 4)]
+    expected = further.spot(beeps(20, 22), music, threshold=0).threshold_for(60)
+    assert further.settings.threshold == expected != before
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_threshold_that_is_given_is_kept_where_fitting_goes_on(over_music, itself):
+    first = SequenceClassifier(**over_music, threshold=0.9 if itself else None)
+    first.fit(beeps(0, 8), validation=beeps(20, 22))
+    further = first if itself else SequenceClassifier(streaming=True, epochs=1, threshold=0.9)
+    assert further.fit(beeps(8, 16), validation=beeps(20, 22), warm_start=first).settings.threshold == 0.9
 
 
 def test_labels_become_unknown_and_are_no_keywords(tmp_path):

@@ -144,6 +144,8 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
         labelling = labelling_of(training.several)
         modality = learned(training, settings, None if start is None else start.modality)
         keywords, judged_by = validation, list[Clip]()
+        # One that the model to go on from has may be what its own fitting chose: of other weights.
+        threshold_given = "threshold" in self._given.model_fields_set and settings.threshold is not None
         if settings.streaming:
             background = parted(
                 read_background(settings.background, training.clips[0].rate, skip_bad=settings.skip_bad)
@@ -188,7 +190,7 @@ class SequenceClassifier(Estimator[ClassifierSettings, LabelledSequences, Classi
             temperature = settings.calibration == "temperature"
             mix = labelling.fitted_mix(*raw.parts(validation.items), others, temperature=temperature)
             whole = replace(raw, mix=mix)
-            if not judged_by or settings.threshold is not None:
+            if not judged_by or threshold_given:
                 return whole
             return with_threshold(whole, spotted(whole, keywords.clips, keywords.require_labels(), judged_by))
 

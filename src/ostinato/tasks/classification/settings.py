@@ -160,8 +160,8 @@ class ClassifierSettings(
         None,
         gt=0,
         le=1,
-        description="Streams: how sure a keyword must be to be told; None chooses it by the background, and is 0.5 "
-        "without.",
+        description="Streams: how sure a keyword must be to be told; None chooses it by the background, anew where "
+        "fitting goes on from a model, and is 0.5 without.",
     )
 
     @model_validator(mode="before")
