@@ -37,6 +37,8 @@ FORMS = {
     "bleu": Form("BLEU", 1),
     "accuracy": Form("accuracy, %", 1, 100),
     "accuracy_of_names": Form("accuracy of names, %", 1, 100),
+    "accuracy_in_stream": Form("in a stream, %", 1, 100),
+    "false_alarms_per_hour": Form("false alarms an hour at 5 % missed", 1),
     "f1": Form("F1, %", 1, 100),
     "slot_f1": Form("slot F1, %", 1, 100),
     "request": Form("all slots right, %", 1, 100),

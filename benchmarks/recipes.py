@@ -26,6 +26,15 @@ CLASSIFY: dict[str, dict[str, Any]] = {
         "epochs": 20,
         "patience": None,
     },
+    "arabic_commands": {
+        "label": "keyword",
+        "hidden_size": 128,
+        "dropout": 0.4,
+        "label_smoothing": 0.1,
+        "batch_size": 32,
+        "epochs": 20,
+        "patience": None,
+    },
 }
 """Settings for public data sets, chosen on their validation parts."""
 

@@ -134,6 +134,18 @@ BENCHMARKS: dict[str, Benchmark] = {
         num_threads=1,
         metrics=("accuracy", "train_seconds"),
     ),
+    "arabic_commands": Benchmark(
+        what="40 Arabic commands (Ghandoura et al. 2021; 40 % of its clips), and in a stream beside other speech",
+        measure="hear:arabic_commands",
+        minutes=40,
+        settings=CLASSIFY["arabic_commands"],
+        data=tuple(
+            f"{name}/{file}" for name in ("arabic_commands", "an4", "mboshi") for file in ("index.tsv", "audio.zip")
+        ),
+        parts=("test", "validation"),
+        num_threads=1,
+        metrics=("accuracy", "accuracy_in_stream", "false_alarms_per_hour", "train_seconds"),
+    ),
     "coffee": Benchmark(
         what="spoken orders of coffee, five folds: slots from sound, with and without a synthesiser before",
         measure="order:coffee",
