@@ -33,6 +33,7 @@ DEMOS: dict[str, Entry] = {
     "translation": Entry("ostinato.demos.translation", "dates in English to other languages"),
     "speech": Entry("ostinato.demos.speech", "strings of digits, spoken by a synthesiser"),
     "assistant": Entry("ostinato.demos.assistant", "orders to a robot, spoken by a synthesiser"),
+    "keywords": Entry("ostinato.demos.keywords", "commands heard in a stream, from a synthesiser"),
     "memory": Entry("ostinato.demos.memory.demo", "who remembers how long: cells and their gradients"),
 }
 """Name on the command line -> demonstration."""
