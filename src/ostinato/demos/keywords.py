@@ -10,6 +10,7 @@ from ostinato.data import Recordings
 from ostinato.demos.demo import Demo, Materials, Shown
 from ostinato.demos.voices import COMMANDS, DIGITS, RATE, Voice, speak
 from ostinato.tasks import SequenceClassifier
+from ostinato.tasks.classification.spotting import Spotting
 from ostinato.tasks.classification.spotting_picture import draw_posteriors
 from ostinato.tasks.estimator import NextStep
 
@@ -18,6 +19,9 @@ VOICES = {"training": range(24), "validation": range(24, 30), "test": range(30, 
 
 NOISE = 0.01
 """Amplitude of the noise behind every voice, at most."""
+
+BEARABLE = 1.0
+"""False alarms an hour that somebody who leaves it listening may put up with."""
 
 SAID = "three stop go seven left off one up yes"
 """What the stream of the picture holds."""
@@ -57,7 +61,7 @@ def _story(model: SequenceClassifier, materials: Materials, folder: Path) -> Ite
     spotting = model.spot(materials.test)
     yield "\nThe same words as one stream, in which digits are to be passed over:\n"
     yield spotting.rich()
-    yield ""
+    yield f"\n{_verdict(spotting)}\n"
     yield _worst(model, materials.test)
     sound = _stream()
     _write(folder / "stream.wav", sound)
@@ -70,6 +74,19 @@ def _story(model: SequenceClassifier, materials: Materials, folder: Path) -> Ite
     yield f"\nWhat the network says at every step: {folder / 'stream.png'}"
     yield f"Misses over false alarms an hour: {folder / 'trade_off.png'}\n"
     yield NextStep("Listen with", ("listen", folder, folder / "stream.wav"))
+
+
+def _verdict(spotting: Spotting) -> str:
+    """What the figures mean for somebody who would use it."""
+    at, seconds = spotting.threshold, 3600 * spotting.hours
+    alarms = int((spotting.alarms >= at).sum())
+    told = f"It misses {spotting.missed(at):.0%} of the commands, and takes a digit for one {alarms} times in "
+    if spotting.alarms_per_hour(at) <= BEARABLE:
+        return f"{told}{seconds:.0f} seconds."
+    return (
+        f"{told}{seconds:.0f} seconds: far too often to leave it listening. Nothing has chosen its threshold; with "
+        "--background `fit` does, for a rate of false alarms that you state, and more is missed then."
+    )
 
 
 def _worst(model: SequenceClassifier, test: Recordings) -> str:
